@@ -1,4 +1,4 @@
-"""An Airflow of this process alone: a home and a metadata database that are gone at its end."""
+"""An Airflow of this process alone: its home and its metadata database are removed when the process ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 def set_up() -> None:
-    """Point Airflow at a home of its own. To be called before Airflow is imported for the first time."""
+    """Point Airflow at a home of its own. Call it before Airflow is imported for the first time."""
     home = Path(tempfile.mkdtemp(prefix="pg-deploy-airflow-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     os.environ.update(
@@ -29,7 +29,7 @@ def set_up() -> None:
 
 
 def fill() -> None:
-    """Make the metadata database's tables."""
+    """Make the tables of the metadata database."""
     from airflow.utils.db import initdb
 
     initdb()

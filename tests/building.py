@@ -1,4 +1,4 @@
-"""Folders of migrations for the tests: the fixtures of tests/fixtures/migrations, and small ones made on the spot."""
+"""Folders of migrations for the tests: copies of tests/fixtures/migrations, and small ones that a test writes itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIXTURES = _HERE / "migrations"
 
 
 def fixture(case: str, directory: Path) -> Path:
-    """A copy of the fixture folder `case` in `directory`, free to be edited by the test."""
+    """A copy of the fixture folder `case` in `directory`, which the test may edit."""
     return Path(shutil.copytree(FIXTURES / case, directory / case))
 
 
@@ -36,7 +36,7 @@ def write_migration(
     benchmarks: Mapping[str, str] | None = None,
     manifest: str = "risk: low\n",
 ) -> None:
-    """Write one migration with its companion; what is given again is overwritten."""
+    """Write one migration with its companion; overwrites the files that are there."""
     folder.mkdir(exist_ok=True)
     (folder / f"{stem}.sql").write_text(sql)
     companion = folder / stem

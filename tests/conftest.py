@@ -21,38 +21,39 @@ from pg_deploy.catalog.names import Identity
 from pg_deploy.postgres.temporary import process_start
 from tests import airflow_home
 from tests.building import foreign_project
+from tests.throwaway import without_flushing
 
 PREFIX = "pg-deploy-test-"
-# Before any test module is imported: one that imports Airflow first would fix the home of whoever runs the tests.
+# Before any test module is imported: a module that imports Airflow first would make Airflow use the home of the user.
 airflow_home.set_up()
-# Also where a machine grants no namespaces (a chroot, for who is not root): what the tests restore is their own.
+# The tests restore only what is their own, so they need no wall: they also run on a machine that grants no namespaces.
 os.environ.setdefault("PG_DEPLOY_WITHOUT_WALL", "target_db")
 
 
-_CUTS = (
+_TEXT_METHODS = (
     "split", "rsplit", "partition", "rpartition", "startswith", "endswith", "removeprefix", "removesuffix", "replace", "find",
     "rfind", "index", "strip", "__getitem__",
 )  # fmt: skip
 _READERS = (os.path.join("catalog", "names.py"), os.path.join("postgres", "quoting.py"))
-"""Where an identity is read, and where any text is put into quotes as a whole."""
+"""The first reads the parts of an identity; the second puts any text into quotes as a whole."""
 
 
-def _refused(name: str) -> Callable[..., Any]:
-    """A method of str that the engine may not call on an identity: it has parts, and only those that read them see its text."""
+def _without_the_engine(name: str) -> Callable[..., Any]:
+    """The method `name` of str for an identity; a call fails if it comes from a file of the engine that is not in _READERS."""
 
-    def cut(identity: Identity, *given: Any) -> Any:
+    def method(identity: Identity, *arguments: Any) -> Any:
         caller = sys._getframe(1).f_code.co_filename
         if f"{os.sep}pg_deploy{os.sep}" in caller and not caller.endswith(_READERS):
             raise AssertionError(f"{caller} takes apart what {identity.kind} {str(identity)!r} is called, by {name}")
-        return getattr(str(identity), name)(*given)
+        return getattr(str(identity), name)(*arguments)
 
-    return cut
+    return method
 
 
 def pytest_configure() -> None:
-    """No test of the whole suite passes in which code of ours takes an identity apart, under whatever name it has it."""
-    for name in _CUTS:
-        setattr(Identity, name, _refused(name))
+    """Fail every test in which the engine takes the text of an identity apart, whatever the variable is called."""
+    for name in _TEXT_METHODS:
+        setattr(Identity, name, _without_the_engine(name))
 
 
 def _is_mine(path: Path) -> bool:
@@ -73,10 +74,10 @@ def foreign_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def demo_directory() -> Iterator[Path]:
     """Where this session's cluster lives; what a killed session left behind is removed first."""
     area = Path(tempfile.gettempdir())
-    for left in {path.with_suffix("") for path in area.glob(f"{PREFIX}*") if _is_mine(path)}:
-        pid = re.fullmatch(rf"{PREFIX}(\d+)(-half)?", left.name)
+    for leftover in {path.with_suffix("") for path in area.glob(f"{PREFIX}*") if _is_mine(path)}:
+        pid = re.fullmatch(rf"{PREFIX}(\d+)(-half)?", leftover.name)
         if pid and not process_start(int(pid[1])):
-            cluster.destroy(left)
+            cluster.destroy(leftover)
     directory = area / f"{PREFIX}{os.getpid()}"
     yield directory
     cluster.destroy(directory)
@@ -84,11 +85,12 @@ def demo_directory() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def demo_cluster(demo_directory: Path) -> cluster.Cluster:
-    """The session's cluster. Tests may do anything to it: whoever needs it as new asks for demo_url."""
+    """The session's cluster. Tests may do anything to it: a test that needs it as new asks for demo_url."""
     try:
         # Far from the demo target's port: `make up` must not take it while a test restarts the server.
         port = next_free_port(20000 + secrets.randbelow(10000))
-        return cluster.ensure(demo_directory, scale=float(os.environ.get("DEMO_SCALE") or "0.02"), port=port)
+        scale = float(os.environ.get("DEMO_SCALE") or "0.02")
+        return without_flushing(cluster.ensure(demo_directory, scale=scale, port=port))
     except DemoError as failure:
         pytest.fail(f"no database to test on; `make test` sets one up: {failure}", pytrace=False)
 
@@ -117,13 +119,13 @@ def empty_database(demo_cluster: cluster.Cluster, request: pytest.FixtureRequest
     name = f"empty_{secrets.token_hex(4)}"
     url = cluster.empty(demo_cluster, name)
     with psycopg.connect(demo_cluster.admin_url(name), autocommit=True) as admin:
-        # All databases of the cluster share them: what other tests asked would push out what this one asks.
+        # All databases of the cluster share these statistics: the queries of other tests would push out those of this one.
         admin.execute("select extensions.pg_stat_statements_reset()")
     yield url
     cluster.drop(demo_cluster, name)
 
 
-# A test that uses one of these starts a server, directly or through what it uses.
+# The fixtures that start a server, or use one that does.
 _SERVERS = frozenset(
     [
         "catalog_server",
@@ -143,19 +145,19 @@ _SERVERS = frozenset(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`make quick` runs what needs no server."""
+    """Add the option of `make quick`, which runs what needs no server."""
     parser.addoption("--quick", action="store_true", help="only the tests that need no server")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """What only needs servers is not even imported for a quick run: it brings Airflow."""
-    whole = {"dags", "demo", "faults", "migrations", "servers", "ui"}
+    """Do not even import the folders whose tests all need a server in a quick run: they import Airflow."""
+    whole_folders = {"dags", "demo", "faults", "migrations", "servers", "ui"}
     parts = collection_path.relative_to(Path(__file__).parent).parts
-    return True if config.getoption("quick") and whole & set(parts[:1]) else None
+    return True if config.getoption("quick") and whole_folders & set(parts[:1]) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long files first: begun last, one of them would keep one of two processes busy while the other waits."""
+    """Put the long files first: if one began last, it would keep one of two processes busy while the other waits."""
     first = ("dags", "ui", "launch", "faults", "migrations")
     root = Path(__file__).parent
 
@@ -179,7 +181,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_server_in_quick_tests(request: pytest.FixtureRequest) -> None:
-    """Whoever connects all the same is told where the test belongs."""
+    """Fail a quick test that connects all the same, and say where it belongs."""
 
     def refuse(*_: object, **__: object) -> NoReturn:
         pytest.fail("it asks a server: use a fixture of tests.conftest._SERVERS, or mark it with pytest.mark.server")

@@ -1,4 +1,4 @@
-"""The PostgreSQL server that the tests run on, this machine's newest with pg_cron or that of PG_DEPLOY_BINDIR, and where it may work."""
+"""The PostgreSQL server of the tests (that of PG_DEPLOY_BINDIR, or the newest here with pg_cron), and a folder where it may write."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pg_deploy.postgres.programs import Programs
 
 
 def installed() -> Programs:
-    """The one server of all tests; the test fails where there is none."""
+    """The one server of all tests; the test fails if there is none."""
     found = find_installation()
     if found is None:
         pytest.fail(
@@ -25,7 +25,7 @@ def installed() -> Programs:
 
 
 def write_program(path: Path, body: str) -> None:
-    """A program of the shell, to stand in for another."""
+    """Write a shell script that stands in for another program."""
     path.write_text(f"#!/bin/sh\n{body}\n")
     path.chmod(0o755)
 

@@ -1,7 +1,7 @@
-"""What a commit keeps for those after it: a database that its engine deployed to, with the ledger, and a backup of it.
+"""What a commit keeps for later commits: a database that its engine deployed to, with the ledger, and a backup of it.
 
-`python -m tests.kept FOLDER` deploys the folder's migrations with the code that is here, on a server of its own, and writes the
-rest of it; copy the migrations of an earlier folder of tests/cases/kept into it first. What was written is never made anew.
+First copy the migrations of an earlier folder of tests/cases/kept into a new one. `python -m tests.kept FOLDER` deploys them
+with the code that is here, on a server of its own, and writes the other files of the folder. A kept folder is never written again.
 """
 
 from __future__ import annotations
@@ -30,9 +30,12 @@ EVERYTHING = Path(__file__).resolve().parent / "core" / "catalog" / "everything.
 CREATED = ("20250101000000_create_notes", "20250102000000_make_odd_names", "20250103000000_change_what_was_there")
 INDEXED, FAILING = "20250104000000_index_notes", "20250105000000_number_notes"
 KEY = {"AIRFLOW__CORE__FERNET_KEY": "a2VwdCBmb3IgdGhlIHRlc3RzIG9mIGxhdGVyIGNvZGU="}
-"""What texts that hold a secret are sealed with in the kept ledgers."""
-_FIRST_OID, _NOBODYS = 16384, 2**31
-_FIRST = """
+"""The key that seals texts with secrets in the kept ledgers."""
+_FIRST_OID = 16384
+"""Objects below it are the server's own, and have the same oid everywhere."""
+_BEYOND_ALL_OIDS = 2**31
+"""Added to the oid of an object that is gone, so that no object of the restored database has it."""
+_FIRST_ROWS = """
 create role member nologin;
 insert into auth.users (id, email) values
     ('00000000-0000-0000-0000-000000000001', 'one@example.org'), ('00000000-0000-0000-0000-000000000002', 'two@example.org')
@@ -45,28 +48,31 @@ def restored(folder: Path) -> Iterator[Server]:
     with running("own") as server:
         for name in ("roles", "database"):
             _run(
-                server, "psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", "postgres", given=_read(folder / f"{name}.sql.gz")
+                server, "psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", "postgres", text=_read(folder / f"{name}.sql.gz")
             )
         with psycopg.connect(server.admin_url(), autocommit=True) as admin:
-            _stay_in_place(admin, json.loads(_read(folder / "objects.json.gz")))
+            _rewrite_oids(admin, json.loads(_read(folder / "objects.json.gz")))
         yield server
 
 
-def _stay_in_place(admin: psycopg.Connection[TupleRow], kept: Any) -> None:
-    """Rewrite the addresses in the ledger: an upgrade of ours leaves each object where it is, and a restore did not."""
+def _rewrite_oids(admin: psycopg.Connection[TupleRow], kept: Any) -> None:
+    """Put the restored objects' oids into the ledger: an upgrade of our code would not have changed them, the restore did."""
     system, database, rows, *_ = _objects(admin)
-    now = {(kind, identity): oid for kind, identity, _, oid, _ in rows}
-    moved = {oid: now[kind, identity] for kind, identity, _, oid, _ in kept[2]}
+    oids_now = {(kind, identity): oid for kind, identity, _, oid, _ in rows}
+    oids_by_kept = {oid: oids_now[kind, identity] for kind, identity, _, oid, _ in kept[2]}
 
-    def new(oid: int) -> int:
-        return oid if oid < _FIRST_OID else moved.get(oid, oid + _NOBODYS)
+    def restored_oid(oid: int) -> int:
+        return oid if oid < _FIRST_OID else oids_by_kept.get(oid, oid + _BEYOND_ALL_OIDS)
 
     for number, text in admin.execute("select id, objects from deploy_ledger.snapshot where objects > ''").fetchall():
-        _, _, then, is_whole, edges, positions = json.loads(text)
-        then = [[*named, classid, new(oid), column] for *named, classid, oid, column in then]
-        edges = [[a, new(b), c, d, new(e), *rest] for a, b, c, d, e, *rest in edges]
-        written = json.dumps([system, database, then, is_whole, edges, positions])
-        admin.execute("update deploy_ledger.snapshot set objects = %s where id = %s", [written, number])
+        _, _, objects, is_whole, edges, positions = json.loads(text)
+        objects = [[*named, classid, restored_oid(oid), column] for *named, classid, oid, column in objects]
+        edges = [
+            [classid, restored_oid(oid), column, other_classid, restored_oid(other_oid), *rest]
+            for classid, oid, column, other_classid, other_oid, *rest in edges
+        ]
+        rewritten = json.dumps([system, database, objects, is_whole, edges, positions])
+        admin.execute("update deploy_ledger.snapshot set objects = %s where id = %s", [rewritten, number])
 
 
 def _objects(connection: psycopg.Connection[TupleRow]) -> Any:
@@ -94,12 +100,12 @@ def make(folder: Path) -> None:
         url = server.admin_url()
         with psycopg.connect(url, autocommit=True) as admin:
             for text in (
-                _FIRST.encode(),
+                _FIRST_ROWS.encode(),
                 EVERYTHING.read_bytes(),
                 b"insert into app.parent (name) values ('a'), ('b')",
             ):
                 admin.execute(text)
-        for number in _deployed(url, folder / "migrations", backups):
+        for number in _deploy_and_undo(url, folder / "migrations", backups):
             (folder / f"report-{number}.txt").write_text(report_of(url, number), encoding="utf-8")
         shutil.copytree(backups, folder / "backups")
         with psycopg.connect(url, autocommit=True) as admin:
@@ -110,11 +116,11 @@ def make(folder: Path) -> None:
         _write(folder / "database.sql.gz", _run(server, "pg_dump", "--create", build.DATABASE))
 
 
-def _deployed(url: str, migrations: Path, backups: Path) -> range:
-    """Runs of every kind: all of it proven, one failed in the rehearsal, one on the target, one undone. Their deployments."""
+def _deploy_and_undo(url: str, migrations: Path, backups: Path) -> range:
+    """Make a run of every kind: all proven, failed in the rehearsal, failed on the target, undone. Returns their deployments."""
     proven: dict[str, object] = {"backup": "full", "rehearse": "full", "approval": "all"}
     _expect("success", url, migrations, {"migrations": [*CREATED], **proven})
-    # Only the last backup is kept, which holds what was deployed.
+    # Only the last backup is kept: it holds what was deployed.
     shutil.rmtree(backups)
     _expect("failed", url, migrations, {"migrations": [FAILING], **proven})
     _expect("failed", url, migrations, {"migrations": [INDEXED, FAILING], "approval": "none"})
@@ -136,18 +142,18 @@ def _read(path: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    # Programs of before August 2025 do not know what restricts psql.
+    # Programs that are older than August 2025 do not know these two commands of psql.
     plain = re.sub(r"^\\(un)?restrict .*\n", "", text, flags=re.MULTILINE)
     path.write_bytes(gzip.compress(plain.encode(), mtime=0))
 
 
-def _run(server: Server, program: str, *arguments: str, given: str = "") -> str:
+def _run(server: Server, program: str, *arguments: str, text: str = "") -> str:
     parts = psycopg.conninfo.conninfo_to_dict(server.admin_url())
     names = {"PGHOST": "host", "PGPORT": "port", "PGUSER": "user", "PGPASSWORD": "password"}
     done = subprocess.run(
         [str(server.bindir / program), *arguments],
         env={**os.environ, **{name: str(parts[part]) for name, part in names.items()}},
-        input=given,
+        input=text,
         check=False,
         capture_output=True,
         text=True,
@@ -159,7 +165,7 @@ def _run(server: Server, program: str, *arguments: str, given: str = "") -> str:
 
 if __name__ == "__main__":
     airflow_home.set_up()
-    # Without a wall, as the tests: what is restored is our own.
+    # Without a wall, as the tests run: what is restored is our own.
     os.environ.update({"PG_DEPLOY_WITHOUT_WALL": "target_db", **KEY})
     airflow_home.fill()
     make(Path(sys.argv[1]))

@@ -17,8 +17,8 @@ from pg_deploy.catalog.reader import Fact, read_facts
 def schema_dump(bindir: Path, url: str, *left_out: str) -> str:
     """The schema as pg_dump writes it, without these schemas and without its random tokens."""
     command = [str(bindir / "pg_dump"), "--schema-only", *(f"--exclude-schema={name}" for name in left_out), url]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return re.sub(r"^\\(un)?restrict .*$", "", said, flags=re.MULTILINE)
+    dump = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return re.sub(r"^\\(un)?restrict .*$", "", dump, flags=re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Database:
             connection.execute(sql)
 
     def give_nothing_new_to_the_api(self) -> None:
-        """Let new objects in public reach no anon and no authenticated, unlike Supabase's: a test in passing declares nothing."""
+        """Give new objects in public to neither anon nor authenticated, unlike Supabase: a test that is not about access declares none."""
         self.run(
             "alter default privileges in schema public revoke all on tables from anon, authenticated;"
             " alter default privileges in schema public revoke all on sequences from anon, authenticated;"

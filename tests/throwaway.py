@@ -15,6 +15,15 @@ from demo import cluster, server
 _COMMON = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "wal_level": "logical"}
 
 
+def without_flushing(made: cluster.Cluster) -> cluster.Cluster:
+    """That demo target, which from now on waits for no disk, after a reset too: no test cuts a machine's power."""
+    for data in (made.directory / "template", made.data):
+        with (data / "postgresql.conf").open("a", encoding="utf-8") as conf:
+            conf.write("fsync = 'off'\n")
+    server.run(made.bindir, "pg_ctl", "reload", "-D", str(made.data))
+    return made
+
+
 @contextmanager
 def demo_of_its_own(scale: float = 1.0) -> Iterator[cluster.Cluster]:
     """A demo target for this process alone; gone afterwards. If we are killed, the next session of tests removes it."""
@@ -29,9 +38,9 @@ def demo_of_its_own(scale: float = 1.0) -> Iterator[cluster.Cluster]:
 def throwaway(
     bindir: Path, superuser: str, settings: Mapping[str, str], place: Path | None = None, *, password: str = ""
 ) -> Iterator[int]:
-    """Make it in `place`, or among the temporary files, and run it with these settings too; its port. Gone afterwards.
+    """Make a cluster in `place`, or among the temporary files, and run it with these settings as well. Gone afterwards.
 
-    Without a password everybody is trusted.
+    Yields its port. Without a password everybody is trusted.
     """
     with tempfile.TemporaryDirectory(prefix="pg-deploy-tests-", dir=place) as folder:
         os.chmod(folder, 0o755)

@@ -1,4 +1,4 @@
-"""Waiting for what happens elsewhere."""
+"""Waiting for what happens in another thread, process or server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def until(holds: Callable[[], object], what: str, seconds: float = 30.0) -> None:
-    """Return as soon as it holds; fails the test with `what` when it does not come within these seconds."""
+    """Return as soon as it holds; fails the test, naming `what`, if it does not hold within these seconds."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:

@@ -15,12 +15,11 @@ import pytest
 from demo import cluster
 from demo.cluster import Cluster
 from pg_deploy.configuration.conf import DeployConf, checked_conf
-from pg_deploy.deployment.verify import verify
 from pg_deploy.migrations.migration import read_folder
 from pg_deploy.postgres.session import Target
 from pg_deploy.preflight.claiming import Identity
 from pg_deploy.preflight.preflight import preflight
-from tests.core.working import Working, working_on
+from tests.core.working import working_on
 from tests.looking import Database, schema_dump
 
 LOG = logging.getLogger("tests")
@@ -48,13 +47,6 @@ def schema_of(bindir: Path, url: str) -> str:
     return schema_dump(bindir, url, "deploy_ledger", "supabase_migrations")
 
 
-def deploy_all(work: Working) -> None:
-    """Every verb on each migration, as the task `earlier` does."""
-    for migration in work.migrations:
-        work.apply(migration)
-        verify(work.job, migration)
-
-
 @pytest.mark.acceptance
 def test_seventy_files_of_a_foreign_project_make_what_psql_makes_of_them(
     demo_cluster: Cluster, empty_database: str, plain: str, foreign_folder: Path
@@ -64,7 +56,7 @@ def test_seventy_files_of_a_foreign_project_make_what_psql_makes_of_them(
     assert len(files) == 70
     with_psql(demo_cluster.bindir, plain, foreign_folder)
     with working_on(empty_database, foreign_folder, ends="deployed") as work:
-        deploy_all(work)
+        work.deploy()
     database = Database(empty_database)
     assert database.attempts == [(file.version, "verified") for file in files]
     assert database.history == [file.version for file in files]
@@ -110,7 +102,7 @@ def test_nothing_that_a_file_sets_in_its_session_is_felt_by_the_next_one(
         (tmp_path / f"{stem}.sql").write_text(sql)
     with_psql(demo_cluster.bindir, plain, tmp_path)
     with working_on(empty_database, tmp_path, ends="deployed") as work:
-        deploy_all(work)
+        work.deploy()
     assert schema_of(demo_cluster.bindir, empty_database) == schema_of(demo_cluster.bindir, plain)
     assert Database(empty_database).rows("table public.zone") == [("Asia/Tokyo",)]
     assert Database(empty_database).rows("table public.b") == Database(plain).rows("table public.b")

@@ -30,13 +30,13 @@ from pg_deploy.ledger.kinds.benchmark import (
 )
 from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
 from pg_deploy.ledger.kinds.lint import LintsBefore
-from pg_deploy.ledger.kinds.marks import tone_of_access
 from pg_deploy.ledger.kinds.rehearsal import Changes, Held, Rehearsal, RehearsalOutcome, StatementLocks
 from pg_deploy.ledger.kinds.report import Criterion, DeploymentReport, criteria_of
 from pg_deploy.ledger.kinds.report import Verdict as Met
 from pg_deploy.ledger.kinds.rollback import Mended, ProofOutcome, RollbackProof, RowsNotRestored, WouldBeLost
 from pg_deploy.ledger.kinds.rows_written import Written
 from pg_deploy.ledger.kinds.run import Adopted, Drifted, PassedOver
+from pg_deploy.ledger.kinds.verdict_tones import tone_of_access
 from pg_deploy.migrations.access_file import AccessFile
 from pg_deploy.parsing.lock_modes import Lock
 from pg_deploy.reporting.endings import Ending, ending_of
@@ -201,8 +201,8 @@ def test_each_word_is_its_text_wherever_it_goes() -> None:
     assert "applied" in (State.APPLIED,)
 
 
-def test_a_verdict_of_the_copy_is_told_apart_on_the_target() -> None:
-    """Only what nothing is left open of has a tick."""
+def test_each_verdict_of_the_copy_has_its_own_on_the_target_and_only_proofs_settle() -> None:
+    """Else a verdict that leaves something open has a tick."""
     on_target = {verdict.as_on_copy: verdict for verdict in (Verdict.EQUAL, Verdict.SAME, Verdict.NOT_PROVED)}
     assert all(target.on_copy == copy for target, copy in on_target.items())
     assert [verdict.is_settled for verdict in on_target] == [True, True, False]

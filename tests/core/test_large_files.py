@@ -36,13 +36,15 @@ def test_200_mb_are_refused_in_less_than_a_gigabyte(tmp_path: Path) -> None:
         text=True,
         env={"PYTHONPATH": "plugins"},
     )
-    *said, megabytes = done.stdout.splitlines()
-    assert '"20250101000000_seed.sql" is 208 MB, and files above 64 MB are not read' in "\n".join(said)
+    *messages, megabytes = done.stdout.splitlines()
+    assert '"20250101000000_seed.sql" is 208 MB, and files above 64 MB are not read' in "\n".join(messages)
     assert int(megabytes) < 1000
 
 
-def test_a_worker_with_more_memory_takes_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever has it says so; one has to say it, as the default cannot know."""
+def test_the_limit_of_the_environment_decides_what_is_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a large worker could not read a large file: the limit cannot know how much memory there is."""
     (tmp_path / "20250101000000_seed.sql").write_text(f"select '{'x' * 1_010_000}';\n")
     monkeypatch.setenv("PG_DEPLOY_LARGEST_FILE_MB", "1")
     with pytest.raises(InvalidMigrationsError, match="PG_DEPLOY_LARGEST_FILE_MB"):

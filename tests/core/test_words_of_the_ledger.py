@@ -39,14 +39,14 @@ UNMISTAKABLE = {word for word in WORDS if " " in word or "_" in word} - {"rollba
     "baselined",
 }
 ATTRIBUTES = {"outcome", "verdict", "state", "kind"}
-CUTS = ("startswith", "endswith", "removeprefix", "removesuffix", "partition", "rpartition", "split")
+TEXT_METHODS = ("startswith", "endswith", "removeprefix", "removesuffix", "partition", "rpartition", "split")
 MARKS = ("✓", "✗", "–", "ALERT", "user ")
 # Whose `detail` is another: a finding of the lints, and what the monitor measures. A sample is read beside its class, and
-# ledger/detail.py reads what every kind keeps.
+# ledger/kept_values.py reads what every kind keeps.
 OTHER_DETAILS = {
     "catalog/finding.py",
     "deployment/lints.py",
-    "ledger/detail.py",
+    "ledger/kept_values.py",
     "access/sampling/sample.py",
     *(path.relative_to(PLUGINS).as_posix() for path in (PLUGINS / "monitor").glob("*.py")),
 }
@@ -60,23 +60,25 @@ def _literals(node: ast.expr) -> Iterator[str]:
             yield from _literals(each)
 
 
-def _is_theirs(node: ast.expr) -> bool:
+def _is_state_of_a_task(node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "state" and ast.unparse(node.value).startswith("task")
 
 
 def compared(source: str) -> list[str]:
-    """The comparisons, matches and cuts of a module that spell out a word of the ledger, or a mark."""
+    """The comparisons, matches and calls of text methods in a module that spell out a word of the ledger, or a mark."""
     found = []
     for node in ast.walk(ast.parse(source)):
         words: set[str] = set()
         if isinstance(node, ast.Compare):
-            sides = [node.left, *node.comparators]
-            words = {word for side in sides for word in _literals(side)}
-            told = any(isinstance(side, ast.Attribute) and side.attr in ATTRIBUTES for side in sides)
-            words &= WORDS if told and not any(map(_is_theirs, sides)) else UNMISTAKABLE
+            operands = [node.left, *node.comparators]
+            words = {word for operand in operands for word in _literals(operand)}
+            names_the_ledger = any(
+                isinstance(operand, ast.Attribute) and operand.attr in ATTRIBUTES for operand in operands
+            )
+            words &= WORDS if names_the_ledger and not any(map(_is_state_of_a_task, operands)) else UNMISTAKABLE
         elif isinstance(node, ast.MatchValue):
             words = set(_literals(node.value)) & UNMISTAKABLE
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CUTS:
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in TEXT_METHODS:
             given = {word for argument in node.args for word in _literals(argument)}
             words = {word for word in given if word in UNMISTAKABLE or word.startswith(MARKS)}
         if words:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pg_deploy.configuration.limits import Limits
 from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.job import Job
+from pg_deploy.deployment.verify import verify
+from pg_deploy.execution.segments import Observer
 from pg_deploy.ledger import deployment, pins, schema
 from pg_deploy.ledger.deployment import Claim
 from pg_deploy.ledger.guard import Ownership, working
@@ -39,10 +41,17 @@ class Working:
     migrations: Sequence[Migration]
     lines: list[str] = field(default_factory=list)
 
-    def apply(self, migration: Migration | None = None) -> None:
-        """Take up and apply the first migration, or this one."""
-        resume(self.job, migration or self.migrations[0])
-        apply(self.job, migration or self.migrations[0])
+    def apply(self, migration: Migration | None = None, *, observer: Observer | None = None) -> None:
+        """Take up and apply the first migration, or this one; `observer` is called in the place of the job's own."""
+        job = replace(self.job, observer=observer) if observer else self.job
+        resume(job, migration or self.migrations[0])
+        apply(job, migration or self.migrations[0])
+
+    def deploy(self) -> None:
+        """Apply and verify every migration, in their order."""
+        for migration in self.migrations:
+            self.apply(migration)
+            verify(self.job, migration)
 
     @property
     def text(self) -> str:

@@ -16,10 +16,11 @@ from tests.servers import table
 
 Deploy = Callable[..., Result]
 Monitor = Callable[..., Result]
+Rollback = Callable[..., Result]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The table of docs/servers.md, where whole runs on several servers were part of the tests."""
+    """Print the table of docs/servers.md if whole runs on several servers were part of the tests."""
     for line in table.lines():
         terminalreporter.write_line(line)
 
@@ -32,10 +33,9 @@ def _airflow_metadata() -> None:
 
 @pytest.fixture
 def empty_database(empty_database: str) -> str:
-    """As everywhere, but unlike Supabase's it gives new tables to no anon and no authenticated.
+    """The same database, but unlike Supabase's it gives new tables to neither anon nor authenticated.
 
-    Else every table that a test makes in passing would have to declare whom it is open to. Tests of access use the demo
-    database.
+    Else each test would have to declare for whom its tables are open. Tests of access use the demo database.
     """
     Database(empty_database).give_nothing_new_to_the_api()
     return empty_database
@@ -58,8 +58,8 @@ def deploy(database: Database) -> Deploy:
 
 
 @pytest.fixture
-def rollback(database: Database, tmp_path: Path) -> Callable[..., Result]:
-    """Run rollback_migrations against the target; no migration is in the folder that it could read."""
+def rollback(database: Database, tmp_path: Path) -> Rollback:
+    """Run rollback_migrations against the target, with an empty folder of migrations."""
     nothing = tmp_path / "no_migrations_here"
     nothing.mkdir()
 
@@ -80,7 +80,7 @@ def monitor(database: Database, tmp_path: Path) -> Monitor:
 
 
 def leave_an_invalid_index(database: Database) -> None:
-    """One alert that is there from the first look on."""
+    """Make something that the monitor alerts of in its first run."""
     database.run("create table public.t (a int)")
     database.run("insert into public.t values (1), (1)")
     with pytest.raises(psycopg.errors.UniqueViolation):

@@ -39,7 +39,7 @@ class Result:
 
     @property
     def notices(self) -> list[str]:
-        """What a person was told by the run."""
+        """What the run told a person."""
         return [line for line in self.log if line.startswith("notice: ")]
 
     def group(self, stem: str) -> dict[str, str]:
@@ -67,7 +67,7 @@ def run_dag(
     *,
     answer: str | Callable[[Any, Any], None] | None = None,
     answered_by: str = "tester",
-    during: Callable[[], None] | None = None,
+    during: Callable[[], object] | None = None,
     when: str | None = None,
     extra: Mapping[str, object] | None = None,
     after_parsing: Callable[[], None] | None = None,
@@ -113,7 +113,7 @@ def run_dag(
 
 
 def _any_folder(dag: Any) -> dict[str, None]:
-    """The folder is the one of the test, whatever the form said when it was parsed."""
+    """A run takes the folder of the test, whatever the form said when it was parsed."""
     return {"migrations_folder": None} if "migrations_folder" in dag.params else {}
 
 
@@ -140,7 +140,7 @@ def _airflow_connection(url: str, extra: Mapping[str, object]) -> str:
 
 
 class _Interrupter(logging.Handler):
-    def __init__(self, when: str, during: Callable[[], None]) -> None:
+    def __init__(self, when: str, during: Callable[[], object]) -> None:
         super().__init__(logging.INFO)
         self.when = when
         self.during = during
@@ -158,7 +158,7 @@ class _Interrupter(logging.Handler):
 
 @contextmanager
 def _short_pauses(meanwhile: Callable[[], None]) -> Iterator[None]:
-    """Shorten the pauses of `dag.test()`, and only those; `meanwhile` is called in each, as the world outside the run."""
+    """Shorten the pauses of `dag.test()` and no others; `meanwhile` is called in each, as the world outside the run."""
     sleep = time.sleep
 
     def pause(seconds: float | SupportsIndex) -> None:

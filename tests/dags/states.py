@@ -12,7 +12,7 @@ def _group(line: str) -> dict[str, str]:
 
 #                    gate approve snapshot apply verify decide passed rollback
 DEPLOYED = _group("  +    +       +        +     +      +      +      -")
-# The task `earlier` found so, and skipped them.
+# The task `earlier` found nothing to do, and skipped them.
 NOTHING_TO_DO = _group("- - - - - - + -")
 NOT_REACHED = _group("  - -       -        -     -      -      -      -")
 CHECK_FAILED = _group(" +    +       +        +     !      +      -      +")

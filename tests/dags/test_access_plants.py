@@ -1,12 +1,12 @@
 """What somebody could slip into migration 3, as whole runs: each ends undone, and the log says who gained or lost what.
 
-The migration's own checks and benchmarks are left out: what is found here, the access proof finds alone.
+The migration's own checks and benchmarks are left out: the access proof alone finds what is found here.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,13 +106,13 @@ def _said(database: Database) -> str:
     )
 
 
-def _marked(names: object, quick: tuple[str, ...]) -> list[object]:
-    return [name if name in quick else pytest.param(name, marks=pytest.mark.acceptance) for name in names]  # type: ignore[attr-defined]
+def _marked(names: Iterable[str], quick: tuple[str, ...]) -> list[object]:
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.acceptance) for name in names]
 
 
 @pytest.mark.parametrize("name", _marked(SAYS, QUICK))
 def test_a_plant_is_undone_without_a_rehearsal(demo: Demo, tmp_path: Path, name: str) -> None:
-    """Where no copy can be made the target itself has to notice, and the leak must not stay."""
+    """If no copy can be made, the run has to notice it on the target itself, and the leak must not stay."""
     result = _deploy(demo, tmp_path / "m", PLANTS[name][0], UNDO.get(name, ""), ALONE)
 
     database = Database(demo.url)
@@ -125,7 +125,7 @@ def test_a_plant_is_undone_without_a_rehearsal(demo: Demo, tmp_path: Path, name:
 
 @pytest.mark.parametrize("name", _marked(PLANTS, QUICK_REHEARSED))
 def test_a_plant_is_found_on_the_copy_before_the_target_is_touched(demo: Demo, tmp_path: Path, name: str) -> None:
-    """The rehearsal is where a leak should be found: with everybody it concerns, and nobody harmed."""
+    """A leak should be found in the rehearsal, with everybody whom it concerns, before it harms anybody."""
     result = _deploy(demo, tmp_path / "m", PLANTS[name][0], UNDO.get(name, ""), REHEARSED)
 
     database = Database(demo.url)

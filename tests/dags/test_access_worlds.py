@@ -1,8 +1,8 @@
-"""The worlds of row level security that projects live in, each as whole deployments with a rehearsal.
+"""The ways in which projects use row level security ("worlds"), each as whole deployments with a rehearsal.
 
 A tenant in a setting, a role for each customer, tokens of a third party, claims with an authorize() function, accounts with
-members, PostgREST without Supabase, and the demonstration: an equal rewrite is deployed without a word, what opens something
-is found on the copy, and said to somebody who does not know the database.
+members, PostgREST without Supabase, and the demonstration. An equal rewrite is deployed without a word. What opens something
+is found on the copy, and explained to somebody who does not know the database.
 """
 
 from __future__ import annotations
@@ -45,29 +45,29 @@ def test_a_world_is_deployed_or_left_alone(
     with private_server(templates, case.database) as (deployer, admin):
         make_state(case, deployer, admin)
         if case.database == "plain":
-            # what preflight asks for where policies are forced on owners: a copy has to hold every row
+            # Preflight asks for it if policies are forced on owners: a copy has to hold every row.
             Database(f"{admin}/app").run("alter role app_owner bypassrls")
         sql = ";\n".join(each.rstrip().rstrip(";") for each in case.migration) + ";\n"
         write_migration(tmp_path / "m", STEM, sql, manifest=case.manifest)
         result = run_dag("deploy_migrations", f"{deployer}/app", tmp_path / "m", REHEARSED)
         database = Database(f"{deployer}/app")
-        said = [
+        sentences = [
             sentence
             for (against,) in database.rows(
                 "select detail -> 'against' from deploy_ledger.evidence where kind = 'access'"
             )
             for sentence in against
         ]
-        text = "\n".join(said)
+        text = "\n".join(sentences)
         if case.expect == "quiet":
-            assert (result.state, said) == ("success", []), f"{text}\n---\n{result.text}"
+            assert (result.state, sentences) == ("success", []), f"{text}\n---\n{result.text}"
             assert database.attempts == [(STEM[:14], "verified")]
             return
         assert result.tasks["rehearse"] == "failed", result.text
         assert database.attempts == []
-        # what opened and for whom, which line, what to write
+        # It names what opened and for whom, the line, and what to write.
         assert "where the migration does it: line 1, " in text, text
         assert "if that is meant, write " in text, text
-        assert said[0][0] != "{", text
-        for sentence in said:
+        assert sentences[0][0] != "{", text
+        for sentence in sentences:
             assert sentence in result.text, f"{sentence}\n---\n{result.text}"

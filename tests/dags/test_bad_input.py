@@ -1,6 +1,6 @@
 """What cannot work is refused by preflight, in one sentence a fault, and nothing is changed.
 
-The faults of files and target one by one, in a table; how a whole run ends, for each place where a fault can lie.
+A table tries each fault of the files and the target by itself; whole runs show how a run ends, for each place of a fault.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from demo.place import Cluster
+from demo.cluster_files import Cluster
 from pg_deploy.catalog import reader as catalog
 from pg_deploy.configuration.conf import DeployConf, checked_conf
 from pg_deploy.errors import PgDeployError, PreflightError
@@ -34,7 +34,7 @@ PGBOUNCER = Path("/usr/sbin/pgbouncer")
 A, B = "20260101000000_a", "20260102000000_b"
 GOOD = "create table public.{name} (id int primary key);\n"
 
-# Files by path below the folder; the conf; a piece of each sentence, in the order in which they are told.
+# Files by path below the folder; the conf; a piece of each sentence of the refusal, in their order.
 Files = Mapping[str, str | bytes]
 CASES: dict[str, tuple[Files, dict[str, Any], list[str]]] = {
     "a name off the pattern": (
@@ -189,7 +189,7 @@ def write(folder: Path, files: Files) -> None:
 
 
 def prepare(url: str, folder: Path, **conf: Any) -> int:
-    """Preflight alone; how many migrations it pinned."""
+    """Run preflight alone; returns how many migrations it pinned."""
     identity = Identity("deploy_migrations", "test", "tester")
     log = logging.getLogger("pg_deploy")
     return preflight(
@@ -216,7 +216,7 @@ def unchanged(url: str, *, ledger: bool = False) -> Iterator[None]:
     assert state_of(url) == before
 
 
-def refused_before_anything(result: Result, *stems: str) -> None:
+def assert_refused_before_anything(result: Result, *stems: str) -> None:
     """The run is red, preflight failed, and no task of any group did anything to the database."""
     assert result.state == "failed", result.text
     assert result.tasks["preflight"] == "failed"
@@ -224,7 +224,7 @@ def refused_before_anything(result: Result, *stems: str) -> None:
     assert result.tasks["earlier"] == "upstream_failed"
     for stem in stems:
         states = result.group(stem)
-        # Of a group whose gate was never reached, decide may run; it finds nothing to undo.
+        # The task decide may run although the gate was never reached: it finds nothing to undo.
         assert states.pop("decide") in {"success", "skipped"}
         assert len(states) == 7
         assert set(states.values()) <= {"upstream_failed", "skipped"}
@@ -236,15 +236,15 @@ def refused_before_anything(result: Result, *stems: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_preflight_refuses(case: str, empty_database: str, tmp_path: Path) -> None:
     """Else the fault shows in the middle of a deployment, with half of it in production."""
-    files, conf, said = CASES[case]
+    files, conf, sentences = CASES[case]
     write(tmp_path, files)
     with unchanged(empty_database), pytest.raises(PreflightError) as caught:
         prepare(empty_database, tmp_path, **conf)
     message = str(caught.value)
-    place = 0
-    for piece in said:
-        assert piece in message[place:], f"{piece!r} is not in, or not in this order:\n{message}"
-        place = message.index(piece, place)
+    position = 0
+    for piece in sentences:
+        assert piece in message[position:], f"{piece!r} is not in, or not in this order:\n{message}"
+        position = message.index(piece, position)
     assert "Traceback" not in message
 
 
@@ -268,17 +268,17 @@ def test_preflight_accepts(case: str, empty_database: str, tmp_path: Path) -> No
 
 def test_a_run_with_bad_files_names_all_of_them_and_touches_nothing(empty_database: str, tmp_path: Path) -> None:
     """One fault a run would take as many runs as there are faults."""
-    files, conf, said = CASES["many faults at once"]
+    files, conf, sentences = CASES["many faults at once"]
     write(tmp_path, files)
     with unchanged(empty_database):
         result = deploy(empty_database, tmp_path, **conf)
-    refused_before_anything(result, A, B)
-    for piece in said:
+    assert_refused_before_anything(result, A, B)
+    for piece in sentences:
         assert piece in result.text
 
 
 @pytest.mark.parametrize(
-    ("conf", "said"),
+    ("conf", "sentences"),
     [
         ({"dryrun": True}, ['the conf holds the unknown key "dryrun"; known keys: target, migrations']),
         ({"lock_budget": "soon"}, ['conf key "lock_budget" is \'soon\': "soon" is not a duration; write a number']),
@@ -300,14 +300,14 @@ def test_a_run_with_bad_files_names_all_of_them_and_touches_nothing(empty_databa
     ],
 )
 def test_a_run_with_a_bad_conf_touches_nothing(
-    empty_database: str, tmp_path: Path, conf: dict[str, Any], said: list[str]
+    empty_database: str, tmp_path: Path, conf: dict[str, Any], sentences: list[str]
 ) -> None:
     """A misspelt dry_run would deploy for real; Airflow itself accepts any key."""
     write(tmp_path, {f"{A}.sql": GOOD})
     with unchanged(empty_database):
         result = deploy(empty_database, tmp_path, **conf)
-    refused_before_anything(result, A)
-    for piece in said:
+    assert_refused_before_anything(result, A)
+    for piece in sentences:
         assert piece in result.text
     assert "ter2" not in result.text
 
@@ -316,7 +316,7 @@ def test_a_run_with_a_bad_conf_touches_nothing(
     ("key", "value"), [("dry_run", "yes"), ("migrations", "all"), ("approval", "maybe"), ("target", 5)]
 )
 def test_a_value_of_the_wrong_type_starts_no_run(empty_database: str, tmp_path: Path, key: str, value: object) -> None:
-    """The form and the API refuse it by the Param's schema; what that lets pass, the first task refuses."""
+    """The Param's schema refuses it in the form and in the API; the first task refuses what the schema lets pass."""
     from airflow.sdk.exceptions import ParamValidationError
 
     write(tmp_path, {f"{A}.sql": GOOD})
@@ -328,7 +328,7 @@ def test_a_value_of_the_wrong_type_starts_no_run(empty_database: str, tmp_path: 
 
 
 def test_who_still_asks_for_a_copy_on_the_target_reads_what_to_use() -> None:
-    """It was a choice once, and a plain "is not one of" would leave whoever chose it without a rehearsal."""
+    """It was a choice once: who chose it needs to read which one replaces it, and not only "is not one of"."""
     with pytest.raises(
         PgDeployError, match=r"'on_target': no copy is made .*: use full, .* or clone, on .* rehearsal_db; correct"
     ):
@@ -340,7 +340,7 @@ def test_an_unreachable_target_is_named_with_what_to_look_at(empty_database: str
     write(tmp_path, {f"{A}.sql": GOOD, "2026-a.sql": GOOD})
     with unchanged(empty_database):
         result = deploy(with_port(empty_database, free_port()), tmp_path)
-    refused_before_anything(result, A)
+    assert_refused_before_anything(result, A)
     assert 'cannot connect to target "target_db": ' in result.text
     assert "check the host, port, user and password of the Airflow connection" in result.text
     assert '"2026-a.sql" is not named like a migration' in result.text
@@ -356,7 +356,7 @@ def test_a_wrong_password_is_refused_and_printed_nowhere(
     caplog.set_level(logging.DEBUG)
     with unchanged(empty_database):
         result = deploy(wrong, tmp_path)
-    refused_before_anything(result, A)
+    assert_refused_before_anything(result, A)
     assert 'password authentication failed for user "postgres"' in result.text
     printed = capfd.readouterr()
     everything = [result.text, printed.out, printed.err, caplog.text]
@@ -373,14 +373,14 @@ def test_an_edited_file_is_refused_after_its_deployment(empty_database: str, tmp
     write(tmp_path, {f"{A}.sql": "create table public.a (id bigint primary key);\n", f"{B}.sql": GOOD})
     with unchanged(empty_database, ledger=True):
         result = deploy(empty_database, tmp_path)
-    refused_before_anything(result, A, B)
+    assert_refused_before_anything(result, A, B)
     assert (
         f'"{A}.sql" was edited after it was deployed; restore the deployed text and put the change into' in result.text
     )
     write(tmp_path, {f"{A}.sql": b"\xff", f"{B}.sql": GOOD})
     with unchanged(empty_database, ledger=True), pytest.raises(PreflightError) as caught:
         prepare(empty_database, tmp_path)
-    # of one fault there is one sentence: the file is not missing too
+    # One fault gives one sentence: the file is not called missing as well.
     assert [type(fault).__name__ for fault in caught.value.faults] == ["NotUtf8Error"]
 
 
@@ -396,7 +396,7 @@ def test_a_version_without_a_file_is_refused(empty_database: str, tmp_path: Path
 
 
 def test_a_faulty_file_that_others_applied_is_left_alone(empty_database: str, tmp_path: Path) -> None:
-    """A history of years holds such files, and nothing is to be done with them; nor are they missing."""
+    """A history of years holds such files, and nobody has to do anything with them; nor are they missing."""
     write(tmp_path, {f"{A}.sql": b"\xff", f"{B}.sql": GOOD})
     record(empty_database, "20260101000000")
     assert prepare(empty_database, tmp_path) == 1
@@ -441,7 +441,7 @@ def test_a_server_that_takes_no_writes_is_refused(empty_database: str, tmp_path:
         )
     with unchanged(empty_database):
         result = deploy(empty_database, tmp_path)
-    refused_before_anything(result, A)
+    assert_refused_before_anything(result, A)
     assert "are read-only (default_transaction_read_only = on; Supabase sets it when the disk is full)" in result.text
 
 
@@ -459,7 +459,7 @@ def test_only_a_pooler_that_keeps_sessions_apart_is_accepted(
             return
         with unchanged(empty_database):
             result = deploy(with_port(empty_database, port), tmp_path)
-    refused_before_anything(result, A)
+    assert_refused_before_anything(result, A)
     assert (
         f'"127.0.0.1:{port}" is a transaction pooler, where settings, SET ROLE and advisory locks leak' in result.text
     )

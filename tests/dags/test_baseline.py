@@ -229,7 +229,7 @@ def test_a_file_made_for_psql_is_adopted_without_its_companion(by_hand: str, fol
 
 
 @pytest.mark.parametrize(
-    ("conf", "said"),
+    ("conf", "reason"),
     [
         ({"migrations": ["20990101000000"]}, '"20990101000000" was not found'),
         ({"up_to": "20990101000000"}, '"20990101000000" was not found'),
@@ -238,14 +238,14 @@ def test_a_file_made_for_psql_is_adopted_without_its_companion(by_hand: str, fol
     ],
 )
 def test_a_bad_choice_is_refused_and_changes_nothing(
-    by_hand: str, folder: Path, conf: dict[str, object], said: str
+    by_hand: str, folder: Path, conf: dict[str, object], reason: str
 ) -> None:
     """A misspelt bound would adopt more than was meant."""
     before = fingerprint(by_hand)
     result = run(by_hand, folder, **conf)
     assert result.state == "failed"
     assert result.tasks == {"check": "failed", "adopt": "upstream_failed", "report": "failed"}
-    assert said in result.text
+    assert reason in result.text
     assert nothing_was_made(by_hand)
     assert fingerprint(by_hand) == before
 
@@ -268,9 +268,9 @@ def test_the_way_out_of_a_doubled_version_that_is_applied_leads_to_a_green_run(
     with psycopg.connect(empty_database) as connection:
         connection.execute((case / "before.sql").read_bytes())
 
-    said = deploy(empty_database, folder).text
-    renames = re.findall(r'"(\d+_\w+\.sql)" to "(\d+_\w+\.sql)"', said)
-    command = re.search(r"make baseline CONF='(.*?)'", said)
+    refusal = deploy(empty_database, folder).text
+    renames = re.findall(r'"(\d+_\w+\.sql)" to "(\d+_\w+\.sql)"', refusal)
+    command = re.search(r"make baseline CONF='(.*?)'", refusal)
     assert renames
     assert command
     for old, new in renames:

@@ -91,7 +91,7 @@ def test_a_rejected_migration_is_never_applied_and_the_run_is_red(
     assert database.evidence("approval") == [(second, "rejected")]
     assert database.deployments == ["failed"]
     assert f"{second}: rejected" in result.text
-    assert f'"{second}" was rejected by tester' in result.text or "rejected - The high one" in result.text
+    assert "rejected - The high one" in result.text
 
 
 def test_an_approval_does_not_hold_for_a_text_that_was_changed_meanwhile(

@@ -1,4 +1,4 @@
-"""While a person is asked the target is anybody's: what others did until the answer is said, and asked about again."""
+"""While a person is asked, anybody may take the target: the run names what others did until the answer, and asks about it again."""
 
 from __future__ import annotations
 

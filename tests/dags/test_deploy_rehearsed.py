@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -65,18 +66,9 @@ def test_the_four_migrations_are_backed_up_rehearsed_and_deployed(demo_url: str,
     assert planned == [f"the guide plans {each} min)" for each in (10, 10, 2, 10, 10, 15, 57)]
     assert "rolled back in" in result.text
     assert database.rows("select state from deploy_ledger.attempt") == [("verified",)] * 4
-    assert not list(Path("/tmp").glob("pg-deploy-rehearsal-*/owner.json")) or _all_alive()
-
-
-def _all_alive() -> bool:
-    """Other test processes may have a copy at this very moment: each has an owner that lives."""
-    import json
-
-    for marker in Path("/tmp").glob("pg-deploy-rehearsal-*/owner.json"):
-        pid = json.loads(marker.read_text())["pid"]
-        if pid == os.getpid() or not process_start(pid):
-            return False
-    return True
+    # Other test processes may have a copy at this very moment: each has an owner that lives.
+    owners = [json.loads(path.read_text())["pid"] for path in Path("/tmp").glob("pg-deploy-rehearsal-*/owner.json")]
+    assert [pid for pid in owners if pid == os.getpid() or not process_start(pid)] == []
 
 
 def test_a_check_that_fails_in_the_rehearsal_ends_the_run_before_the_target_was_touched(

@@ -1,4 +1,4 @@
-"""What earlier commits kept, read with today's code: each folder of tests/cases/kept that `python -m tests.kept` wrote."""
+"""Today's code reads what earlier commits kept: each folder of tests/cases/kept, which `python -m tests.kept` wrote."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_the_reports_of_kept_deployments_say_what_they_said(database: Database, 
 
 
 def _as_the_ledger_has_it(report: str, number: int) -> str:
-    """A kept report, but for three things that the ledger never held, or held otherwise."""
+    """A kept report, changed in three things that the ledger never held, or held in another form."""
     # The guide's timeline was in the code, and is pinned with the criteria now. What a migration's author expects stays.
     report = re.sub(r"^(\d{14}_.*) \(the guide plans", r"\1 (expected", report, flags=re.MULTILINE)
     report = re.sub(r" \(the guide plans .*?\)| beside the guide's timeline", "", report)

@@ -134,7 +134,6 @@ def test_a_verify_marked_success_verifies_nothing(database: Database, deploy: De
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    _write(tmp_path / "m")
     write_migration(
         tmp_path / "m",
         STEM,

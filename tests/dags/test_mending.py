@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.building import write_migration
-from tests.dags.conftest import Deploy
-from tests.dags.harness import Result, run_dag
+from tests.dags.conftest import Deploy, Rollback
+from tests.dags.harness import run_dag
 from tests.looking import Database
 
 FIRST = "20250101000000_base"
@@ -62,7 +61,7 @@ FORGOTTEN = {
     ("name", "later"), [*((name, False) for name in FORGOTTEN), ("policy altered", True), ("function added", True)]
 )
 def test_what_decides_access_is_mended_at_once_and_said(
-    database: Database, deploy: Deploy, rollback: Callable[..., Result], tmp_path: Path, name: str, later: bool
+    database: Database, deploy: Deploy, rollback: Rollback, tmp_path: Path, name: str, later: bool
 ) -> None:
     """A rollback that leaves a policy open would be worse than the migration."""
     change, what = FORGOTTEN[name]
@@ -77,7 +76,7 @@ def test_what_decides_access_is_mended_at_once_and_said(
         assert ran.state == "success", ran.text
 
     assert database.facts == before
-    assert database.attempts[-1] == (SECOND.split("_", maxsplit=1)[0], "rolled_back")
+    assert database.attempts[-1] == (SECOND[:14], "rolled_back")
     assert "the rollback forgot" in ran.text
     assert what in ran.text
     assert database.evidence("mended") == [(SECOND, "mended")]
@@ -105,7 +104,7 @@ def test_a_cron_job_is_mended_at_once_and_said(demo_url: str, tmp_path: Path, ch
 
     assert ran.state == "failed"
     assert database.rows(jobs) == before
-    assert database.attempts[-1] == (SECOND.split("_", maxsplit=1)[0], "rolled_back")
+    assert database.attempts[-1] == (SECOND[:14], "rolled_back")
     assert "the rollback forgot 1 objects" in ran.text
     assert "cron job" in ran.text
 
@@ -120,7 +119,7 @@ def test_anything_else_fails_and_comes_with_the_sql_that_would_mend_it(
     ran = deploy(folder)
 
     assert ran.state == "failed"
-    assert database.attempts[-1] == (SECOND.split("_", maxsplit=1)[0], "rollback_failed")
+    assert database.attempts[-1] == (SECOND[:14], "rollback_failed")
     assert "alter table public.notes drop column extra;" in ran.text
     assert database.evidence("mended") == [(SECOND, "mended")]
     assert database.value("select count(*) from pg_policy where polname = 'more'") == 0
@@ -143,7 +142,7 @@ def test_a_failed_migration_without_rollback_is_undone_by_a_generated_one(
 
     assert ran.state == "failed"
     assert database.facts == before
-    assert database.attempts == [(FIRST.split("_", maxsplit=1)[0], "rolled_back")]
+    assert database.attempts == [(FIRST[:14], "rolled_back")]
     assert "this rollback is generated from the catalog as it is now, unproven" in ran.text
 
 
@@ -160,7 +159,7 @@ def test_a_failed_change_of_rows_without_rollback_stays_and_says_why(
     ran = deploy(folder)
 
     assert ran.state == "failed"
-    assert database.attempts[-1] == (SECOND.split("_", maxsplit=1)[0], "rollback_failed")
+    assert database.attempts[-1] == (SECOND[:14], "rollback_failed")
     assert "brings no rollback.sql and none can be generated" in ran.text
 
 

@@ -44,19 +44,19 @@ def test_an_alert_leaves_the_run_green_and_is_told_once_in_two_runs_and_once_whe
     assert "1 ended" in third.notices[0]
 
 
-def test_a_stale_view_is_told_first_and_refreshed_only_where_the_conf_says_so(
+def test_a_stale_view_is_told_first_and_refreshed_only_if_the_conf_says_so(
     database: Database, monitor: Monitor
 ) -> None:
     """Else dashboards show old figures until somebody looks, or the monitor does what nobody asked for."""
     database.run("create materialized view public.v as select now() as materialized_at, 1 as id with no data")
 
-    told = monitor()
+    first = monitor()
     assert not database.value("select relispopulated from pg_class where oid = 'public.v'::regclass")
     result = monitor({"refresh": "stale"})
 
-    assert (told.state, result.state) == ("success", "success")
-    assert told.tasks["refresh_stale_views"] == "skipped"
-    assert [line.split(":")[0] for line in alert_lines(told)] == ["ALERT view_freshness public.v"]
+    assert (first.state, result.state) == ("success", "success")
+    assert first.tasks["refresh_stale_views"] == "skipped"
+    assert [line.split(":")[0] for line in alert_lines(first)] == ["ALERT view_freshness public.v"]
     assert result.tasks["refresh_stale_views"] == result.tasks["measure_again"] == "success"
     assert database.value("select count(*) from public.v") == 1
     refreshing = next(place for place, line in enumerate(result.log) if "refreshed it for the first time" in line)
@@ -97,7 +97,7 @@ def test_after_a_first_deployment_there_is_something_to_compare_though_nothing_w
     assert (deployed.state, watched.state, again.state) == ("success", "success", "success")
 
 
-def test_all_views_are_refreshed_by_hand_where_the_conf_says_so(database: Database, monitor: Monitor) -> None:
+def test_all_views_are_refreshed_by_hand_if_the_conf_says_so(database: Database, monitor: Monitor) -> None:
     """Else `make refresh` could not replace the guide's script."""
     database.run("create materialized view public.v as select now() as materialized_at, 1 as id")
     before = database.value("select materialized_at from public.v")

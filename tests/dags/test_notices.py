@@ -134,10 +134,10 @@ def test_an_alert_reaches_the_channel_once_with_what_to_do_and_whom_to_call(
     for _ in range(2):
         assert monitor().state == "success"
 
-    (told,) = channel.heard
-    assert told.startswith("target_db: alerts, 1 began\nbegan: invalid_indexes public.broken: ")
-    assert "what to do: drop index concurrently" in told
-    assert "contacts: " in told
+    (notice,) = channel.heard
+    assert notice.startswith("target_db: alerts, 1 began\nbegan: invalid_indexes public.broken: ")
+    assert "what to do: drop index concurrently" in notice
+    assert "contacts: " in notice
 
 
 def test_a_channel_that_is_down_is_told_later_and_makes_no_run_red(
@@ -173,7 +173,7 @@ def test_a_waiting_approval_and_a_rollback_reach_the_channel(
     result = deploy(folder, {"approval": "risky"}, answer="Approve")
 
     assert result.state == "failed"
-    assert [told.splitlines()[0] for told in channel.heard] == [
+    assert [notice.splitlines()[0] for notice in channel.heard] == [
         "target_db: an approval waits: Deploy 20250101000000_add_mood?",
         "target_db: deployment 1 was rolled back",
     ]

@@ -73,7 +73,7 @@ def whole_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, our
         restored = run_dag("restore_backup", url, folder, {"database": "restored"})
         assert restored.state == "success", restored.text
         assert _organizations(server, "restored") == _organizations(server, "demo") > 0
-        return Run(_version(url), SOURCES[name].told, _cron(url), len(stems), time.monotonic() - began, THIS)
+        return Run(_version(url), SOURCES[name].origin, _cron(url), len(stems), time.monotonic() - began, THIS)
 
 
 def _folder(folder: Path, ours: Sequence[str]) -> Path:

@@ -25,7 +25,7 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_backup_comes_back_beside_the_target_with_the_steps_to_switch(
     empty_database: str, demo_cluster: cluster.Cluster, stored: Path, tmp_path: Path
 ) -> None:
-    """Else the safety net is a file of which nobody knows how to use it at night; or it destroys what is there."""
+    """Else the safety net is a file that nobody knows how to use at night, or it destroys what is there."""
     database = Database(empty_database)
     database.run(
         "create table public.notes (id integer primary key, body text);"
@@ -61,9 +61,19 @@ def test_a_damaged_or_a_missing_backup_makes_no_database(
     empty_database: str, demo_cluster: cluster.Cluster, stored: Path, tmp_path: Path
 ) -> None:
     """Half a restore must not be taken for a whole one."""
-    (tmp_path / "m").mkdir()
-    missing = run_dag("restore_backup", empty_database, tmp_path / "m", {"database": "restored_never"})
-    assert missing.state == "failed"
+    folder, conf = tmp_path / "m", {"database": "restored_never"}
+    write_migration(folder, STEM, "create table public.notes (id integer);", rollback="drop table public.notes;")
+
+    missing = run_dag("restore_backup", empty_database, folder, conf)
+    taken = run_dag(
+        "deploy_migrations", empty_database, folder, {"approval": "none", "backup": "full", "rehearse": "none"}
+    )
+    (backup,) = stored.iterdir()
+    (backup / "dump" / "toc.dat").write_bytes(b"")
+    damaged = run_dag("restore_backup", empty_database, folder, conf)
+
+    assert [run.state for run in (missing, taken, damaged)] == ["failed", "success", "failed"]
     assert "has no backup at file://" in missing.text
+    assert "cannot be trusted" in damaged.text
     with psycopg.connect(demo_cluster.admin_url("postgres")) as connection:
         assert connection.execute("select from pg_database where datname = 'restored_never'").fetchone() is None

@@ -1,4 +1,4 @@
-"""What other servers than the first taught: each input of tests/cases/servers as a whole run on PostgreSQL 18."""
+"""Inputs of tests/cases/servers, which failed on other servers than the first, as whole runs on PostgreSQL 18."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Place:
 
 @pytest.fixture
 def place(server_18: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """The database, and a place for backups."""
+    """A new copy of the database, and a folder for its backups."""
     name = f"case_{tmp_path.name[-20:].lower()}"
     store = tmp_path / "backups"
     monkeypatch.setenv("PG_DEPLOY_BINDIR", str(server_18.bindir))
@@ -80,7 +80,7 @@ def place(server_18: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.acceptance
 def test_a_chain_of_grantors_restores_as_a_backup_and_by_psql(place: Place, tmp_path: Path) -> None:
-    """Else no backup of a database with delegated roles restores, and the file that red reports name neither."""
+    """Else no backup of a database with delegated roles restores, nor does the file that a red report names."""
     place.setup("setup-chain.sql", "postgres")
 
     result = place.deploy("m-harmless")

@@ -64,14 +64,14 @@ def run(cli: Path, project: Path, url: str, *arguments: str) -> str:
         timeout=120,
         env=environment,
     )
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said.replace(str(urlsplit(url).password), "***")
-    return said
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output.replace(str(urlsplit(url).password), "***")
+    return output
 
 
-def listed(said: str) -> list[tuple[str, str]]:
+def listed(output: str) -> list[tuple[str, str]]:
     """Local and remote version of each row of `supabase migration list`."""
-    rows = re.findall(r"^\W*(\d{14})?\W*[│|]\W*(\d{14})?\W*[│|]", said, flags=re.MULTILINE)
+    rows = re.findall(r"^\W*(\d{14})?\W*[│|]\W*(\d{14})?\W*[│|]", output, flags=re.MULTILINE)
     return [row for row in rows if any(row)]
 
 

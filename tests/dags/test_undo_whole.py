@@ -1,4 +1,4 @@
-"""Whole runs of changes that are hard to undo: after a failed check, and by the rollback DAG, the state is the one before, rows too."""
+"""Whole runs of changes that are hard to undo: a failed check and the rollback DAG both lead back to the state before, rows too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import psycopg
 import pytest
 
 from demo import cluster
@@ -17,16 +16,17 @@ from tests.building import write_migration
 from tests.dags.harness import Result, run_dag
 from tests.folders.looks import Look, look
 from tests.folders.running import WHOLE
+from tests.looking import Database
 
 NAME = "undo_whole"
 STEM = "20250101000000_change"
 UNDECLARED = "risk: low\naccess: undeclared\n"
-"""Access is another test's."""
+"""Whom a change opens something to is the matter of other tests."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What is there before, and the migration. `lost`: what no undo brings back, which has to be said before anything is applied."""
+    """What is there before, and the migration. `lost`: what no undo brings back; the run has to say it before it applies anything."""
 
     before: str
     migration: str
@@ -110,47 +110,46 @@ def change(request: pytest.FixtureRequest) -> Change:
 
 @pytest.fixture
 def place(demo_cluster: Cluster, change: Change) -> str:
-    """The name of a database with the change's state before, its rows and a dozen more."""
-    return fresh(demo_cluster, change.before)
+    """The name of a database as it is before the change."""
+    return make_database(demo_cluster, change.before)
 
 
-def fresh(at: Cluster, before: str) -> str:
-    """A new database in which `before` was run as the deploying role; its name."""
+def make_database(at: Cluster, before: str) -> str:
+    """Make a new database and run `before` in it as the deploying role; returns its name."""
     cluster.drop(at, NAME)
     cluster.empty(at, NAME)
-    with psycopg.connect(at.url(database=NAME), autocommit=True) as connection:
-        connection.execute(before.encode())
+    Database(at.url(database=NAME)).run(before)
     return NAME
 
 
 def deploy(at: Cluster, name: str, folder: Path, store: Path, **how: Any) -> Result:
-    """As production does: with a backup, a rehearsal and its defaults."""
+    """Deploy as production does: with a backup, a rehearsal and the defaults."""
     with mock.patch.dict(os.environ, BACKUP_URI=f"file://{store}"):
         return run_dag("deploy_migrations", at.url(database=name), folder, WHOLE, **how)
 
 
 def undo_all(at: Cluster, name: str, nothing: Path) -> Result:
-    """By the rollback DAG, from a folder that holds no file."""
+    """Undo everything with the rollback DAG, from a folder that holds no file."""
     nothing.mkdir()
     return run_dag("rollback_migrations", at.url(database=name), nothing, {"approval": "none", "down_to": "0"})
 
 
-def said_before_apply(result: Result, words: str) -> bool:
-    """Whether the run had said it when it began to change the target."""
+def is_said_before_apply(result: Result, words: str) -> bool:
+    """Whether the run said it before it began to change the target."""
     begun = result.text.find("beginning with")
     found = result.text.find(words)
     return found >= 0 and (begun < 0 or found < begun)
 
 
-def seen(at: Cluster, name: str) -> Look:
+def look_at(at: Cluster, name: str) -> Look:
     """The database as pg_dump and the rows show it."""
     return look(at.bindir, at.admin_url(name))
 
 
 @pytest.mark.acceptance
 def test_a_failed_check_leads_back(demo_cluster: Cluster, place: str, change: Change, tmp_path: Path) -> None:
-    """A check that fails on the target alone: the rehearsal could not foresee it, and the run goes back by itself."""
-    before = seen(demo_cluster, place)
+    """The check fails on the target alone, so the rehearsal cannot foresee it: the run has to go back by itself."""
+    before = look_at(demo_cluster, place)
     only_here = f"select 'only here' as problem where current_setting('port') = '{demo_cluster.port}';"
     write_migration(
         tmp_path / "migrations", STEM, change.migration, checks={"it_holds": only_here}, manifest=UNDECLARED
@@ -159,34 +158,34 @@ def test_a_failed_check_leads_back(demo_cluster: Cluster, place: str, change: Ch
     assert result.state == "failed"
     assert "it holds" in result.text
     if change.lost:
-        assert said_before_apply(result, f"cannot be undone: {change.lost}"), result.text[-6000:]
+        assert is_said_before_apply(result, f"cannot be undone: {change.lost}"), result.text[-6000:]
     else:
-        assert seen(demo_cluster, place).difference(before) == "", result.text[-6000:]
+        assert look_at(demo_cluster, place).difference(before) == "", result.text[-6000:]
         assert "rolled back, the database is as before" in result.text
 
 
 @pytest.mark.acceptance
 def test_the_rollback_dag_leads_back(demo_cluster: Cluster, place: str, change: Change, tmp_path: Path) -> None:
     """Days later, with rows that came since."""
-    before = seen(demo_cluster, place)
+    before = look_at(demo_cluster, place)
     write_migration(tmp_path / "migrations", STEM, change.migration, manifest=UNDECLARED)
     result = deploy(demo_cluster, place, tmp_path / "migrations", tmp_path / "backups")
     assert result.state == "success", result.text[-6000:]
-    deployed = seen(demo_cluster, place)
+    deployed = look_at(demo_cluster, place)
     undo = undo_all(demo_cluster, place, tmp_path / "nothing")
     if change.lost:
-        assert said_before_apply(result, f"cannot be undone: {change.lost}"), result.text[-6000:]
+        assert is_said_before_apply(result, f"cannot be undone: {change.lost}"), result.text[-6000:]
         assert undo.state == "failed"
-        assert seen(demo_cluster, place).difference(deployed) == ""
+        assert look_at(demo_cluster, place).difference(deployed) == ""
     else:
         assert undo.state == "success", undo.text[-6000:]
-        assert seen(demo_cluster, place).difference(before) == "", undo.text[-6000:]
+        assert look_at(demo_cluster, place).difference(before) == "", undo.text[-6000:]
 
 
 @pytest.mark.acceptance
 def test_a_row_that_somebody_else_was_quicker_to_make_is_not_deleted(demo_cluster: Cluster, tmp_path: Path) -> None:
     """The rehearsal saw the migration insert it; by then `on conflict do nothing` found it there."""
-    name = fresh(demo_cluster, "")
+    name = make_database(demo_cluster, "")
     folder = tmp_path / "migrations"
     folder.mkdir()
     (folder / f"{STEM}.sql").write_text(
@@ -194,47 +193,42 @@ def test_a_row_that_somebody_else_was_quicker_to_make_is_not_deleted(demo_cluste
     )
 
     def meanwhile() -> None:
-        with psycopg.connect(demo_cluster.url(database=name), autocommit=True) as connection:
-            connection.execute("insert into storage.buckets (id, name) values ('a', 'a')")
+        Database(demo_cluster.url(database=name)).run("insert into storage.buckets (id, name) values ('a', 'a')")
 
     result = deploy(demo_cluster, name, folder, tmp_path / "backups", when="rehearsal passed", during=meanwhile)
     assert result.state == "success", result.text[-4000:]
     undo = undo_all(demo_cluster, name, tmp_path / "nothing")
     assert undo.state == "failed"
     assert "1 were inserted in the rehearsal, and here none" in undo.text
-    assert seen(demo_cluster, name).rows["storage.buckets"].startswith("1 ")
+    assert look_at(demo_cluster, name).rows["storage.buckets"].startswith("1 ")
 
 
 @pytest.mark.acceptance
-def test_rows_that_were_met_here_alone_are_not_called_as_before(demo_cluster: Cluster, tmp_path: Path) -> None:
-    """The rehearsal's delete met no row; by the time of the deployment there was one. Where there is none, it is undone."""
+@pytest.mark.parametrize("row_appears", [False, True])
+def test_rows_that_were_met_here_alone_are_not_called_as_before(
+    demo_cluster: Cluster, tmp_path: Path, row_appears: bool
+) -> None:
+    """The rehearsal's delete met no row; there may be one by the time of the deployment. If there is none, it is undone."""
     folder = tmp_path / "migrations"
     folder.mkdir()
     (folder / f"{STEM}.sql").write_text(
         "delete from storage.buckets where id = 'old'; alter table storage.buckets add column note text;"
     )
-    for meanwhile_there in (False, True):
-        name = fresh(demo_cluster, "")
+    name = make_database(demo_cluster, "")
 
-        def meanwhile(name: str = name, is_there: bool = meanwhile_there) -> None:
-            with psycopg.connect(demo_cluster.url(database=name), autocommit=True) as connection:
-                if is_there:
-                    connection.execute("insert into storage.buckets (id, name) values ('old', 'old')")
+    def meanwhile() -> None:
+        if row_appears:
+            Database(demo_cluster.url(database=name)).run(
+                "insert into storage.buckets (id, name) values ('old', 'old')"
+            )
 
-        before = seen(demo_cluster, name)
-        result = deploy(
-            demo_cluster,
-            name,
-            folder,
-            tmp_path / f"backups_{meanwhile_there}",
-            when="rehearsal passed",
-            during=meanwhile,
-        )
-        assert result.state == "success", result.text[-4000:]
-        undo = undo_all(demo_cluster, name, tmp_path / f"nothing_{meanwhile_there}")
-        if meanwhile_there:
-            assert undo.state == "failed"
-            assert "line 1 met none in the rehearsal, and here rows were deleted" in undo.text
-        else:
-            assert undo.state == "success", undo.text[-4000:]
-            assert seen(demo_cluster, name).difference(before) == ""
+    before = look_at(demo_cluster, name)
+    result = deploy(demo_cluster, name, folder, tmp_path / "backups", when="rehearsal passed", during=meanwhile)
+    assert result.state == "success", result.text[-4000:]
+    undo = undo_all(demo_cluster, name, tmp_path / "nothing")
+    if row_appears:
+        assert undo.state == "failed"
+        assert "line 1 met none in the rehearsal, and here rows were deleted" in undo.text
+    else:
+        assert undo.state == "success", undo.text[-4000:]
+        assert look_at(demo_cluster, name).difference(before) == ""

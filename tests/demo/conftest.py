@@ -34,8 +34,10 @@ def demo_directory() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def demo_port() -> int:
-    """A port that nobody takes while these tests have their cluster stopped: the kernel gives it to no outgoing
-    connection, and nothing of ours counts up from there."""
+    """A port that nobody takes while these tests have their cluster stopped.
+
+    The kernel gives it to no outgoing connection, and no other test looks for a free port from there.
+    """
     return server.next_free_port(20_000 + os.getpid() % 10_000)
 
 

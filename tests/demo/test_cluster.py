@@ -15,7 +15,7 @@ import pytest
 from demo import cluster, server
 from demo.__main__ import main
 from demo.cluster import Cluster
-from demo.errors import BadSettingError, NoClusterError, NotACopyError, PortTakenError
+from demo.errors import NoClusterError, NotACopyError, PortTakenError
 from tests.demo.asking import Ask, ask_at
 from tests.waiting import until
 
@@ -74,8 +74,8 @@ def test_a_taken_port_is_an_error_that_names_it_and_a_free_one_is_taken_exactly(
         assert cluster.running(demo_cluster.directory) == demo_cluster
     wanted = server.next_free_port(demo_cluster.port + 1)
     try:
-        moved = cluster.ensure(demo_cluster.directory, port=wanted)
-        assert (moved.port, ask_at(moved.url(), "select 1")) == (wanted, [(1,)])
+        elsewhere = cluster.ensure(demo_cluster.directory, port=wanted)
+        assert (elsewhere.port, ask_at(elsewhere.url(), "select 1")) == (wanted, [(1,)])
     finally:
         assert cluster.ensure(demo_cluster.directory, port=demo_cluster.port) == demo_cluster
 
@@ -227,7 +227,6 @@ def test_a_wrong_setting_is_refused_in_one_sentence_before_anything_is_made(
     assert main(["up"]) == 1
     assert f'{name} is "{value}"' in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
-    assert issubclass(BadSettingError, Exception)
 
 
 def test_the_command_line_prints_the_urls_and_nothing_else(

@@ -1,4 +1,4 @@
-"""Installing says what it needs where it cannot help."""
+"""The installation says what it needs if it cannot help itself."""
 
 from __future__ import annotations
 

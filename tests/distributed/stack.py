@@ -1,6 +1,6 @@
 """The services of docker-compose.yaml as processes of this machine: the same commands, the same environment.
 
-Only what Docker would provide is replaced: host names become ports of the loopback address, folders of the image become the
+Only what Docker would provide is replaced. Host names become ports of the loopback address; folders of the image become the
 checkout and folders of the test's own. Each service has a home that no other one sees.
 """
 
@@ -117,12 +117,12 @@ class Stack:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
 
-    def said(self, name: str) -> str:
+    def output_of(self, name: str) -> str:
         """The end of what a service printed."""
         return (self.folder / f"{name}.log").read_text(errors="replace")[-3000:]
 
     def stop(self) -> None:
-        """End every service, at last with SIGKILL."""
+        """End every service; with SIGKILL if it does not end by itself."""
         members = [one for started in self.running.values() for one in processes.family(started.pid)]
         first = [one for one in members if one.pid in {started.pid for started in self.running.values()}]
         processes.end(first, [one for one in members if one not in first], patience=15, grace=5)
@@ -132,7 +132,7 @@ class Stack:
 
 @contextmanager
 def stack(folder: Path, migrations: Path, connections: str, *, dags: Path = CHECKOUT / "dags") -> Iterator[Stack]:
-    """All services up and healthy; ended at the end whatever happened. `connections` is what the secrets backend reads."""
+    """Start all services and wait until they are healthy; ends them whatever happened. The secrets backend reads `connections`."""
     ports: dict[str, int] = {}
     for name in ("postgres", "redis", "api-server"):
         ports[name] = programs.next_free_port(max(21000 + secrets.randbelow(9000), *ports.values(), 0) + 1)
@@ -156,7 +156,7 @@ def stack(folder: Path, migrations: Path, connections: str, *, dags: Path = CHEC
         _redis(made)
         made.start("init")
         if made.running.pop("init").wait(timeout=300):
-            raise AssertionError(f"init failed:\n{made.said('init')}")
+            raise AssertionError(f"init failed:\n{made.output_of('init')}")
         for name in ("api-server", *AIRFLOW):
             made.start(name)
         until(lambda: _is_healthy(made), "Airflow is healthy", 300, made)
@@ -167,13 +167,13 @@ def stack(folder: Path, migrations: Path, connections: str, *, dags: Path = CHEC
 
 
 def until(holds: Callable[[], bool], what: str, seconds: float, made: Stack) -> None:
-    """Wait for it; fails, with what the services said, when it does not come or when one of them ended."""
+    """Wait until it holds; fails, with what the services said, if it does not hold in time or if one of them ended."""
     deadline = time.monotonic() + seconds
     while not holds():
         ended = [name for name, started in made.running.items() if started.poll() is not None]
         if ended or time.monotonic() > deadline:
-            said = "\n".join(f"=== {name}\n{made.said(name)}" for name in (ended or made.running))
-            raise AssertionError(f"not {what}; ended: {ended}\n{said}")
+            outputs = "\n".join(f"=== {name}\n{made.output_of(name)}" for name in (ended or made.running))
+            raise AssertionError(f"not {what}; ended: {ended}\n{outputs}")
         time.sleep(0.5)
 
 
@@ -229,5 +229,5 @@ def _is_healthy(made: Stack) -> bool:
         return False
     parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
     return all((health.get(part) or {}).get("status") == "healthy" for part in parts) and all(
-        f"{name}@" in made.said(name) and "ready." in made.said(name) for name in ("worker-1", "worker-2")
+        f"{name}@" in made.output_of(name) and "ready." in made.output_of(name) for name in ("worker-1", "worker-2")
     )

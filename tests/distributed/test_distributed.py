@@ -1,7 +1,7 @@
-"""The production shape, really run without Docker: the services of docker-compose.yaml with their own commands and settings.
+"""The production shape, run without Docker: the services of docker-compose.yaml with their own commands and settings.
 
 Two Celery workers share no disk but BACKUP_URI. A worker is lost in the middle of an index build: the deployment ends right,
-and each thing was done once.
+and does each thing once.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ OURS = Path(__file__).resolve().parents[2] / "sql" / "migrations"
 FIRST = "20251118000000_add_analytics_composite_indexes"
 DAG = "deploy_migrations"
 ASKED = "20250101000000_make_t"
+APPROVAL = {"chosen_options": ["Approve"], "params_input": {}}
 
 
 @pytest.fixture(scope="module")
@@ -97,28 +98,23 @@ def test_who_may_trigger_approve_and_read_is_what_the_role_says(running: Stack, 
     body = {"logical_date": None, "conf": {**conf, "four_eyes": True}}
     assert people["vera"].get(runs).status_code == 200
     assert people["vera"].post(runs, json={**body, "dag_run_id": "by_vera"}).status_code == 403
-    for number, approver in enumerate(("ann", "bob")):
-        run_id = f"by_ann_{number}"
+    for approver, ending in (("ann", ("failed", False)), ("bob", ("success", True))):
+        run_id = f"by_ann_for_{approver}"
         assert people["ann"].post(runs, json={**body, "dag_run_id": run_id}).is_success
         until(lambda run_id=run_id: bool(admin.approvals(DAG, run_id)), "an approval waits", 240, running)  # type: ignore[misc]
-        answer = f"{runs}/{run_id}/taskInstances/20250101000000_make_t.approve/-1/hitlDetails"
-        said = {"chosen_options": ["Approve"], "params_input": {}}
-        assert people["vera"].patch(answer, json=said).status_code == 403
-        assert people[approver].patch(answer, json=said).is_success
-        state = _ended(running, admin, run_id)
-        assert (approver, state, Database(url).has("app.t")) == (
-            approver,
-            *(("failed", False), ("success", True))[number],
-        )
+        answer = f"{runs}/{run_id}/taskInstances/{ASKED}.approve/-1/hitlDetails"
+        assert people["vera"].patch(answer, json=APPROVAL).status_code == 403
+        assert people[approver].patch(answer, json=APPROVAL).is_success
+        assert (_ended(running, admin, run_id), Database(url).has("app.t")) == ending, approver
     assert Database(url).rows("select actor from deploy_ledger.deployment") == [("ann",)] * 2
     assert Database(url).evidence("approval") == [
-        ("20250101000000_make_t", "refused: approved by who triggered"),
-        ("20250101000000_make_t", "approved"),
+        (ASKED, "refused: approved by who triggered"),
+        (ASKED, "approved"),
     ]
 
 
 def test_who_may_mark_tasks_and_not_approve_cannot_approve_by_marking(running: Stack, empty_database: str) -> None:
-    """FAB asks two rights for the same thing: the one to answer was taken, the one to mark the asking task as done was not."""
+    """FAB has two rights for the same thing: this role may not answer, but it may mark the task that asks as done."""
     boss = _client(running.url, USER, PASSWORD)
     may = boss.get("/auth/fab/v1/roles/User").json()["actions"]
     answers = {"action": {"name": "can_edit"}, "resource": {"name": "HITL Detail"}}
@@ -134,8 +130,7 @@ def test_who_may_mark_tasks_and_not_approve_cannot_approve_by_marking(running: S
     assert carl.post(runs, json={"logical_date": None, "conf": conf, "dag_run_id": "by_carl"}).is_success
     until(lambda: bool(admin.approvals(DAG, "by_carl")), "an approval waits", 240, running)
     tasks = f"{runs}/by_carl/taskInstances"
-    said = {"chosen_options": ["Approve"], "params_input": {}}
-    assert carl.patch(f"{tasks}/{ASKED}.approve/-1/hitlDetails", json=said).status_code == 403
+    assert carl.patch(f"{tasks}/{ASKED}.approve/-1/hitlDetails", json=APPROVAL).status_code == 403
     marked = carl.patch(f"{tasks}/{ASKED}.approve", json={"new_state": "success"})
     assert marked.is_success, marked.text
     assert _ended(running, admin, "by_carl") == "failed"
@@ -168,8 +163,8 @@ def _new_user(running: Stack, name: str, role: str) -> None:
 
 def _client(url: str, name: str, password: str = "") -> httpx.Client:
     client = httpx.Client(base_url=url, timeout=30, trust_env=False)
-    said = {"username": name, "password": password or f"{name}-secret"}
-    token = client.post("/auth/token", json=said).json()["access_token"]
+    login = {"username": name, "password": password or f"{name}-secret"}
+    token = client.post("/auth/token", json=login).json()["access_token"]
     client.headers["Authorization"] = f"Bearer {token}"
     return client
 

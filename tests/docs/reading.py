@@ -20,7 +20,7 @@ _NOT_RUN = re.compile(r"# not run: (?P<reason>.+)")
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block of commands; `reason` says why it is not run, empty where it is."""
+    """One fenced block of commands; `reason` says why it is not run, and is empty if it is."""
 
     book: Path
     line: int
@@ -45,7 +45,7 @@ def blocks() -> tuple[Block, ...]:
         content = book.read_text(encoding="utf-8")
         for match in _BLOCK.finditer(content):
             text = textwrap.dedent(match["text"])
-            marked = _NOT_RUN.match(text)
+            not_run = _NOT_RUN.match(text)
             line = content.count("\n", 0, match.start()) + 1
-            found.append(Block(book, line, text, marked["reason"] if marked else ""))
+            found.append(Block(book, line, text, not_run["reason"] if not_run else ""))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""What the books say is there is there."""
+"""What the books name exists."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import fnmatch
 import re
 import subprocess
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.docs.reading import BOOKS, CHECKOUT, Block, blocks
 
 TARGETS = frozenset(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
 MAP = CHECKOUT / "docs" / "guide-map.md"
-# The lines of the guide that somebody had to tick.
+# The lines of the guide that a person had to tick.
 GUIDES_CHECKLISTS = [
     *range(18, 23),
     *range(138, 141),
@@ -26,7 +27,7 @@ GUIDES_CHECKLISTS = [
 ]
 
 
-# Beside what is in blocks: tests/docs/test_commands.py begins with two of them, the others are or make the tests.
+# Targets that no block runs: tests/docs/test_commands.py begins with two of them; the others run the tests or serve them.
 RUN_OTHERWISE = frozenset(
     {
         "reset",
@@ -69,44 +70,37 @@ def test_no_command_stands_outside_a_block_that_the_tests_see() -> None:
     """A fence that does not say sh, or an indented line, would never be run."""
     for book in BOOKS:
         rest = re.sub(
-            r"^ *```\w*\n.*?^ *```$", _outside, book.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+            r"^ *```\w*\n.*?^ *```$", _unless_run, book.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
         )
         assert [line for line in rest.splitlines() if _COMMAND.match(line)] == [], book.name
 
 
-def _outside(fence: re.Match[str]) -> str:
+def _unless_run(fence: re.Match[str]) -> str:
     return "" if fence[0].lstrip().startswith("```sh") else fence[0]
 
 
 def test_every_make_target_that_a_book_names_is_run() -> None:
-    """A target that is only spoken of is one that somebody types as the first."""
+    """If no test runs a target, a reader is the first to try it."""
     run = {
         name
         for block in blocks()
         for command in block.commands
         for name in re.findall(r"\bmake (?:-s )?([a-z-]+)", command)
     }
-    named = {
-        name
-        for book in BOOKS
-        for name in re.findall(
-            r"(?:^|`)\s*make (?:-s )?([a-z][a-z-]+)", book.read_text(encoding="utf-8"), flags=re.MULTILINE
-        )
-    }
-    assert named - run - RUN_OTHERWISE == set()
+    assert {name for _, name in _named_targets()} - run - RUN_OTHERWISE == set()
 
 
 def test_every_make_target_that_a_book_names_exists() -> None:
     """People type what they read."""
-    missing = {
-        f"{book.name}: make {name}"
-        for book in BOOKS
-        for name in re.findall(
-            r"(?:^|`)\s*make (?:-s )?([a-z][a-z-]+)", book.read_text(encoding="utf-8"), flags=re.MULTILINE
-        )
-        if name not in TARGETS
-    }
-    assert missing == set()
+    assert {f"{book}: make {name}" for book, name in _named_targets() if name not in TARGETS} == set()
+
+
+def _named_targets() -> Iterator[tuple[str, str]]:
+    """Each book with each make target that it names."""
+    for book in BOOKS:
+        text = book.read_text(encoding="utf-8")
+        for name in re.findall(r"(?:^|`)\s*make (?:-s )?([a-z][a-z-]+)", text, flags=re.MULTILINE):
+            yield book.name, name
 
 
 def test_every_link_and_every_decision_leads_somewhere() -> None:
@@ -137,13 +131,13 @@ def test_the_index_of_decisions_names_each_once_by_its_title() -> None:
     )
     titles = {}
     for path in folder.glob("[0-9]*.md"):
-        title = re.sub(r"^# (?:\d{4}:? )?", "", path.read_text(encoding="utf-8").splitlines()[0])
-        titles[path.name[:4], path.name] = title[0].upper() + title[1:]
+        number = path.name[:4]
+        titles[number, path.name] = path.read_text(encoding="utf-8").splitlines()[0].removeprefix(f"# {number}: ")
     assert sorted(named) == sorted((*key, title) for key, title in titles.items())
 
 
 def test_every_line_of_the_guide_has_a_place_that_a_test_holds_or_says_why_it_is_outside() -> None:
-    """The table is the promise that the manual procedure is replaced, and not only most of it."""
+    """The table promises that the whole manual procedure is replaced, and not only most of it."""
     tests = Counter(
         name
         for path in (CHECKOUT / "tests").rglob("test_*.py")

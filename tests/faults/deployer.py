@@ -1,7 +1,7 @@
 """The whole engine as one process that may be killed: `python -m tests.faults.deployer <url> <folder> [good_for]`.
 
-It does what the tasks of deploy_migrations do, in their order: each verb under a guard of its own, a verb that lost its
-connection tried again as Airflow tries a task again. Exit code 0: everything pinned is deployed; 3: it is not; 4: the
+It does what the tasks of deploy_migrations do, in their order. Each verb has a guard of its own; a verb that lost its
+connection is tried again, as Airflow tries a task again. Exit code 0: everything pinned is deployed; 3: it is not; 4: the
 connection was lost for good.
 """
 
@@ -46,8 +46,8 @@ T = TypeVar("T")
 class Order:
     """One run: `good_for` is how long, in seconds, a killed run keeps the next one waiting.
 
-    `die_before` kills this process before that many-th exchange with the server of its main thread. `tries` of each verb
-    are what Airflow's retries are.
+    `die_before` kills this process before its main thread's exchange of that number with the server. `tries` of each verb
+    stand for Airflow's retries.
     """
 
     url: str
@@ -158,7 +158,7 @@ class _Countdown:
 
 
 def main(order: Order) -> None:
-    """The process: everything that it logs goes to the order's file, the last line says how many exchanges it had."""
+    """Run the order and end the process. The log goes to the order's file; its last line says how many exchanges there were."""
     handler = logging.FileHandler(order.log_file)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.handlers = [handler]

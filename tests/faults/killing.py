@@ -27,7 +27,7 @@ _RUN_S = 120
 
 @dataclass
 class Running:
-    """A deployer's process, and what it logged so far."""
+    """A deployer's process and its log."""
 
     process: BaseProcess
     log_file: Path
@@ -51,7 +51,7 @@ class Running:
         return self.process.exitcode
 
     def until_logged(self, pattern: str, seconds: float = 30.0) -> bool:
-        """Wait for a line; False when the process ends without it."""
+        """Wait for a line; False if the process ends without it, or none came within these seconds."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if re.search(pattern, self.log, re.MULTILINE):
@@ -71,7 +71,7 @@ def start(order: Order) -> Running:
 
 @dataclass
 class Case:
-    """One target, one scenario, and the runs that it sees. With `fails_first` the first run rolls back: its check fails."""
+    """One target, one scenario, and its runs. With `fails_first` a check of the first run fails, so that it rolls back."""
 
     server: Server
     database: Database
@@ -97,7 +97,7 @@ class Case:
         return running
 
     def settle(self) -> list[str]:
-        """At most one new run, where the first did not do it; then what is wrong."""
+        """Make one new run if the first did not deploy; returns what is wrong then."""
         if self.fails_first:
             self.database.run("update public.switch set ok = true")
         if self.fails_first or self.runs[-1].process.exitcode != DEPLOYED:
@@ -121,7 +121,7 @@ class Case:
 
 @dataclass
 class Bench:
-    """A server with its template, and what each scenario looks like when it is deployed undisturbed."""
+    """A server with its template, and the catalog that each scenario leaves if it is deployed undisturbed."""
 
     server: Server
     directory: Path
@@ -130,7 +130,7 @@ class Bench:
     kills: int = 0
 
     def measure(self, name: str, fails_first: bool) -> int:
-        """How many exchanges with the server an undisturbed run has; keeps the catalog that it leaves."""
+        """How many exchanges with the server an undisturbed run has; keeps the catalog that the run leaves."""
         key = (name, fails_first)
         if key not in self.exchanges:
             scenario = SCENARIOS[name]
@@ -207,7 +207,7 @@ def kill_at_line(pattern: str, seconds: float = 0.0) -> Callable[[Case], None]:
 
 
 def end_backends(chance: random.Random, seconds: float, pattern: str = "holds the target") -> Callable[[Case], None]:
-    """One of the run's sessions, any of them, is ended in the server; the run tries again by itself."""
+    """The server ends one of the run's sessions, by chance; the run tries again by itself."""
 
     def disturb(case: Case) -> None:
         running = case.start()

@@ -23,7 +23,7 @@ class Network:
 
     @property
     def here(self) -> str:
-        """As which address the client reaches this machine."""
+        """The address of this machine, as the client reaches it."""
         return f"10.{self.number}.1.1"
 
     @property

@@ -21,7 +21,7 @@ class Proxy:
         self.target = port
         self.cut_at = cut_at
         self.delivered = delivered
-        self.cuts = 0
+        self.times_cut = 0
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -47,8 +47,8 @@ class Proxy:
     def _to_server(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while data := client.recv(65536):
-                if self.cuts == 0 and self.cut_at in data:
-                    self.cuts += 1
+                if self.times_cut == 0 and self.cut_at in data:
+                    self.times_cut += 1
                     if self.delivered:
                         # The answer has nowhere to go: the client's side is closed first.
                         client.close()

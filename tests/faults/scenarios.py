@@ -1,4 +1,4 @@
-"""What is deployed while things are killed: a migration of each class, and how to tell that it is deployed exactly once."""
+"""The migrations that are deployed while things are killed, one of each class, and the check that each is deployed exactly once."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def write(scenario: Scenario, directory: Path) -> Path:
 
 
 def sleep_per_row(database: Database, seconds: float = 0.0015) -> None:
-    """How long slow() takes; the default is what the catalog is compared with in the end."""
+    """Set how long slow() takes; reset it to the default before the catalog is compared."""
     database.run(
         "create or replace function public.slow(n integer) returns integer immutable language plpgsql as "
         f"$$\nbegin\n    perform pg_sleep({seconds});\n    return n;\nend\n$$"
@@ -122,7 +122,7 @@ def sleep_per_row(database: Database, seconds: float = 0.0015) -> None:
 
 @contextmanager
 def copied(server: Server, name: str) -> Iterator[Database]:
-    """A target of its own, removed at the end where the case went well."""
+    """A target of its own; removed at the end if the case went well."""
     database = Database(server.create(name, TEMPLATE))
     yield database
     server.drop(name)
@@ -146,7 +146,7 @@ def our_backends(database: Database) -> list[str]:
 
 
 def deployed_once(database: Database, scenario: Scenario, expected: frozenset[Fact]) -> list[str]:
-    """What is wrong, in words; nothing when the migration is deployed and verified, once, and everything says so."""
+    """What is wrong, in words; nothing if the migration is deployed and verified once, and everything says so."""
     wrong = []
     if (x := database.value("select x from public.counter")) != scenario.counter:
         wrong.append(f"the counter shows {x}, not {scenario.counter}")
@@ -167,12 +167,12 @@ def deployed_once(database: Database, scenario: Scenario, expected: frozenset[Fa
     )
     if twice:
         wrong.append(f"ended twice, says the ledger: {twice}")
-    missing = database.value(
+    ended = database.value(
         """select count(*) from deploy_ledger.statement_run s join deploy_ledger.attempt a on a.id = s.attempt_id
         where a.state = 'verified' and s.direction = 'apply' and s.ended_at is not null"""
     )
-    if missing != scenario.sql.count(";"):
-        wrong.append(f"the ledger shows {missing} statements ended, not {scenario.sql.count(';')}")
+    if ended != scenario.sql.count(";"):
+        wrong.append(f"the ledger shows {ended} statements ended, not {scenario.sql.count(';')}")
     try:
         until(lambda: not our_backends(database), "every backend of ours is gone", 20)
     except AssertionError:

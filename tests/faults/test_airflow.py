@@ -1,6 +1,6 @@
-"""A real Airflow, its metadata in PostgreSQL: its processes are killed in the middle of apply, a person stops the task.
+"""A real Airflow, its metadata in PostgreSQL: its processes are killed in the middle of apply, or a person stops the task.
 
-The run itself, by its retries, or at most one new trigger ends deployed, and the update was made once.
+The run itself, by its retries, or at most one new run ends deployed, and the update was made once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Builds outside a transaction: watched while they run, and judged by the catalog when they are tried again."""
+"""Builds outside a transaction: the engine watches them while they run, and looks into the catalog before it tries one again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BUILD = "create index concurrently item_note on public.item (note);\n"
 
 
 def _apply(database: Database, folder: Path, sql: str) -> str:
-    """Apply `sql` as a migration, once more where it was tried before; returns the log."""
+    """Apply `sql` as a migration, again if it was tried before; returns the log."""
     write_migration(folder, STEM, sql)
     with working_on(database.url, folder) as work:
         work.apply()
@@ -30,7 +30,7 @@ def _apply(database: Database, folder: Path, sql: str) -> str:
 
 
 def _forget_the_end(database: Database) -> None:
-    """Make the ledger what it is when the process died after the build and before its row."""
+    """Make the ledger what it is if the process dies after the build and before it writes the build's end."""
     database.run(
         """update deploy_ledger.statement_run set ended_at = null;
         update deploy_ledger.attempt set state = 'applying', applied_at = null;
@@ -53,7 +53,6 @@ def test_a_build_says_how_far_it_is_and_for_whom_it_waits(
 ) -> None:
     """Else a build of hours would look like a hung task, and nobody would know which old transaction holds it up."""
     monkeypatch.setattr(statement_watch, "_SAY_EVERY_S", 0.1)
-    lines: list[str] = []
     write_migration(tmp_path / "m", STEM, "create index concurrently item_slow on public.item (slow(k));\n")
     with working_on(database.url, tmp_path / "m") as work:
         with psycopg.connect(database.url, application_name="an old report") as old:
@@ -62,10 +61,9 @@ def test_a_build_says_how_far_it_is_and_for_whom_it_waits(
             worker.start()
             until(lambda: "an old report" in work.text, "the old transaction is named")
         worker.join(60)
-        lines = work.lines
 
-    assert any("waiting for writers before build" in line for line in lines)
-    assert any("running for" in line and "building index" in line for line in lines), lines
+    assert "waiting for writers before build" in work.text
+    assert any("running for" in line and "building index" in line for line in work.lines), work.lines
     assert database.invalid_indexes == []
 
 
@@ -115,14 +113,14 @@ def test_a_valid_index_of_another_definition_is_not_taken_for_the_earlier_try(
 
 
 @pytest.mark.parametrize(
-    ("reattach", "said"),
+    ("reattach", "sentence"),
     [
         (60.0, "already done by an earlier try, as the catalog shows"),
         pytest.param(0.1, "was left invalid: dropping it", marks=pytest.mark.faults),
     ],
 )
 def test_a_build_that_outlived_its_process_is_attached_to_and_ended_only_past_the_limit(
-    bench: Bench, reattach: float, said: str
+    bench: Bench, reattach: float, sentence: str
 ) -> None:
     """Else the work of hours would be thrown away, or a hung build would hold up every later run."""
 
@@ -137,7 +135,7 @@ def test_a_build_that_outlived_its_process_is_attached_to_and_ended_only_past_th
 
     assert "an earlier try is still at work in the server: pid" in log
     assert ("ending the backend" in log) == (reattach < 1)
-    assert said in log
+    assert sentence in log
 
 
 def test_a_unique_build_on_duplicates_shows_the_keys_and_leaves_nothing(database: Database, tmp_path: Path) -> None:
@@ -172,9 +170,7 @@ def test_a_strangers_invalid_index_is_refused_again_by_the_second_run_and_never_
     assert database.invalid_indexes == ["item_k"]
 
 
-def test_a_build_over_a_name_that_is_taken_leaves_that_one_alone(
-    server: Server, database: Database, tmp_path: Path
-) -> None:
+def test_a_build_over_a_name_that_is_taken_leaves_that_one_alone(database: Database, tmp_path: Path) -> None:
     """Else the failed statement would be tidied up by dropping an index that was there before."""
     first = database.value("select 'public.item_k'::regclass::oid")
     with pytest.raises(StatementFailedError, match="already exists"):

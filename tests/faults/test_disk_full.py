@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from demo import server as programs
-from pg_deploy.deployment.apply import apply
 from pg_deploy.execution.errors import StatementFailedError
-from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
@@ -24,7 +22,7 @@ from tests.looking import Database
 
 @pytest.fixture
 def tiny_disk(server: Server) -> Iterator[str]:
-    """A tablespace on a disk of 2 MB; where nothing may be mounted, a limit on what a sort may write instead.
+    """A tablespace on a disk of 2 MB; if nothing may be mounted, a limit on what a sort may write instead.
 
     Yields the clause that puts an index there.
     """
@@ -71,9 +69,8 @@ def test_a_full_disk_ends_a_build_with_a_clear_error_and_no_remains(
     )
 
     with working_on(database.url, tmp_path / "m") as work:
-        resume(work.job, work.migrations[0])
         with pytest.raises(StatementFailedError) as failed:
-            apply(work.job, work.migrations[0])
+            work.apply()
         left = database.has("public.big_filler")
         invalid = database.invalid_indexes
         roll_back(work.job, work.migrations[0].version)

@@ -51,7 +51,7 @@ PLACES: dict[str, tuple[str, bool, Callable[[Case], None]]] = {
 }
 
 
-# Those that another test of the short form comes near to.
+# Places that are close to another one, which the short form of the tests has.
 LONG = {"the process between a build and its ledger row", "the process while it verifies"}
 
 
@@ -62,9 +62,9 @@ def test_after_a_kill_one_new_run_ends_deployed_and_nothing_was_done_twice(bench
     """Else a dead worker, backend or server would leave a half-deployed migration, an invalid index, or an update done twice."""
     name, fails_first, disturb = PLACES[place]
 
-    bench.run(f"at_{list(PLACES).index(place)}", name, disturb, fails_first=fails_first)
+    case = bench.run(f"at_{list(PLACES).index(place)}", name, disturb, fails_first=fails_first)
 
-    assert bench.kills > 0
+    assert case.kills > 0
 
 
 @pytest.mark.faults
@@ -125,7 +125,7 @@ def _disturbance(
 
 @contextmanager
 def _bench(directory: Path) -> Iterator[Bench]:
-    """A bench on a server of its own, so that the crash of one disturbs no other."""
+    """A bench on a server of its own: its crash disturbs no other bench."""
     with new_server() as server:
         make_template(server)
         yield Bench(server, directory)

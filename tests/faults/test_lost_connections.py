@@ -22,7 +22,7 @@ def test_a_network_cut_at_the_commit_is_found_out_and_gone_on_from(bench: Bench,
             assert run.wait() == DEPLOYED, case.story()
         finally:
             proxy.close()
-        assert proxy.cuts == 1
+        assert proxy.times_cut == 1
 
     log = bench.run(f"cut_{name}_{int(delivered)}", name, disturb).runs[0].log
 

@@ -76,7 +76,7 @@ def test_a_replica_that_falls_behind_pauses_it_until_it_has_caught_up(bench: Ben
             where state = 'streaming'"""
         until(
             lambda: case.database.value("select count(*) from pg_stat_replication where state = 'streaming'") == 1,
-            "streaming",
+            "the standby streams",
         )
         case.database.run("update public.item set note = 'caught up'")
         standby.admin("select pg_wal_replay_pause()")

@@ -1,4 +1,4 @@
-"""Two runs at once against one target: one deploys, the other waits and finds nothing to do; who lost the target stops."""
+"""Two runs at once against one target: one deploys, the other waits and finds nothing to do; a run that lost the target stops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make acceptance FOLDERS=…`: run any folders, print a line each, and end with 1 where one is wrong."""
+"""`make acceptance FOLDERS=…`: run any folders, print a line each, and end with 1 if one is wrong."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.throwaway import demo_of_its_own
 
 
 def main(arguments: list[str]) -> int:
-    """Run each folder named and say what came of it."""
+    """Run each folder that is named, and print what came of it."""
     missing = [each for each in arguments if not Path(each).is_dir()]
     if missing or not arguments:
         print(f"no folder: {', '.join(missing) or 'none was named'}; make acceptance FOLDERS='a b'", file=sys.stderr)
         return 2
-    out = _apart()
+    out = _divert_airflows_log()
     airflow_home.set_up()
     airflow_home.fill()
     # Airflow's home must be known before anything imports it.
@@ -52,13 +52,13 @@ def main(arguments: list[str]) -> int:
     return 1 if wrong else 0
 
 
-def _apart() -> TextIO:
-    """What was standard output; Airflow writes its log there, which goes to a file from now on."""
+def _divert_airflows_log() -> TextIO:
+    """Send standard output, where Airflow writes its log, to a file from now on; returns what it was before."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     log = Path(tempfile.gettempdir()) / f"pg-deploy-folders-{os.getpid()}.log"
-    written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.dup2(written, 1)
-    os.dup2(written, 2)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
     out.write(f"the whole log: {log}\n")
     return out
 

@@ -1,4 +1,4 @@
-"""A folder to be run: its migrations, what was in the database before, and what must happen, where somebody wrote it down."""
+"""A folder to be run: its migrations, what was in the database before, and what must happen, if somebody wrote it down."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WITHIN = ("migrations", "supabase/migrations")
 class Expectation(BaseModel):
     """What the README of a folder demands, for the machine. Patterns are searched in the run's log, in its lines together.
 
-    `refused`: red, and the database as it was. `undone`: `yes`, or `refused` before anything was undone; not asked where empty.
+    `refused`: red, and the database as it was. `undone`: `yes`, or `refused` before anything was undone; empty: do not undo.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

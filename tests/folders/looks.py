@@ -11,7 +11,7 @@ from psycopg import sql
 from tests.looking import schema_dump
 
 OURS_TOO = ("deploy_ledger", "supabase_migrations")
-# What two runs of the same file make differently: their moments, random identifiers, salted hashes, and what hangs on them.
+# What differs between two runs of the same file: moments, random identifiers, salted hashes.
 _OF_THE_MOMENT = (
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d(:?\d\d)?)?",
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
@@ -27,7 +27,7 @@ class Look:
     rows: dict[str, str]
 
     def difference(self, other: Look) -> str:
-        """The first difference in a few words; empty where there is none."""
+        """The first difference in a few words; empty if there is none."""
         if self.schema != other.schema:
             mine, theirs = self.schema.splitlines(), other.schema.splitlines()
             only = [f"+ {line}" for line in mine if line not in set(theirs)]

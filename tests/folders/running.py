@@ -28,7 +28,7 @@ _CLI_NAME = re.compile(r"\d+_.*\.sql")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What happened with one step. `equal` and `equal_again` hold the difference; empty is equal, None was not asked."""
+    """What happened with one step. `equal` and `equal_again` hold the difference: empty if equal, None if not compared."""
 
     files: int
     ours: str  # deployed | refused | failed
@@ -42,17 +42,17 @@ class Outcome:
 
 
 def run_case(at: Cluster, case: Case, *, undo: bool | None = None) -> list[Outcome]:
-    """Run all steps of a folder. `undo`: whether to undo all afterwards; None: where the expectation says something of it."""
+    """Run all steps of a folder. `undo`: whether to undo all afterwards; None: if the expectation says how that ends."""
     beside = [_with_psql(at, case, count) for count in range(1, len(case.steps) + 1)]
     found: list[Outcome] = []
     with _database(at, case) as name:
         for number, step in enumerate(case.steps):
             asked = undo if undo is not None else bool(step.expected and step.expected.undone)
-            found.append(_one(at, name, step, beside[number], undo=asked and number == len(case.steps) - 1))
+            found.append(_run_step(at, name, step, beside[number], undo=asked and number == len(case.steps) - 1))
     return found
 
 
-def _one(at: Cluster, name: str, step: Step, beside: tuple[str, Look | None], *, undo: bool) -> Outcome:
+def _run_step(at: Cluster, name: str, step: Step, beside: tuple[str, Look | None], *, undo: bool) -> Outcome:
     expected = step.expected
     before = look(at.bindir, at.admin_url(name))
     files = sum(1 for path in step.migrations.iterdir() if path.suffix == ".sql")
@@ -84,7 +84,7 @@ def _undo(at: Cluster, name: str, deployed: Look, before: Look) -> tuple[str, st
     now = look(at.bindir, at.admin_url(name))
     if result.state == "success":
         return "yes", now.difference(before), result
-    # What was begun and aborted left the catalog alone, but not the ledger: the next undo has to finish it.
+    # A rollback that began and was aborted left the catalog as it was, but not the ledger: the next undo has to finish it.
     if not now.difference(deployed) and "rollback failed" not in result.text:
         return "refused", None, result
     return "failed", now.difference(before), result
@@ -100,7 +100,7 @@ def _judged(
     again: str | None,
     result: Result,
 ) -> Outcome:
-    wrong = [*_against(step.expected, ours, undone, result.text)]
+    wrong = [*_unmet(step.expected, ours, undone, result.text)]
     if "Traceback (most recent call last)" in result.text:
         wrong.append("a traceback is in the log")
     if step.expected is None and ours != "deployed" and psql == "accepts" and result.tasks.get("preflight") != "failed":
@@ -119,7 +119,7 @@ def _judged(
     return Outcome(files, ours, psql, equal, undone, again, said, result.text, tuple(wrong))
 
 
-def _against(expected: Expectation | None, ours: str, undone: str, text: str) -> Iterator[str]:
+def _unmet(expected: Expectation | None, ours: str, undone: str, text: str) -> Iterator[str]:
     if expected is None:
         return
     if ours != expected.outcome:
@@ -136,9 +136,9 @@ def _against(expected: Expectation | None, ours: str, undone: str, text: str) ->
 
 def _first_sentence(result: Result) -> str:
     """What the first failed task said."""
-    for number, line in enumerate(result.levels):
-        if line >= logging.ERROR:
-            return result.log[number].strip()
+    for line, level in zip(result.log, result.levels, strict=True):
+        if level >= logging.ERROR:
+            return line.strip()
     return next((line for line in result.log if "✗" in line), "")
 
 
@@ -157,15 +157,15 @@ def _with_psql(at: Cluster, case: Case, steps: int) -> tuple[str, Look | None]:
                     command, capture_output=True, check=False, env={**os.environ, "PGCLIENTENCODING": "UTF8"}
                 )
                 if ran.returncode:
-                    said = ran.stderr.decode(errors="replace").strip().splitlines()
-                    first = next((line for line in said if "ERROR" in line), "failed")
+                    errors = ran.stderr.decode(errors="replace").strip().splitlines()
+                    first = next((line for line in errors if "ERROR" in line), "failed")
                     return first.rsplit("migrations/", 1)[-1], None
         return "accepts", look(at.bindir, at.admin_url(name))
 
 
 @contextmanager
 def _database(at: Cluster, case: Case) -> Iterator[str]:
-    """A fresh database as it is before; roles that the folder makes go with it: they belong to the whole server."""
+    """A new database as the case has it before; dropped afterwards, with the roles that the folder made on the whole server."""
     name = "folders_case"
     roles = _roles(at)
     cluster.drop(at, name)

@@ -1,6 +1,6 @@
-"""What the repository measures: `make count`. Statements of Python and lines of SQL, of the files that git knows, by folder.
+"""The size of the repository (`make count`): statements of Python and lines of SQL in the files that git knows, by folder.
 
-A commit of before is counted in a checkout of its own: `python -m tests.house.count FOLDER`.
+An earlier commit is counted in a checkout of its own: `python -m tests.house.count FOLDER`.
 """
 
 import ast

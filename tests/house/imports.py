@@ -1,4 +1,4 @@
-"""The graph of imports of plugins/pg_deploy: imports inside functions, and those for types only, count.
+"""The graph of imports of plugins/pg_deploy; it counts imports inside functions and those for types only as well.
 
 `python -m tests.house.imports` prints its figures: rooms (folders with modules), files, arrows between rooms, circles of
 files, knots of packages, and arrows against the order.
@@ -120,16 +120,18 @@ def packages(graph: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
 
 
 def main() -> int:
-    """Print the figures; 1 where a circle, a knot, or an arrow against the order stands."""
+    """Print the figures; returns 1 if there is a circle, a knot, or an arrow against the order."""
     graph = imports()
-    knots, rings, climbing = circles(packages(graph)), circles(graph), against_the_order(graph)
+    knots, file_circles, climbing = circles(packages(graph)), circles(graph), against_the_order(graph)
     print(
         f"{len(graph)} modules in {len({room_of(each) for each in graph if each})} rooms, {len(arrows(graph))} arrows between rooms"
     )
-    print(f"{len(rings)} circles of files, {len(knots)} knots of packages, {len(climbing)} arrows against the order")
-    for each in (*rings, *knots, *climbing):
+    print(
+        f"{len(file_circles)} circles of files, {len(knots)} knots of packages, {len(climbing)} arrows against the order"
+    )
+    for each in (*file_circles, *knots, *climbing):
         print("  " + " ".join(each))
-    return 1 if rings or knots or climbing else 0
+    return 1 if file_circles or knots or climbing else 0
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def test_whoever_reads_apply_needs_no_rollback_and_no_proof() -> None:
 
 
 def test_a_file_that_is_gone_back_to_counts(tmp_path: Path) -> None:
-    """The figure is worth nothing if reading back and forth between two files is free."""
+    """The figure is worth nothing if going back and forth between two files costs nothing."""
     (tmp_path / "high.py").write_text(
         "from pg_deploy import low\nfrom pg_deploy.low import one\ndef do():\n    one()\n    low.two()\n"
     )

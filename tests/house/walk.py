@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.house.imports import PACKAGE
 
 Function = tuple[str, str]
-"""Module and name, both as ORDER writes them."""
+"""The module, relative to the package, and the function's name."""
 
 
 @dataclass

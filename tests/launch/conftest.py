@@ -47,7 +47,7 @@ class Launcher:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Ours without what a person sets for `make deploy`, and with this."""
+    """The environment of the tests without what a person sets for `make deploy`, and with `more`."""
     dropped = {"CONF", "TARGET_URL", "MIGRATIONS_DIR", "AIRFLOW_PORT"}
     return {name: value for name, value in os.environ.items() if name not in dropped} | {
         "PYTHONPATH": "plugins",

@@ -1,4 +1,4 @@
-"""What a clean machine lacks: one list, and everybody who speaks of it held against it."""
+"""What a clean machine lacks: one list, with which everything agrees that installs or names a package."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ LIST = CHECKOUT / "launch" / "packages.txt"
 README_LINE = re.compile(r"^apt-get update && apt-get install -y --no-install-recommends (.+)$", re.MULTILINE)
 
 
-def listed(*parts: str) -> list[str]:
-    """The list's packages for these parts."""
+def entries() -> list[list[str]]:
+    """The lines of the list: a part, a package, and the programs or files that show that it is installed."""
     lines = [line.split() for line in LIST.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     assert all(len(line) >= 3 for line in lines)
-    return [line[1] for line in lines if line[0] in parts]
+    return lines
+
+
+def listed(*parts: str) -> list[str]:
+    """The list's packages for these parts."""
+    return [package for part, package, *_ in entries() if part in parts]
 
 
 def signs(*parts: str) -> set[str]:
-    """What the list looks for, of these parts or of all: programs and files."""
-    lines = [line.split() for line in LIST.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    return {sign for line in lines if not parts or line[0] in parts for sign in line[2:]}
+    """The programs and files that the list looks for, of these parts or of all."""
+    return {sign for part, _, *found in entries() if not parts or part in parts for sign in found}
 
 
 def files() -> list[Path]:
@@ -50,11 +54,11 @@ def test_the_readme_names_what_deploy_and_test_need() -> None:
 
 def test_nobody_else_installs_packages_or_says_which() -> None:
     """A second list is the one that is forgotten: `make test` asked for three packages and needed five."""
-    telling = re.compile(r"apt-get (?:-\S+ )*install")
+    installing = re.compile(r"apt-get (?:-\S+ )*install")
     # fresh.sh runs the README's line as root would.
-    here = {"README.md", "launch/packages.sh", "launch/fresh.sh", "tests/launch/test_clean_machine.py"}
-    found = {str(path.relative_to(CHECKOUT)) for path in files() if telling.search(path.read_text(encoding="utf-8"))}
-    assert found - here == set()
+    allowed = {"README.md", "launch/packages.sh", "launch/fresh.sh", "tests/launch/test_clean_machine.py"}
+    found = {str(path.relative_to(CHECKOUT)) for path in files() if installing.search(path.read_text(encoding="utf-8"))}
+    assert found - allowed == set()
 
 
 def test_every_program_that_is_looked_for_is_in_the_list() -> None:
@@ -131,7 +135,7 @@ def test_without_apt_it_says_so(machine: Path) -> None:
     assert "has no apt: install what they hold" in done.stderr
 
 
-def test_where_nothing_lacks_nothing_is_said_and_nothing_is_run(machine: Path) -> None:
+def test_if_no_package_is_missing_nothing_is_said_and_nothing_is_run(machine: Path) -> None:
     """It runs before every command, also for somebody without root."""
     for name in signs("test"):
         write_program(machine / name, "exit 0")

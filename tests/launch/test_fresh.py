@@ -1,4 +1,4 @@
-"""`make fresh`: the machine it makes lacks all that the list installs, and what runs there is HEAD."""
+"""`make fresh`: the machine that it makes lacks all that the list installs, and runs HEAD."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def needs_root() -> None:
 def test_root_finds_a_machine_on_which_nothing_was_installed(release: str) -> None:
     """What is there already hides what the commands of the README forget to install."""
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout
-    code, said = fresh(NOTHING, "git rev-parse HEAD", 'echo "home $HOME"', "unshare --user true", RELEASE=release)
-    assert code == 0, said
-    assert head.strip() in said
-    assert "home /root" in said
+    code, output = fresh(NOTHING, "git rev-parse HEAD", 'echo "home $HOME"', "unshare --user true", RELEASE=release)
+    assert code == 0, output
+    assert head.strip() in output
+    assert "home /root" in output
 
 
 def test_a_command_that_fails_ends_it_with_its_code() -> None:
     """A CI that sees 0 sees nothing."""
-    code, said = fresh("exit 3", "echo never")
+    code, output = fresh("exit 3", "echo never")
     assert code != 0
-    assert "fresh: exit code 3" in said
-    assert "never" not in said
+    assert "fresh: exit code 3" in output
+    assert "never" not in output

@@ -18,12 +18,11 @@ from tests.looking import Database
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     """An Airflow of the test's own, with the project's DAGs; stopped at the end."""
-    dropped = {"CONF", "TARGET_URL", "MIGRATIONS_DIR", "AIRFLOW_PORT", "MAKEFLAGS", "MAKELEVEL"}
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
-    given = {name: value for name, value in kept.items() if not name.startswith(("AIRFLOW", "_AIRFLOW"))}
-    given["LAUNCH_HOME"] = str(tmp_path / "home")
-    yield given
-    airflow.stop(place(given))
+    dropped = ("CONF", "TARGET_URL", "MIGRATIONS_DIR", "MAKEFLAGS", "MAKELEVEL", "AIRFLOW", "_AIRFLOW")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    variables = {**kept, "LAUNCH_HOME": str(tmp_path / "home")}
+    yield variables
+    airflow.stop(place(variables))
 
 
 def make_monitor(environment: dict[str, str], url: str) -> tuple[int, str]:
@@ -43,7 +42,7 @@ def make_monitor(environment: dict[str, str], url: str) -> tuple[int, str]:
 
 
 @pytest.mark.acceptance
-def test_make_monitor_exits_1_while_an_alert_is_open_and_2_where_it_cannot_be_tried(
+def test_make_monitor_exits_1_while_an_alert_is_open_and_2_if_it_cannot_be_tried(
     environment: dict[str, str], empty_database: str
 ) -> None:
     """GNU make ends with 2 for every failing recipe: a script could not tell an alert from a typing error."""
@@ -52,12 +51,13 @@ def test_make_monitor_exits_1_while_an_alert_is_open_and_2_where_it_cannot_be_tr
     database.run("create schema app; create table app.t (a int); insert into app.t values (1), (1)")
     with pytest.raises(psycopg.errors.UniqueViolation):
         database.run("create unique index concurrently broken on app.t (a)")
-    ill = make_monitor(environment, empty_database)
-    away = make_monitor(environment, "postgresql://deployer:s3cret@127.0.0.1:1/nothing")
+    alerting = make_monitor(environment, empty_database)
+    unreachable = make_monitor(environment, "postgresql://deployer:s3cret@127.0.0.1:1/nothing")
     mistyped = make_monitor(environment, "nonsense")
 
-    assert [code for code, _ in (healthy, ill, away, mistyped)] == [0, 1, 1, 2], (healthy, ill, away, mistyped)
-    for (_, said), alerts in ((healthy, 0), (ill, 1), (away, 1), (mistyped, 0)):
-        assert len([line for line in said.splitlines() if line.startswith("ALERT")]) == alerts, said
-    assert "ALERT invalid_indexes app.broken: " in ill[1]
-    assert "s3cret" not in away[1]
+    runs = (healthy, alerting, unreachable, mistyped)
+    assert [code for code, _ in runs] == [0, 1, 1, 2], runs
+    for (_, output), alerts in zip(runs, (0, 1, 1, 0), strict=True):
+        assert len([line for line in output.splitlines() if line.startswith("ALERT")]) == alerts, output
+    assert "ALERT invalid_indexes app.broken: " in alerting[1]
+    assert "s3cret" not in unreachable[1]

@@ -15,7 +15,7 @@ from tests.migrations.runner import Connection, connect, state
 
 @dataclass(frozen=True)
 class Copy:
-    """A copy of the demo database, for the deploying role and, to plant what that one may not do, the superuser."""
+    """A copy of the demo database. The superuser's URL is for planting what the deploying role may not do."""
 
     url: str
     admin_url: str

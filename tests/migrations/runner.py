@@ -99,9 +99,9 @@ def check(connection: Connection, file: Path) -> list[tuple[object, ...]]:
 def findings(
     connection: Connection, stem: str, *, only: str = "*", live: bool = False
 ) -> dict[str, list[tuple[object, ...]]]:
-    """What each failing check of a migration finds; empty when all is well. A check that raises is a finding too.
+    """What each failing check of a migration finds; empty if all is well. A check that raises is a finding too.
 
-    `only` names one check; `live` leaves out what the engine runs on a quiet copy only.
+    `only` names one check; `live` leaves out the checks that the engine runs on a quiet copy only.
     """
     connection.execute(PLAN)
     found: dict[str, list[tuple[object, ...]]] = {}

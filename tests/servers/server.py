@@ -1,4 +1,4 @@
-"""A running server of any version, with the demonstration's roles, tables and rows as far as its extensions go."""
+"""A running server of any version, with those of the demonstration's roles, tables and rows that its extensions allow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.throwaway import throwaway
 
 _PASSWORD = "versions"
 _SCALE = 0.01
-_OPTIONAL = re.compile(r'^create extension "?(?P<name>[\w-]+)"? .*$', re.MULTILINE)
+_CREATE_EXTENSION = re.compile(r'^create extension "?(?P<name>[\w-]+)"? .*$', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def running(name: str) -> Iterator[Server]:
 
 
 def bootstrap(on: Server) -> None:
-    """Roles, schemas and rights as Supabase has them, in the database "demo"; no table of ours."""
+    """Make Supabase's roles, schemas and rights in the database "demo", and no table of ours."""
     with _connect(on, "supabase_admin", "postgres") as admin:
         admin.execute((build.SQL / "bootstrap/10_roles.sql").read_bytes())
         admin.execute(f"alter role postgres password '{_PASSWORD}'")
@@ -62,16 +62,16 @@ def bootstrap(on: Server) -> None:
     with _connect(on, "supabase_admin") as admin:
         offered = {row[0] for row in admin.execute("select name from pg_available_extensions")}
 
-        def kept(found: re.Match[str]) -> str:
+        def if_offered(found: re.Match[str]) -> str:
             return found[0] if found["name"] in offered else ""
 
         for file in ("20_database.sql", "30_auth.sql", *(["40_cron.sql"] if on.has_cron else [])):
             text = (build.SQL / "bootstrap" / file).read_text(encoding="utf-8")
-            admin.execute(_OPTIONAL.sub(kept, text).encode())
+            admin.execute(_CREATE_EXTENSION.sub(if_offered, text).encode())
 
 
 def fill(on: Server) -> None:
-    """The demonstration's tables and rows."""
+    """Make the demonstration's tables and rows."""
     build.fill(lambda role, database: _connect(on, role, database), _SCALE, datetime.now(timezone.utc))
 
 

@@ -22,20 +22,20 @@ class Run:
     test: str
 
 
-_seen: list[Run] = []
+_runs: list[Run] = []
 
 
 def keep(run: Run) -> None:
     """Remember a run for the table."""
-    _seen.append(run)
+    _runs.append(run)
 
 
 def lines() -> Iterator[str]:
-    """The table in Markdown; nothing where nothing was run."""
-    if not _seen:
+    """The table in Markdown; nothing if nothing was run."""
+    if not _runs:
         return
     yield f"| server, seen on {date.today():%Y-%m-%d} | from | pg_cron | migrations | seconds | by |"
     yield "|---|---|---|---|---|---|"
-    for run in _seen:
+    for run in _runs:
         cells = (run.server, run.source, run.cron, str(run.migrations), f"{run.seconds:.0f}", f"`{run.test}`")
         yield f"| {' | '.join(cells)} |"

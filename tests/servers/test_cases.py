@@ -18,7 +18,7 @@ pytestmark = pytest.mark.server
 CASES = PROJECT / "tests" / "cases" / "servers"
 
 
-def undone_as_it_was(name: str, *cases: str) -> None:
+def assert_undone_as_it_was(name: str, *cases: str) -> None:
     """Apply each folder, undo its last migration, and see facts and pg_dump as before that one."""
     with running(name) as server:
         bootstrap(server)
@@ -38,11 +38,11 @@ def undone_as_it_was(name: str, *cases: str) -> None:
 
 def test_a_validated_not_null_and_a_view_made_anew_are_undone_and_proven_on_18() -> None:
     """Else a failed check leaves the database "between two states" on the server that everybody moves to."""
-    undone_as_it_was("18-wheel", "m-validate", "m-view")
+    assert_undone_as_it_was("18-wheel", "m-validate", "m-view")
 
 
 @pytest.mark.acceptance
 @pytest.mark.parametrize("name", ["15.18", "15", "17", "18"])
 def test_a_view_made_anew_is_undone_and_proven_on_servers_that_keep_something_for_themselves(name: str) -> None:
     """Else what the server writes for itself (pg_attver) makes a right rollback look wrong for ever."""
-    undone_as_it_was(name, "m-view")
+    assert_undone_as_it_was(name, "m-view")

@@ -41,7 +41,7 @@ revoke create on schema public from public; -- as a new database has it from 15 
 
 @pytest.fixture
 def two_majors(own: Server, newer: Server) -> None:
-    """Skips where this machine's own server is of the newest major."""
+    """Skip the test if this machine's own server is of the newest major."""
     with psycopg.connect(own.admin_url()) as one, psycopg.connect(newer.admin_url()) as other:
         if one.info.server_version // 10000 == other.info.server_version // 10000:
             pytest.skip("this machine has no older server: make acceptance compares the majors")
@@ -102,22 +102,22 @@ def test_what_was_changed_by_hand_shows_after_an_upgrade_too(own: Server, newer:
                 "grant select on shop.orders to worker; grant lead to anon; create or replace view shop.one as"
                 " select o.id, (select count(*) from shop.customers c where c.id > o.customer_id) from shop.orders o"
             )
-            said = "\n".join(describe(compare(old, read_facts(connection))))
+            differences = "\n".join(describe(compare(old, read_facts(connection))))
         finally:
             connection.execute(
                 "revoke select on shop.orders from worker; revoke lead from anon; create or replace view shop.one as"
                 " select o.id, (select count(*) from shop.customers c where c.id = o.customer_id) from shop.orders o"
             )
 
-    assert len(said.splitlines()) == 3, said
+    assert len(differences.splitlines()) == 3, differences
     for words in ("table shop.orders to worker", "membership anon in lead", "view shop.one"):
-        assert words in said
+        assert words in differences
 
 
 @pytest.mark.acceptance
 @pytest.mark.parametrize("name", [name for name in MATRIX if name != "18"])
 def test_one_database_has_no_difference_between_each_major_and_the_newest(name: str, newer: Server) -> None:
-    """Else one of the majors is upgraded from with false alerts."""
+    """Else an upgrade from one of the majors brings false alerts."""
     with running(name) as server:
         bootstrap(server)
 

@@ -23,11 +23,11 @@ def test_a_membership_without_set_is_not_enough_to_give_something_to_the_role(ne
             "create role keeper; grant create on database demo to keeper; create schema given authorization postgres"
         )
         try:
-            for inherit, put, lacking in (("true", "false", True), ("false", "true", False)):
-                admin.execute(f"grant keeper to postgres with inherit {inherit}, set {put}")
+            for inherit, may_set, is_lacking in (("true", "false", True), ("false", "true", False)):
+                admin.execute(f"grant keeper to postgres with inherit {inherit}, set {may_set}")
                 with psycopg.connect(newer.url(), autocommit=True) as connection:
-                    said = [each.sentence for each in missing_rights(connection, statements)]
-                assert any('role "keeper"' in sentence for sentence in said) == lacking, said
+                    sentences = [each.sentence for each in missing_rights(connection, statements)]
+                assert any('role "keeper"' in sentence for sentence in sentences) == is_lacking, sentences
         finally:
             admin.execute("drop schema given; revoke create on database demo from keeper; drop role keeper")
 

@@ -1,10 +1,9 @@
-"""What a server may end after a time: found in its own list, whatever the version calls it."""
+"""The timeouts of a server: the engine finds them in the server's own list, whatever the version calls them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -12,9 +11,9 @@ import pytest
 from psycopg import sql
 
 from pg_deploy.configuration.limits import Limits
-from pg_deploy.deployment.apply import apply
-from pg_deploy.postgres.session import Target
-from pg_deploy.rollback.resume import resume
+from pg_deploy.execution.segments import Observer
+from pg_deploy.parsing.statements import Segment
+from pg_deploy.postgres.session import Connection, Target
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.looking import Database
@@ -25,7 +24,7 @@ STEM = "20250101000000_look"
 
 @pytest.fixture
 def hurried(newer: Server) -> Iterator[Server]:
-    """Every setting of a session that is a time, put to a moment for the deploying role, as a provider might."""
+    """A server whose deploying role has every setting of a session that is a time at 100 ms, as a provider might set one."""
     with psycopg.connect(newer.admin_url(), autocommit=True) as admin:
         names = [
             row[0]
@@ -74,12 +73,11 @@ def test_many_short_looks_before_the_commit_are_no_lost_connection(newer: Server
         connection.execute("create table public.looked_at (id int)")
     with working_on(url, tmp_path / "m", Limits(lock_budget=0.5)) as work:
 
-        class Looking(type(work.job.observer)):  # type: ignore[misc]
-            def before_commit(self, connection: psycopg.Connection[tuple[object, ...]], segment: object) -> None:
+        class Looking(Observer):
+            def before_commit(self, connection: Connection, segment: Segment) -> None:
                 for _ in range(9):
                     connection.execute("select pg_sleep(0.1)")
 
-        resume(work.job, work.migrations[0])
-        apply(replace(work.job, observer=Looking()), work.migrations[0])
+        work.apply(observer=Looking())
 
     assert Database(url).attempts[-1][1] == "applied"

@@ -103,14 +103,14 @@ def run(
     Ends the program if the run ends otherwise than it should: its pictures would not show what they are for.
     """
     done = threading.Event()
-    asked: list[Mapping[str, object]] = []
+    is_pictured = False
 
-    def work() -> None:
+    def deploy_all() -> None:
         with suppress(Exception):
             deploy.run(DEPLOY, place(variables), {**variables, "MIGRATIONS_DIR": str(folder), "CONF": json.dumps(conf)})
         done.set()
 
-    worker = threading.Thread(target=work, name="run")
+    worker = threading.Thread(target=deploy_all, name="run")
     worker.start()
     mine = Api(api.url)
     newest = ""
@@ -119,10 +119,10 @@ def run(
             newest = each.dag_run_id
             for task in mine.tasks(DEPLOY, newest):
                 if task.state == "awaiting_input":
-                    if not asked:
+                    if not is_pictured:
                         for width in WIDTHS:
                             approval(browser, api.url, width, newest, task.task_id)
-                    asked.append({})
+                    is_pictured = True
                     answer(api.url, newest, task.task_id)
     worker.join()
     found = api.run(DEPLOY, newest).state
@@ -149,7 +149,7 @@ def measuring(target: Target, application: str) -> Iterator[None]:
     """Keep the database busy, and take a sample every few seconds, until the block ends."""
     stop = threading.Event()
 
-    def work() -> None:
+    def measure() -> None:
         number = 0
         endpoints = Endpoints(application, {"/dashboard": "/dashboard", "/chat": "/chat"})
         while not stop.is_set():
@@ -161,7 +161,7 @@ def measuring(target: Target, application: str) -> Iterator[None]:
                 conclude(target, read_thresholds(), sample, tell=lambda *_: True, contacts="", log=_LOG)
             stop.wait(6)
 
-    worker = threading.Thread(target=work, name="measuring")
+    worker = threading.Thread(target=measure, name="measuring")
     worker.start()
     try:
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from pg_deploy.ledger import schema
 from pg_deploy.postgres.session import Target
+from pg_deploy.ui.database_page import AlertLine
 from tests.ui.conftest import Site, Visit, serious_violations, tabbed_through
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "migrations"
@@ -31,8 +33,8 @@ def with_ledger(url: str, target: str) -> Target:
     return made
 
 
-def name_it(site: Site, target: str) -> None:
-    """Let a run of ours name the target: only such ones are offered."""
+def offer_target(site: Site, target: str) -> None:
+    """Let a run name the target: the page offers only targets that a run has named."""
     site.do("plain_run", dag_id="monitor_database", run_id=f"look_{target}", conf={"target": target}, state="success")
 
 
@@ -47,7 +49,7 @@ def large(site: Site, new_target: Callable[[str], str]) -> Target:
     target = with_ledger(new_target("large"), "large")
     with target.session("test") as connection:
         connection.execute(FILLING)
-    name_it(site, "large")
+    offer_target(site, "large")
     for number in (500, 491):
         site.do(
             "plain_run",
@@ -205,7 +207,7 @@ def test_alerts_say_what_to_do_and_hostile_text_stays_text(
             " ('slow_queries', 'query 1', %s, 'look at its plan')",
             [f"500 ms now; {HOSTILE}"],
         )
-    name_it(site, "alarmed")
+    offer_target(site, "alarmed")
     page = visit().open("/pg-deploy/database?target=alarmed")
     alert = page.locator("section[aria-labelledby=alerts]")
     assert "1 open" in alert.inner_text()
@@ -308,7 +310,7 @@ def test_a_target_that_is_down_still_shows_what_airflow_knows(site: Site, visit:
 def test_an_empty_target_says_what_to_do(site: Site, new_target: Callable[[str], str], visit: Open) -> None:
     """A first look must lead to the first step."""
     new_target("fresh")
-    name_it(site, "fresh")
+    offer_target(site, "fresh")
     page = visit().open("/pg-deploy/database?target=fresh")
     assert "trigger deploy_migrations or monitor_database" in page.locator(".banner").first.inner_text()
     assert "4 pending" in page.locator("#history").inner_text()
@@ -338,16 +340,12 @@ def test_airflow_shows_both_pages_and_their_links_lead_out_of_the_frame(site: Si
 
 def test_an_alert_on_the_page_does_not_end_with_the_pages_own_address() -> None:
     """Else the one link of a notice stands as text where it leads to itself."""
-    from datetime import datetime, timezone
-
-    from pg_deploy.ui.database_page import AlertLine
-
     now = datetime.now(timezone.utc)
     cause = "it fails: no; the same holds for b and 3 more: https://airflow.example/pg-deploy/database?target=t"
     flapping = f"{cause}; it comes and goes: 3 times since 2026-11-29 10:30 UTC"
-    said = [AlertLine("m", "a", text, "", now, None, None).said for text in (cause, flapping)]
+    shown = [AlertLine("m", "a", text, "", now, None, None).said for text in (cause, flapping)]
 
-    assert said == [
+    assert shown == [
         "it fails: no; the same holds for b and 3 more",
         "it fails: no; the same holds for b and 3 more; it comes and goes: 3 times since 2026-11-29 10:30 UTC",
     ]

@@ -9,9 +9,11 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import parser
 
+from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.postgres.session import Target
 from pg_deploy.ui import numbers
 from pg_deploy.ui.projects import KnownProject
+from tests.core.monitor.cases import SUNDAY, launcher_stopped, prepare
 from tests.core.monitor.monitoring import Monitor
 from tests.looking import Database
 from tests.ui.conftest import PROJECT, SCRAPERS_TOKEN, Site
@@ -48,19 +50,16 @@ def test_the_numbers_are_read_by_the_official_parser(
     demo_url: str, demo_admin_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a dashboard stays empty, or an alert rule never fires."""
-    from pg_deploy.monitor.thresholds import read_thresholds
-    from tests.core.monitor.cases import SUNDAY, launcher_stopped, prepare
-
     monkeypatch.setattr(numbers, "read_target", lambda name: Target(name, demo_url))
     parsed: Callable[[str], Iterator[Metric]] = parser.text_string_to_metric_families
-    never = {each.name for each in parsed(numbers.expose(KnownProject(), "target_db").decode())}
+    before_the_first_look = {each.name for each in parsed(numbers.expose(KnownProject(), "target_db").decode())}
     with launcher_stopped(demo_admin_url):
         prepare(demo_admin_url, "missed-run-unseen")
         Monitor(Database(demo_url), read_thresholds()).run(SUNDAY)
 
     families = {each.name: each for each in parsed(numbers.expose(KnownProject(), "target_db").decode())}
 
-    assert never == {"pg_deploy_monitored"}
+    assert before_the_first_look == {"pg_deploy_monitored"}
     stale = {each.labels["view"]: each.value for each in families["pg_deploy_view_stale"].samples}
     assert stale["mon.v_weekly"] == 1
     due = {each.labels["cron_job"]: each.value for each in families["pg_deploy_job_due_timestamp_seconds"].samples}

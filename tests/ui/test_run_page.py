@@ -13,9 +13,6 @@ import psycopg
 import pytest
 
 from demo import cluster
-from pg_deploy.deployment.apply import apply
-from pg_deploy.deployment.verify import verify
-from pg_deploy.rollback.resume import resume
 from tests.building import fixture, write_migration
 from tests.core.working import working_on
 from tests.ui.conftest import Site, Visit, serious_violations, tabbed_through
@@ -84,8 +81,8 @@ def test_a_reviewer_sees_all_evidence_of_a_good_deployment(site: Site, good: Dep
     assert page.locator(".live").count() == 0
 
 
-def test_nobody_else_writes_down_where_a_page_is() -> None:
-    """The link in an approval led nowhere, where a person wanted to read all of a long SQL: the pages' tests asked another address."""
+def test_one_module_alone_knows_the_addresses_of_the_pages() -> None:
+    """The link in an approval led nowhere, and the tests of the pages did not see it, because they asked another address."""
     written = re.compile(r"""["'/}]/?pg[-_]deploy/(?:runs|database|static)""")
     plugins = PROJECT / "plugins"
     found = [str(path.relative_to(plugins)) for path in plugins.rglob("*.py") if written.search(path.read_text())]
@@ -188,10 +185,7 @@ def test_a_rollback_run_shows_what_it_undid(site: Site, new_target: Callable[[st
     """Days later somebody has to show that the undoing was asked for, approved and proven."""
     url = new_target("undone")
     with working_on(url, FIXTURES / "all_well", ends="deployed") as work:
-        for migration in work.migrations:
-            resume(work.job, migration)
-            apply(work.job, migration)
-            verify(work.job, migration)
+        work.deploy()
     with psycopg.connect(url) as connection:
         first = connection.execute(
             "update deploy_ledger.deployment set airflow_run = 'the_first_run' returning airflow_run"
@@ -414,7 +408,7 @@ def test_a_viewer_may_look_and_a_stranger_may_not(site: Site, good: Deployed, vi
     """Evidence names tables, people and rows: only who may read the DAG may read it."""
     page = visit("viewer").open(site.run_page(good.run_id))
     assert page.locator("[data-part=summary] tbody tr").count() == 3
-    from_pages = [
+    paths = [
         site.run_page(good.run_id),
         *(f"{site.run_page(good.run_id)}/{name}" for name in ("live", "report.html", "report.md")),
         site.run_page("never_was"),
@@ -423,7 +417,7 @@ def test_a_viewer_may_look_and_a_stranger_may_not(site: Site, good: Deployed, vi
         "/pg-deploy/static/pages.css",
         "/pg-deploy/static/vendor/uPlot.iife.min.js",
     ]
-    for path in from_pages:
+    for path in paths:
         assert site.get(path, user=None).status_code == 401, path
         assert site.get(path, user="viewer").status_code in (200, 404), path
         # Logged in, but without the right to read any DAG.

@@ -16,13 +16,11 @@ from tests.undo_cases.drawing import draw_all
 from tests.undo_cases.grammar import RULES
 from tests.undo_cases.odd_names import with_odd_names
 from tests.undo_cases.pool import run_all, run_sequences
-from tests.undo_cases.sequence import Found
+from tests.undo_cases.sequence import SequenceResult
 from tests.undo_cases.server import binaries
 
-_MANY = 1000
-"""From so many sequences on, each kind must have been drawn."""
-
-
+_ENOUGH_FOR_EACH_KIND = 1000
+"""If at least so many sequences are drawn, each kind must be among them."""
 _HEAD = """# Which kinds of change lead back
 
 Written by `make undo-cases CASES=tests/cases/ddl ARGS='--table docs/undo-cases.md'`: each case is applied to filled tables, undone
@@ -38,17 +36,17 @@ def table(outcomes: Iterable[Outcome]) -> list[str]:
     for each in outcomes:
         counts[each.kind][each.verdict] += 1
         if each.verdict != "undone":
-            reasons[each.kind].append(f"{each.verdict}: {each.said}" if each.verdict != "refused" else each.said)
+            reasons[each.kind].append(f"{each.verdict}: {each.detail}" if each.verdict != "refused" else each.detail)
     lines = ["| kind | undone | refused | why |", "|---|---|---|---|"]
     for kind in sorted(counts):
-        of = counts[kind]
+        verdicts = counts[kind]
         why = "; ".join(dict.fromkeys(reasons[kind])).replace("|", "/")
-        lines.append(f"| {kind} | {of['undone']} | {of.total() - of['undone']} | {why} |")
+        lines.append(f"| {kind} | {verdicts['undone']} | {verdicts.total() - verdicts['undone']} | {why} |")
     return lines
 
 
-def summary(found: Sequence[Found], *, as_sets: bool = False) -> tuple[str, list[str]]:
-    """How many came out how, and what is not as it must be: wrong ones, too few that apply, too many refused, kinds not drawn.
+def summary(found: Sequence[SequenceResult], *, as_sets: bool = False) -> tuple[str, list[str]]:
+    """A line that counts the verdicts, and the faults: wrong ones, too few that apply, too many refused, kinds not drawn.
 
     Sets are undone without a copy, so that what cannot be compared is refused as well.
     """
@@ -67,7 +65,7 @@ def summary(found: Sequence[Found], *, as_sets: bool = False) -> tuple[str, list
         if each.outcome.verdict == "refused" and not each.statements.loses and not as_sets
     ]:
         faults.append("refused without a loss: " + ", ".join(needless))
-    if missing and len(found) >= _MANY:
+    if missing and len(found) >= _ENOUGH_FOR_EACH_KIND:
         faults.append("never drawn: " + ", ".join(missing))
     return f"{len(found)} sequences: " + ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items())), faults
 
@@ -75,8 +73,8 @@ def summary(found: Sequence[Found], *, as_sets: bool = False) -> tuple[str, list
 def _sequences(cases: Sequence[Case], bindir: Path, given: argparse.Namespace) -> int:
     found = []
     seed, first = given.seed, given.first
-    every = draw_all([case for case in cases if not case.superuser], seed, first + given.sequences)
-    for each in run_sequences(islice(every, first, None), bindir, workers=given.workers, as_sets=given.sets):
+    seeds = draw_all([case for case in cases if not case.superuser], seed, first + given.sequences)
+    for each in run_sequences(islice(seeds, first, None), bindir, workers=given.workers, as_sets=given.sets):
         found.append(each)
         print(each.line, flush=True)
     line, faults = summary(found, as_sets=given.sets)
@@ -100,14 +98,14 @@ def _crossings(bindir: Path, given: argparse.Namespace) -> int:
         f"seed {given.seed}; {len(drawn)} crossings: "
         + ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
     )
-    few = counts["not applied"] > 0.3 * len(drawn)
-    if few:
+    too_few_apply = counts["not applied"] > 0.3 * len(drawn)
+    if too_few_apply:
         print(f"only {len(drawn) - counts['not applied']} of {len(drawn)} apply")
-    return 1 if counts["wrong"] or few else 0
+    return 1 if counts["wrong"] or too_few_apply else 0
 
 
 def main() -> int:
-    """As the module says."""
+    """Obey the command line; returns the exit code."""
     options = argparse.ArgumentParser()
     options.add_argument("folder", type=Path)
     options.add_argument("--server", default="")

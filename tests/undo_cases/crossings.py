@@ -1,4 +1,4 @@
-"""Crossings: what depends on a few objects, changed beside a change of what it needs. Drawn from crossings.yaml."""
+"""Crossings: objects that depend on a few others are changed together with those. Drawn from crossings.yaml."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _PATH = "set search_path = s1, s2, s8, s9;\n"
 
 
 def draw_crossings(seed: str, first: int, count: int) -> Iterator[Case]:
-    """`count` cases from number `first` on, each a function of `seed` and its number."""
+    """`count` cases from number `first` on. `seed` and its number decide what a case holds."""
     given: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
     for number in range(first, first + count):
         random = Random(f"{seed}-{number}")
         dependents = random.sample(sorted(given["dependents"]), random.randint(1, 4))
         blocks = [random.choice(given["dependents"][each]["changes"]) for each in dependents if random.random() < 0.7]
-        of_needed = random.sample(given["changes"], random.choice((1, 1, 2)))
+        changes_of_needed = random.sample(given["changes"], random.choice((1, 1, 2)))
         if random.random() < 0.4:
-            blocks += of_needed
+            blocks += changes_of_needed
             random.shuffle(blocks)
         elif random.random() < 0.3:
-            blocks = [*of_needed, *blocks]
+            blocks = [*changes_of_needed, *blocks]
         else:
-            blocks += of_needed
+            blocks += changes_of_needed
         before = given["before"] + "".join(given["dependents"][each]["before"] for each in dependents)
         kind = ", ".join(dependents)
         yield Case(f"{seed}-{number}", kind, before, _PATH + "".join(f"{each}\n" for each in blocks), superuser=True)

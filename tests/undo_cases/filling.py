@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -31,6 +31,18 @@ order by a.attnum
 """
 
 
+class _Column(NamedTuple):
+    """A row of `_COLUMNS`; `referred` is a query for value number `{n}` of the column that a foreign key names."""
+
+    name: str
+    category: str
+    type_name: str
+    is_not_null: bool
+    has_default: bool
+    first_label: str | None
+    referred: str | None
+
+
 def fill(connection: psycopg.Connection[Any]) -> None:
     """Two rows for each empty table that takes them, three steps for each sequence; views that hold rows are refreshed. Commits.
 
@@ -47,7 +59,7 @@ def _fill_all(connection: psycopg.Connection[Any]) -> None:
         for oid, namespace, name in connection.execute(_TABLES, [list(OURS)]).fetchall():
             table = sql.Identifier(namespace, name)
             if connection.execute(sql.SQL("select exists (select from {})").format(table)).fetchone() == (False,):
-                _fill(connection, oid, table)
+                _fill_table(connection, oid, table)
     for (name,) in connection.execute(
         """select c.oid::regclass::text from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = relnamespace
         where c.relkind = 'S' and n.nspname <> all (%s)""",
@@ -61,34 +73,33 @@ def _fill_all(connection: psycopg.Connection[Any]) -> None:
         connection.execute(f"refresh materialized view {name}".encode())
 
 
-def _fill(connection: psycopg.Connection[Any], oid: int, table: sql.Identifier) -> None:
-    columns = connection.execute(_COLUMNS, [oid]).fetchall()
+def _fill_table(connection: psycopg.Connection[Any], oid: int, table: sql.Identifier) -> None:
+    columns = [_Column(*row) for row in connection.execute(_COLUMNS, [oid]).fetchall()]
     for number in (1, 2):
         for only_needed in (False, True):
-            chosen = [each for each in columns if not only_needed or (each[3] and not each[4])]
+            chosen = [each for each in columns if not only_needed or (each.is_not_null and not each.has_default)]
             values = [_value(each, number) for each in chosen]
             statement = sql.SQL("insert into {} default values").format(table)
             if chosen:
-                names = sql.SQL(", ").join(sql.Identifier(each[0]) for each in chosen)
+                names = sql.SQL(", ").join(sql.Identifier(each.name) for each in chosen)
                 statement = sql.SQL("insert into {} ({}) values ({})").format(table, names, sql.SQL(", ").join(values))
             if _try(connection, statement):
                 break
 
 
-def _value(column: tuple[Any, ...], number: int) -> sql.Composable:
-    _, category, type_name, _, _, label, referred = column
-    if referred:
-        return sql.SQL("(" + referred.replace("{n}", str(number - 1)) + ")")
+def _value(column: _Column, number: int) -> sql.Composable:
+    if column.referred:
+        return sql.SQL("(" + column.referred.replace("{n}", str(number - 1)) + ")")
     texts = {
         "N": str(number),
         "S": str(number),
         "B": "true" if number == 1 else "false",
-        "D": "10:00:00" if type_name.startswith("time ") else f"2024-05-0{number}",
+        "D": "10:00:00" if column.type_name.startswith("time ") else f"2024-05-0{number}",
         "T": f"{number} hours",
-        "E": label,
+        "E": column.first_label,
         "A": "{}",
         "I": f"10.0.0.{number}",
-        "G": f"({number},{number})" if type_name == "point" else None,
+        "G": f"({number},{number})" if column.type_name == "point" else None,
         "V": "101",
         "R": "empty",
         "U": {
@@ -98,10 +109,10 @@ def _value(column: tuple[Any, ...], number: int) -> sql.Composable:
             "bytea": f"\\x0{number}",
             "xml": "<a/>",
             "tsvector": "a",
-        }.get(type_name, "1" if "citext" in type_name else None),
+        }.get(column.type_name, "1" if "citext" in column.type_name else None),
     }
-    found = texts.get(category)
-    return sql.SQL("null") if found is None else sql.Literal(found)
+    text = texts.get(column.category)
+    return sql.SQL("null") if text is None else sql.Literal(text)
 
 
 def _try(connection: psycopg.Connection[Any], statement: sql.SQL | sql.Composed) -> bool:

@@ -1,4 +1,4 @@
-"""Statements that a random sequence is made of: a line each, with places for what the database holds by then."""
+"""The statements of which a random sequence is made: a line each, with places for names that the database holds by then."""
 
 from __future__ import annotations
 
@@ -167,15 +167,15 @@ PLACES: Mapping[str, str] = {
     "text": "select unnest(array['''one''', '''it''''s''', '''two, three'''])",
     "freed": "",
 }
-"""How each place of a line is chosen, once a line: a query over what is there, with other places as arguments.
+"""The query that gives the choices for a place; its arguments are other places of the same line. A place is chosen once a line.
 
-`freed` is not asked: a relation's name that was taken when the sequence began, and no longer is.
+`freed` has no query: it is the name of a relation that was there when the sequence began, and is not any more.
 """
 
 
 @dataclass(frozen=True)
 class Rule:
-    """`weight`: how often it is drawn; `loses`: whether values may go with it, so that its undo may be refused."""
+    """A statement with places. `weight`: how often it is drawn; `loses`: it may lose values, so that its undo may be refused."""
 
     kind: str
     text: str
@@ -183,6 +183,7 @@ class Rule:
     loses: bool = False
 
 
+# A line: kind | statement | weight, if it is not 3 | loses, if it may.
 _LINES = """
 ALTER TABLE RENAME | alter table {table} rename to {new}
 ALTER TABLE RENAME | alter table {table} rename to {spare}

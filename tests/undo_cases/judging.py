@@ -18,30 +18,26 @@ OURS = ("deploy_ledger", "supabase_migrations")
 
 @dataclass(frozen=True)
 class State:
-    """A database as others see it: the dump's lines, rows a table, a position a sequence, what the server shares."""
+    """A database as others see it: the lines of its dump; in `contents` each table's rows, each sequence's position, each role."""
 
     dump: tuple[str, ...]
     contents: dict[str, str]
 
     def differences(self, after: State) -> Iterator[str]:
-        """One line for each thing that `after` lacks or has too much."""
+        """One line for each thing that `after` lacks, or has and should not."""
         before, now = set(self.dump), set(after.dump)
         if self.dump != after.dump:
             yield from (f"pg_dump lacks: {line}" for line in self.dump if line not in now)
             yield from (f"pg_dump has: {line}" for line in after.dump if line not in before)
             if before == now:
                 yield "pg_dump: another order"
-        yield from self.lost(after)
-
-    def lost(self, after: State) -> Iterator[str]:
-        """One line for each table, sequence or role that is not as it was."""
         for name in sorted(self.contents.keys() | after.contents.keys()):
             if self.contents.get(name) != after.contents.get(name):
                 yield f"{name}: {_short(self.contents.get(name))} -> {_short(after.contents.get(name))}"
 
 
 def read_state(server: Server, database: str) -> State:
-    """All of it, read as the superuser."""
+    """The state of that database, read as the superuser."""
     with psycopg.connect(server.url("admin", database), autocommit=True) as connection:
         return State(_dump(server, database), dict(_contents(connection)))
 
@@ -81,23 +77,23 @@ def _contents(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, str]]:
         [list(OURS)],
     ).fetchall()
     for namespace, name, kind in relations:
-        on = sql.Identifier(namespace, name)
+        relation = sql.Identifier(namespace, name)
         if kind == "S":
-            query = sql.SQL("select last_value || ', ' || is_called from {}").format(on)
+            query = sql.SQL("select last_value || ', ' || is_called from {}").format(relation)
         else:
-            # Order-free, and whatever the order of the columns: keys of jsonb are sorted.
+            # The order of rows and of columns does not matter: texts are sorted, and so are the keys of jsonb.
             query = sql.SQL(
                 "select count(*) || ' rows: ' || coalesce(string_agg(r, ' ' order by r collate \"C\"), '')"
                 " from (select pg_catalog.to_jsonb(t)::text as r from {} t) rows"
-            ).format(sql.SQL("only {}").format(on) if kind == "r" else on)
+            ).format(sql.SQL("only {}").format(relation) if kind == "r" else relation)
         row = connection.execute(query).fetchone()
         yield f"{'sequence' if kind == 'S' else 'rows of'} {namespace}.{name}", str(row[0]) if row else ""
-    for each in (
+    for query_of_roles in (
         "select 'role ' || rolname, to_jsonb(r) - 'oid' from pg_catalog.pg_roles r",
         "select 'member ' || member::regrole || ' of ' || roleid::regrole, admin_option from pg_catalog.pg_auth_members",
         "select 'setting of ' || setrole::regrole, setconfig from pg_catalog.pg_db_role_setting",
     ):
-        yield from ((str(name), str(value)) for name, value in connection.execute(each).fetchall())
+        yield from ((str(name), str(value)) for name, value in connection.execute(query_of_roles).fetchall())
 
 
 def _short(text: str | None) -> str:

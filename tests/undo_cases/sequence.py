@@ -1,4 +1,4 @@
-"""One drawn sequence: the small schema, perhaps a case beside it, rows, the statements by the engine, undone, judged."""
+"""One drawn sequence on the small schema with rows, perhaps with a case beside it: applied by the engine, undone, judged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psycopg
 
 from tests.undo_cases.case import Case, Outcome, judge
-from tests.undo_cases.drawing import Drawn, Statements, draw
+from tests.undo_cases.drawing import DrawnStatements, SequenceSeed, draw
 from tests.undo_cases.filling import fill
 from tests.undo_cases.grammar import SCHEMA
 from tests.undo_cases.server import Server
@@ -15,11 +15,11 @@ from tests.undo_cases.sets import judge_set
 
 
 @dataclass(frozen=True)
-class Found:
-    """What came of a sequence."""
+class SequenceResult:
+    """A sequence and its outcome."""
 
     outcome: Outcome
-    statements: Statements
+    statements: DrawnStatements
 
     @property
     def line(self) -> str:
@@ -29,25 +29,27 @@ class Found:
         return "\n    ".join((self.outcome.line, *self.statements.texts))
 
 
-def run_sequence(server: Server, drawn: Drawn, *, as_set: bool = False) -> Found:
+def run_sequence(server: Server, seed: SequenceSeed, *, as_set: bool = False) -> SequenceResult:
     """Draw it and undo it, in a database of its own; `as_set`: as several migrations."""
-    name = "drawn_" + drawn.name.replace("-", "_")
+    name = "drawn_" + seed.name.replace("-", "_")
     url = server.url("deployer", name)
     with server.database(name):
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(SCHEMA)
-            case = drawn.case if drawn.case is not None and _made(connection, drawn.case) else None
+            case = seed.case if seed.case is not None and _is_made(connection, seed.case) else None
         with psycopg.connect(server.url("admin", name), autocommit=True) as connection:
             fill(connection)
         with psycopg.connect(url, autocommit=True) as connection:
-            statements = draw(connection, drawn, case)
+            statements = draw(connection, seed, case)
         kinds = ", ".join(statements.kinds)
         if as_set:
-            return Found(judge_set(server, drawn.name, kinds, statements.texts, name), statements)
-        return Found(judge(server, Case(drawn.name, kinds, "", ";\n".join(statements.texts) + ";\n"), name), statements)
+            return SequenceResult(judge_set(server, seed.name, kinds, statements.texts, name), statements)
+        return SequenceResult(
+            judge(server, Case(seed.name, kinds, "", ";\n".join(statements.texts) + ";\n"), name), statements
+        )
 
 
-def _made(connection: psycopg.Connection[tuple[object, ...]], case: Case) -> bool:
+def _is_made(connection: psycopg.Connection[tuple[object, ...]], case: Case) -> bool:
     try:
         connection.execute(case.before.encode())
     except psycopg.Error:

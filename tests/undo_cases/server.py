@@ -29,7 +29,7 @@ _SETTINGS = {
 }
 
 _SHM = Path("/dev/shm")
-_ENOUGH = 2 << 30
+_ENOUGH_BYTES = 2 << 30
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def binaries(wanted: str) -> Path:
 
 @contextmanager
 def started(bindir: Path) -> Iterator[Server]:
-    """A cluster with roles and template; nothing of it stays."""
+    """A cluster with the roles and the template; gone afterwards."""
     with throwaway(bindir, "admin", _SETTINGS, _memory()) as port:
         server = Server(bindir, port)
         _prepare(server)
@@ -80,8 +80,8 @@ def started(bindir: Path) -> Iterator[Server]:
 
 
 def _memory() -> Path | None:
-    """A database is made and dropped for each case, which waits for a disk more than for anything else."""
-    return _SHM if _SHM.is_dir() and shutil.disk_usage(_SHM).free > _ENOUGH else None
+    """A folder in memory, if it is large enough: a database is made and dropped for each case, and on a disk that takes the most time."""
+    return _SHM if _SHM.is_dir() and shutil.disk_usage(_SHM).free > _ENOUGH_BYTES else None
 
 
 def _prepare(server: Server) -> None:

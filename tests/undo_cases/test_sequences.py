@@ -1,4 +1,4 @@
-"""What nobody thought of: drawn sequences of statements are undone, or refused because they lost something."""
+"""Mixtures that nobody thought of: drawn sequences of statements are undone, or refused because they lose something."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import pytest
 from tests.undo_cases.__main__ import summary
 from tests.undo_cases.case import Case, Outcome, read_case
 from tests.undo_cases.crossings import draw_crossings
-from tests.undo_cases.drawing import Statements, draw_all
+from tests.undo_cases.drawing import DrawnStatements, draw_all
 from tests.undo_cases.grammar import PLACES, RULES
 from tests.undo_cases.pool import run_all, run_sequences
-from tests.undo_cases.sequence import Found
+from tests.undo_cases.sequence import SequenceResult
 from tests.undo_cases.server import binaries
 
 FOLDER = Path(__file__).resolve().parents[1] / "cases" / "ddl"
 _COUNT, _SETS, _CROSSINGS = 2000, 500, 1000
 
 
-def _found(verdict: str, kind: str = "GRANT", loses: bool = False) -> Found:
-    return Found(Outcome("1-0", kind, verdict), Statements(("select 1",), (kind,), loses))
+def _result(verdict: str, kind: str = "GRANT", loses: bool = False) -> SequenceResult:
+    return SequenceResult(Outcome("1-0", kind, verdict), DrawnStatements(("select 1",), (kind,), loses))
 
 
-def test_the_same_seed_draws_the_same_and_each_case_before_any_comes_again() -> None:
-    """Else what was found once could not be looked at again, and some kinds would hardly come."""
+def test_the_same_seed_draws_the_same_and_no_case_comes_twice_before_all_came() -> None:
+    """Else nobody could look again at what was found once, and some kinds would hardly come."""
     cases = [Case(str(number), "", "", "") for number in range(10)]
     drawn = list(draw_all(cases, "7", 40))
 
@@ -45,20 +45,20 @@ def test_each_place_of_a_line_is_known() -> None:
     assert named | needed == PLACES.keys()
 
 
-def test_what_a_search_must_reach() -> None:
-    """Wrong ones, too few that apply, needless refusals and kinds that never came are faults."""
-    good = [_found("undone", rule.kind) for rule in RULES] * 10
+def test_the_summary_names_each_fault_of_a_search() -> None:
+    """Else a search that finds nothing wrong because hardly anything was tried is called good."""
+    good = [_result("undone", rule.kind) for rule in RULES] * 10
     assert summary(good)[1] == []
-    assert summary([*good, _found("wrong")])[1] == ["1 wrong"]
-    assert summary(good[:90] + [_found("refused", loses=True)] * 30)[1] == ["30 of 120 are refused"]
-    assert summary([_found("undone")] * 70 + [_found("not applied")] * 30)[1] == ["only 70 of 100 apply"]
-    assert summary([*good, _found("refused")])[1] == ["refused without a loss: 1-0"]
-    (missing,) = summary([_found("undone")] * 1000)[1]
+    assert summary([*good, _result("wrong")])[1] == ["1 wrong"]
+    assert summary(good[:90] + [_result("refused", loses=True)] * 30)[1] == ["30 of 120 are refused"]
+    assert summary([_result("undone")] * 70 + [_result("not applied")] * 30)[1] == ["only 70 of 100 apply"]
+    assert summary([*good, _result("refused")])[1] == ["refused without a loss: 1-0"]
+    (missing,) = summary([_result("undone")] * 1000)[1]
     assert missing.startswith("never drawn: ALTER ")
 
 
 @pytest.mark.acceptance
-def test_drawn_sequences_are_undone_or_truly_refused() -> None:
+def test_drawn_sequences_are_undone_or_refused_for_a_loss() -> None:
     """Else a mixture of changes that no case holds is undone only in part."""
     cases = [case for path in sorted(FOLDER.glob("*.yaml")) if not (case := read_case(path)).superuser]
     seed = f"{date.today():%Y%m%d}"
@@ -85,7 +85,7 @@ def test_drawn_sets_are_undone_whole_or_refused_before_anything_is() -> None:
 
 
 def test_the_same_seed_draws_the_same_crossings() -> None:
-    """Else what was found once could not be looked at again."""
+    """Else nobody could look again at what was found once."""
     drawn = list(draw_crossings("7", 0, 50))
 
     assert drawn[20:30] == list(draw_crossings("7", 20, 10))
@@ -93,8 +93,8 @@ def test_the_same_seed_draws_the_same_crossings() -> None:
 
 
 @pytest.mark.acceptance
-def test_what_depends_on_what_changes_is_led_back_with_it() -> None:
-    """Else the way back of one change goes by the names that another one has given."""
+def test_crossings_are_undone() -> None:
+    """Else the way back of one change uses names that another change gave."""
     seed = f"{date.today():%Y%m%d}"
     found = list(run_all(draw_crossings(seed, 0, _CROSSINGS), binaries("")))
 

@@ -37,7 +37,7 @@ def with_directions(text: str) -> tuple[str, int]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Rewrite all files below a folder; prints a line for each that is another one now. Returns 0, or 2 where one is none."""
+    """Rewrite all files below a folder; prints a line for each that it changed. Returns 0, or 2 if one cannot be read."""
     parser = argparse.ArgumentParser(prog="access-directions", description=__doc__.split("\n", 1)[0])
     parser.add_argument("folder", type=Path, help="a folder of migrations")
     given = parser.parse_args(arguments)

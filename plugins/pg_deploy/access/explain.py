@@ -71,7 +71,7 @@ def explain_access(
 ) -> Explanation:
     """Explain a row by its primary key's text, or a `new_row` to be inserted.
 
-    With `besides` what decides and is no grant or policy is told as well. `user` None asks without claims; `role` defaults
+    With `besides` it also names what decides and is no grant or policy. `user` None asks without claims; `role` defaults
     to the one that users act as. The connection is one that sees every row and may become the role, in autocommit.
     Raises NothingToExplainError if table or row is not found.
     """
@@ -81,14 +81,14 @@ def explain_access(
         connection.execute("set local search_path = ''; set local statement_timeout = '15s'")
         relation = _relation(connection, table, api)
         policies = read_policies(connection, api, (role,))
-        said = claims(api, user) if user else ""
+        claimed = claims(api, user) if user else ""
         contents = json.dumps(new_row) if new_row is not None else _contents(connection, relation, row)
         phases: Sequence[Phase] = ("insert",) if new_row is not None else [p for p in PHASES if p != "insert"]
         steps = list(_about(connection, relation, role, user, api))
         outcomes: dict[str, str] = {}
         for phase in phases:
             found = effective(relation, policies, phase, role)
-            outcome, reasons = _phase(connection, api, relation, policies, phase, role, said, found, contents)
+            outcome, reasons = _phase(connection, api, relation, policies, phase, role, claimed, found, contents)
             outcomes[PHASE_WORDS[phase]] = outcome
             steps += reasons
         facts = read_facts_in_transaction(connection)
@@ -133,7 +133,7 @@ def _written(relation: Relation) -> str:
 
 
 def _buckets(connection: Connection, relation: Relation) -> Iterator[str]:
-    """Files of a public bucket are served by another door."""
+    """Public buckets: the storage service serves their files to everybody."""
     if relation.full_name != "storage.objects":
         return
     for (name,) in connection.execute("select id::text from storage.buckets where public order by 1").fetchall():
@@ -195,7 +195,7 @@ def _phase(
     policies: Sequence[Policy],
     phase: Phase,
     role: str,
-    said: str,
+    claimed: str,
     found: Effective,
     contents: str | None,
 ) -> tuple[str, list[str]]:
@@ -215,24 +215,24 @@ def _phase(
             continue
         if policy.command not in ("*", {"select": "r", "insert": "a", "delete": "d"}.get(phase, "w")):
             continue
-        answer = _evaluate(connection, api, relation, clause, role, said, contents)
+        answer = _evaluate(connection, api, relation, clause, role, claimed, contents)
         kind = "" if policy.permissive else "restrictive "
         steps.append(f'{word}: {kind}policy "{policy.name}" says {answer}: {" ".join(clause.split())}')
         if answer != "yes":
             for part in _parts(clause):
-                steps.append(f"    {_evaluate(connection, api, relation, part, role, said, contents)}: {part}")
-    outcome = _evaluate(connection, api, relation, found.text, role, said, contents)
+                steps.append(f"    {_evaluate(connection, api, relation, part, role, claimed, contents)}: {part}")
+    outcome = _evaluate(connection, api, relation, found.text, role, claimed, contents)
     return outcome, [f"{word}: {outcome}", *(f"  {step}" for step in steps)]
 
 
 def _evaluate(
-    connection: Connection, api: Api, relation: Relation, clause: str, role: str, said: str, contents: str
+    connection: Connection, api: Api, relation: Relation, clause: str, role: str, claimed: str, contents: str
 ) -> str:
     query = (
         f"select coalesce(({clause.replace('%', '%%')}), false) from"
         f" pg_catalog.jsonb_populate_record(null::{relation.quoted}, %s::jsonb) as {quote(relation.name)}"
     )
-    with acting_as(connection, api, role, said, is_copy=False):
+    with acting_as(connection, api, role, claimed, is_copy=False):
         try:
             with connection.transaction():
                 row = connection.execute(query.encode(), [contents]).fetchone()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pg_deploy.catalog.majors import known_to_both
+from pg_deploy.catalog.majors import reduce_to_both
 from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact, Facts
 
@@ -27,22 +27,22 @@ class Difference:
         return bool(self.added or self.removed or self.changed)
 
     @property
-    def were(self) -> tuple[Fact, ...]:
-        """What was there before and is no longer as it was, as it read then."""
+    def old_facts(self) -> tuple[Fact, ...]:
+        """What is gone or changed, as it read before."""
         return (*self.removed, *(old for old, _ in self.changed))
 
     @property
-    def are(self) -> tuple[Fact, ...]:
-        """What is there after and was not there like that, as it reads now."""
+    def new_facts(self) -> tuple[Fact, ...]:
+        """What is new or changed, as it reads after."""
         return (*self.added, *(new for _, new in self.changed))
 
     @property
     def keys(self) -> frozenset[Key]:
         """The keys of all that differs."""
-        return frozenset(fact.key for fact in (*self.removed, *self.are))
+        return frozenset(fact.key for fact in (*self.removed, *self.new_facts))
 
     def part(self, wanted: Callable[[Fact], bool]) -> Difference:
-        """What of it concerns facts that are wanted; of a changed one that of before is asked."""
+        """The part about facts that are wanted; a changed fact is judged as it was before."""
         return Difference(
             tuple(filter(wanted, self.added)),
             tuple(filter(wanted, self.removed)),
@@ -55,7 +55,7 @@ def compare(before: Facts, after: Facts) -> Difference:
 
     Facts of two major versions are compared by what both keep.
     """
-    before, after = known_to_both(before, after)
+    before, after = reduce_to_both(before, after)
     old, new = before.by_key, after.by_key
     # What has not changed is mostly the same object, as it was read from the same row: see reader._fact.
     changed = [key for key, fact in old.items() if key in new and fact is not new[key] and fact != new[key]]

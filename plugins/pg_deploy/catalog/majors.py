@@ -42,7 +42,7 @@ def major_of(facts: Facts) -> int:
     return facts.server_version // 10000
 
 
-def known_to_both(one: Facts, other: Facts) -> tuple[Facts, Facts]:
+def reduce_to_both(one: Facts, other: Facts) -> tuple[Facts, Facts]:
     """The two as a server would show them that knows only what both servers know; unchanged if the majors are equal."""
     if major_of(one) == major_of(other) or not one.server_version or not other.server_version:
         return one, other
@@ -89,7 +89,7 @@ def _known(fact: Fact, older: int, newer: int) -> Fact:
     if "definition" in properties and older < _ONE_RELATION_UNQUALIFIED_SINCE <= newer:
         worded = _WORDED_ANEW.get(fact.kind)
         properties["definition"] = worded(str(properties["definition"])) if worded else properties["definition"]
-    known = fact.saying(properties)
+    known = fact.with_properties(properties)
     return fact if known == fact else known
 
 

@@ -117,7 +117,7 @@ class Identity(str):
     def of(self) -> Identity | None:
         """What it belongs to, or is about: a column's relation, a grant's or comment's object; None of what stands by itself.
 
-        Of a comment on something that is no fact of ours None as well.
+        None as well if a comment is on something that is no fact of ours.
         """
         if self._of is None and self._kind in _OF_ANOTHER:
             self._of = self._read_of()
@@ -138,7 +138,7 @@ class Identity(str):
 
     @property
     def relation(self) -> Identity:
-        """The relation, or the domain, that a column, constraint, policy, trigger or rule belongs to; nothing's is called "" ."""
+        """The relation, or the domain, that a column, constraint, policy, trigger or rule belongs to; for anything else its name is ""."""
         return (self.of or _NOTHING) if self._kind in ON_RELATION else _NOTHING
 
     @property
@@ -184,26 +184,26 @@ class Identity(str):
         return unquoted(self.part("group"))
 
     @property
-    def spoken(self) -> str:
+    def server_kind(self) -> str:
         """What the server calls the kind of what a comment or a security label is on: "table column", "domain constraint"."""
         return self.parts[0] if self._kind in SAID else ""
 
     @property
-    def said_name(self) -> str:
+    def name_in_comment(self) -> str:
         """The name of what a comment is on, as the comment has it: with the schema of each type of the server."""
-        return str(self)[len(self.spoken) + 1 :]
+        return str(self)[len(self.server_kind) + 1 :]
 
     @property
     def described(self) -> str:
         """Kind and name, as a grant says them: `table public.orders`."""
         return str(self) if self._kind == "database" else f"{self._kind} {self}"
 
-    def renamed(self, own: str) -> Identity:
-        """The same with another name of its own, which is quoted already."""
+    def with_name(self, own: str) -> Identity:
+        """The same with another name of its own; `own` is quoted already."""
         return self._with("name", own)
 
-    def moved(self, schema: str) -> Identity:
-        """The same in another schema, which is quoted already; of a part its relation is."""
+    def with_schema(self, schema: str) -> Identity:
+        """The same in another schema, which is quoted already; a part moves with its relation."""
         return self._with("schema", schema) if self.schema else self
 
     def _with(self, part: str, text: str) -> Identity:
@@ -214,15 +214,15 @@ class Identity(str):
         """The part of the same name of another relation, also of another `kind`: the constraint of an index."""
         return made(kind or self._kind, *parsed(RELATION, relation).parts, self.name)
 
-    def taking(self, arguments: str) -> Identity:
+    def with_arguments(self, arguments: str) -> Identity:
         """The routine or operator of the same name that takes these."""
         return made(self._kind, *self.parts[:2], arguments)
 
-    def about(self, of: Identity) -> Identity:
+    def with_object(self, of: Identity) -> Identity:
         """The same grant, comment or dependency, of another object of the same kind."""
         end = len(self.parts) - len(parts_after_object(self._kind) or ())
         said, was = self.parts[1:end], self.of or of
-        # What a comment says otherwise, a type of the server with its schema, it goes on to say so.
+        # A comment names a type of the server with its schema: that wording stays.
         parts = [as_said if old == new else new for as_said, old, new in zip(said, was.parts, of.parts, strict=True)]
         if of.arguments is not None:
             each = zip(_listed(said[2]), was.operands, of.operands, strict=False)

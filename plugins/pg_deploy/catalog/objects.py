@@ -82,7 +82,7 @@ def read_objects(cursor: psycopg.Cursor[TupleRow], which: Which, *, keep_plan: b
         statement = included + engine_sql(f"catalog/common/{file}")
         return cursor.execute(prepared(cursor, statement) if keep_plan else statement, prepare=False).fetchall()
 
-    system, database = place(cursor)
+    system, database = read_place(cursor)
     if which == "held":
         held = fetched("held")
         return Objects(system, database, _tuples(json.loads(held[0][0]) if held else ()))
@@ -90,7 +90,7 @@ def read_objects(cursor: psycopg.Cursor[TupleRow], which: Which, *, keep_plan: b
     return Objects(system, database, tuple(rows), True, tuple(edges), tuple(_positions(cursor)))
 
 
-def place(cursor: psycopg.Cursor[TupleRow]) -> tuple[str, int]:
+def read_place(cursor: psycopg.Cursor[TupleRow]) -> tuple[str, int]:
     """The server and the database that a session is in. Reads only."""
     row = cursor.execute(
         """select (select system_identifier from pg_catalog.pg_control_system())::text, b.oid::bigint

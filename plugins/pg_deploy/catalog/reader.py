@@ -73,7 +73,7 @@ class Fact:
         """The definition's properties by name; one that is absent is false, empty, or the server's default."""
         return cast("dict[str, Any]", json.loads(self.definition))
 
-    def saying(self, properties: Mapping[str, Any]) -> Fact:
+    def with_properties(self, properties: Mapping[str, Any]) -> Fact:
         """The same object, of which these properties are said."""
         return replace(self, definition=json.dumps(properties, sort_keys=True, ensure_ascii=False))
 

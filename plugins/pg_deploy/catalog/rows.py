@@ -61,7 +61,7 @@ def read_rows(
 ) -> list[Row]:
     """The rows of all kinds. Reads only, but leaves settings of the open transaction changed: the caller aborts it.
 
-    Where this role lacks a right, a row of kind "unreadable" stands for the kind. `keep_plan` leaves the statement prepared in
+    If this role lacks a right, a row of kind "unreadable" stands for the kind. `keep_plan` leaves the statement prepared in
     the session, for the next time: to plan it takes the server longer than to run it. Raises ObjectDroppedError, or one
     of DROPPED_MEANWHILE, when the DDL of others came between.
     """
@@ -97,7 +97,7 @@ def _readable_kinds(cursor: psycopg.Cursor[TupleRow]) -> tuple[list[str], list[R
     version = cursor.connection.info.server_version
     kinds = [path.stem for path in sorted(_FACTS.glob("*.sql")) if version >= _SINCE_VERSION.get(path.stem, 0)]
     without_cron = [kind for kind in kinds if kind != "cron_job"]
-    job_table = cursor.execute(engine_sql("catalog/common/probe")).fetchone()
+    job_table = cursor.execute(engine_sql("catalog/common/cron_job_readable")).fetchone()
     if job_table is None:
         return without_cron, []
     readable, own_jobs_only = job_table

@@ -12,7 +12,7 @@ from functools import cache
 import psycopg
 from psycopg.rows import TupleRow
 
-from pg_deploy.access.facts.resting import what_rests_on
+from pg_deploy.access.facts.what_rests_on import what_rests_on
 from pg_deploy.catalog.finding import Finding
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.postgres.session import Connection, aborted_transaction, one_line

@@ -29,7 +29,7 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
             stem=migration.stem,
             sql_hash=migration.file.sql_hash,
         )
-    # What a rollback is generated from, where nobody has generated and proven one yet, needs all of it.
+    # If nobody has generated and proven a rollback yet, one may be generated from this: that needs all objects.
     facts = job.guard.read_facts("all" if job.on_copy or migration.rollback is None else "held")
     job.keep_snapshot(last, "before", facts)
     job.log.info("snapshot of %d catalog facts, fingerprint %s", len(facts.facts), facts.fingerprint[:12])

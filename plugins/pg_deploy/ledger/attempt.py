@@ -12,7 +12,7 @@ from psycopg.rows import kwargs_row
 
 from pg_deploy.ledger.errors import AttemptStateError
 from pg_deploy.ledger.sealing import seal
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.word_enum import Word
 from pg_deploy.parsing.statements import Segment
 from pg_deploy.postgres.session import Backend, Connection
 
@@ -42,10 +42,10 @@ MOVES: Mapping[State, tuple[State, ...]] = {
     State.ROLLBACK_FAILED: (State.ROLLING_BACK,),
     State.BASELINED: (),
 }
-"""Where an attempt may go from each state; `take_back` alone leads elsewhere, on a copy."""
+"""The states that may follow each state; only `reset_to_verified`, on a copy, makes another move."""
 
 UNFINISHED = (State.APPLYING, State.APPLIED, State.ROLLING_BACK, State.ROLLBACK_FAILED)
-"""Something was begun and not brought to an end: the next run takes the attempt up again."""
+"""Something was begun and not finished: the next run takes the attempt up again."""
 UNDOABLE = (State.VERIFIED, *UNFINISHED)
 """Something of it is in the database, or may be."""
 
@@ -143,7 +143,7 @@ def move(
     """The attempt in its new state; verified, rolled_back and rollback_failed get their times.
 
     It is part of the caller's transaction, if there is one. With `waits` false the commit does not wait for the disk: the next
-    one that does takes it with it. Raises AttemptStateError when the state in the ledger is no longer the one that the
+    commit that waits writes this one too. Raises AttemptStateError if the state in the ledger is no longer the one that the
     caller saw, and ValueError for a move that no attempt makes.
     """
     if state not in MOVES[attempt.state]:
@@ -176,7 +176,7 @@ def move(
     return moved[0]
 
 
-def take_back(connection: Connection, attempt: Attempt) -> None:
+def reset_to_verified(connection: Connection, attempt: Attempt) -> None:
     """Put an attempt on a copy back to verified, after a rollback of which nothing was committed. Commits once."""
     connection.execute(
         "update deploy_ledger.attempt set state = %s, error = null, ended_at = clock_timestamp() where id = %s",
@@ -196,7 +196,7 @@ def committed_segments(connection: Connection, attempt_id: int, direction: str) 
 
 
 def without_statements(connection: Connection, attempt_ids: Sequence[int]) -> frozenset[int]:
-    """Those of these attempts of which no statement is known to have ended: a state alone is only a row. Reads only."""
+    """The attempts without a statement that is known to have ended: nobody believes a state alone. Reads only."""
     rows = connection.execute(
         """select a.id from unnest(%s::bigint[]) as a (id)
         where not exists (
@@ -239,7 +239,7 @@ def begun_outside_transaction(connection: Connection, attempt_id: int, direction
 
 
 def begun_segments(connection: Connection, attempt_id: int, direction: str) -> frozenset[int]:
-    """The segments of which any statement was begun. Reads only."""
+    """The segments with a statement that was begun. Reads only."""
     rows = connection.execute(
         "select distinct segment from deploy_ledger.statement_run where attempt_id = %s and direction = %s",
         [attempt_id, direction],
@@ -252,8 +252,8 @@ def begin_segment(
 ) -> int:
     """Write down, before anything runs, which statements this backend is about to run; returns the try. Commits once.
 
-    Of a transaction this commit does not wait for the disk: its own commit takes it there, and a server that falls over
-    before leaves nothing of either.
+    If the segment is a transaction, this commit does not wait for the disk: the transaction's commit writes both, and if the
+    server crashes before, nothing of either is left.
     """
     row = connection.execute(
         """with previous as (

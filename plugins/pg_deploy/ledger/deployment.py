@@ -12,10 +12,10 @@ from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
 from pg_deploy.ledger import evidence
-from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.errors import DeploymentLostError, OtherServerError, RunOverError, TargetBusyError
 from pg_deploy.ledger.evidence import Kind
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.kept_values import Kept
+from pg_deploy.ledger.word_enum import Word
 from pg_deploy.postgres.server_identity import server_of
 from pg_deploy.postgres.session import Connection, this_host
 
@@ -82,7 +82,7 @@ class Claim:
     origin: str = ""
 
 
-def deployment(connection: Connection, deployment_id: int) -> Deployment | None:
+def by_id(connection: Connection, deployment_id: int) -> Deployment | None:
     """The deployment of that id, if any. Reads only."""
     return _one(connection, "where id = %s", (deployment_id,))
 
@@ -97,10 +97,10 @@ def claim(
 ) -> Deployment:
     """Take the target for a new run for `good_for` seconds. Commits once.
 
-    A retry of the run that holds it takes it again under a higher fence. An expired holder is marked abandoned once the
-    deploy lock is free, so its tasks refuse from then on; so is one whose run `is_over`, whatever time it was given: an
-    approval that nobody will answer must not hold the target for a day. Raises TargetBusyError, with holder and phase, while another
-    run holds it, and RunOverError for a run that has reported.
+    A retry of the run that holds it takes it again under a higher fence. An expired holder is marked abandoned once the deploy
+    lock is free, so its tasks refuse from then on. A holder whose run `is_over` is marked too, even if its time has not passed:
+    an approval that nobody will answer must not hold the target for a day. Raises TargetBusyError, with holder and phase, while
+    another run holds it, and RunOverError for a run that has reported.
     """
     with connection.transaction():
         _refuse_after_its_report(connection, wanted)
@@ -170,7 +170,7 @@ def _refuse_after_its_report(connection: Connection, wanted: Claim) -> None:
 def renew(connection: Connection, deployment_id: int, fence: int, phase: str, *, good_for: float) -> None:
     """Say that the deployment is alive for another `good_for` seconds and what it does. Commits once.
 
-    Raises DeploymentLostError when its fence was raised or it was ended: whoever holds it now must not be disturbed.
+    Raises DeploymentLostError if its fence was raised or it was ended: whoever holds the target now must not be disturbed.
     """
     done = connection.execute(
         """update deploy_ledger.deployment
@@ -214,7 +214,7 @@ def take_back(connection: Connection, deployment_id: int, fence: int, phase: str
             raise TargetBusyError("another run", "unknown", "just claimed it", None) from None
 
 
-def others_since(connection: Connection, deployment_id: int) -> tuple[str, ...]:
+def later_runs(connection: Connection, deployment_id: int) -> tuple[str, ...]:
     """The runs that took the target after this deployment did, as `dag run`. Reads only."""
     rows = connection.execute(
         "select dag_id || ' ' || airflow_run from deploy_ledger.deployment where id > %s order by id", [deployment_id]
@@ -226,7 +226,7 @@ _HOLDS = "select from deploy_ledger.deployment where id = %s and fence = %s and 
 
 
 def check_fence(connection: Connection, deployment_id: int, fence: int) -> None:
-    """Whether the deployment holds the target now. Reads only, and locks nothing. Raises DeploymentLostError."""
+    """Raise DeploymentLostError if the deployment does not hold the target now. Reads only, and locks nothing."""
     if connection.execute(_HOLDS, [deployment_id, fence]).fetchone() is None:
         raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
 
@@ -241,7 +241,7 @@ def hold_fence(connection: Connection, deployment_id: int, fence: int) -> None:
 
 
 def close(connection: Connection, deployment_id: int, fence: int, state: State) -> bool:
-    """End the deployment with `state`; False when it was ended already by somebody else. Commits once."""
+    """End the deployment with `state`; False if somebody else ended it already. Commits once."""
     done = connection.execute(
         """update deploy_ledger.deployment set state = %s, ended_at = clock_timestamp(), phase = 'report'
         where id = %s and fence = %s and ended_at is null""",
@@ -297,7 +297,7 @@ def _reclaim(connection: Connection, deployment_id: int, wanted: Claim, good_for
 
 
 def _why_lost(connection: Connection, deployment_id: int) -> str:
-    found = deployment(connection, deployment_id)
+    found = by_id(connection, deployment_id)
     if found is None:
         return "its row is gone from the ledger"
     if found.ended_at is not None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.word_enum import Word
 from pg_deploy.postgres.session import Connection
 
 
@@ -112,8 +112,8 @@ def record(
 ) -> None:
     """Write one piece of evidence. Commits once, or with the caller's transaction.
 
-    With `waits` false the commit does not wait for the disk: the next one that does, such as an attempt's new state, takes
-    this one with it.
+    With `waits` false the commit does not wait for the disk: the next commit that waits, such as an attempt's new state, writes
+    this one too.
     """
     connection.execute(
         """insert into deploy_ledger.evidence

@@ -153,7 +153,7 @@ def working(
 
     Never waits inside the server: a waiting session would hold a snapshot that an index build waits for, so the lock is
     polled in autocommit. A server that takes no writes is waited for as long: in a failover the address leads to a standby.
-    Raises LockNotFreeError after `give_up_after` seconds, NotWritableError, OtherServerError, and DeploymentLostError when the
+    Raises LockNotFreeError after `give_up_after` seconds, NotWritableError, OtherServerError, and DeploymentLostError if the
     fence was raised.
     """
     with writable_session(target, f"guard {phase}", give_up_after=give_up_after, log=log) as (connection, server):

@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from pg_deploy.ledger.errors import PinnedContentChangedError
-from pg_deploy.ledger.sealing import opened, seal
+from pg_deploy.ledger.sealing import seal, unseal
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import Connection, compress_quickly
@@ -77,11 +77,11 @@ def pinned(connection: Connection, deployment_id: int) -> tuple[Pinned, ...]:
             f"select {_COLUMNS} from deploy_ledger.planned_migration where deployment_id = %s order by position",
             [deployment_id],
         ).fetchall()
-    return tuple(map(_opened, rows))
+    return tuple(map(_unsealed, rows))
 
 
-def _opened(row: Pinned) -> Pinned:
-    return replace(row, sql=opened(row.sql), rollback=None if row.rollback is None else opened(row.rollback))
+def _unsealed(row: Pinned) -> Pinned:
+    return replace(row, sql=unseal(row.sql), rollback=None if row.rollback is None else unseal(row.rollback))
 
 
 def _sealed(rollback: str | None) -> str | None:
@@ -103,7 +103,7 @@ def pinned_version(connection: Connection, deployment_id: int, version: str) -> 
             f"select {_COLUMNS} from deploy_ledger.planned_migration where deployment_id = %s and version = %s",
             [deployment_id, version],
         ).fetchone()
-    return _opened(row) if row else None
+    return _unsealed(row) if row else None
 
 
 def manifest_of(connection: Connection, deployment_id: int, version: str) -> Manifest:

@@ -25,9 +25,9 @@ def exists(connection: Connection) -> bool:
 
 
 def ensure(connection: Connection) -> None:
-    """Bring the ledger to the revision of this version of the engine. Commits once; does nothing when it is there.
+    """Bring the ledger to the revision of this version of the engine. Commits once; does nothing if it is there.
 
-    Raises LedgerTooNewError when a newer version of the engine wrote it.
+    Raises LedgerTooNewError if a newer version of the engine wrote it.
     """
     revisions = _revisions()
     newest = max(revisions)

@@ -1,4 +1,4 @@
-"""Texts that hold a secret, sealed in the ledger: an undo still has them whole, and who may read the table has not.
+"""Texts that hold a secret, sealed in the ledger: an undo reads them whole, and whoever may only read the table does not.
 
 A text is sealed if masking would change it. Every other text stays as it is, and so does each of them if there is no key. The cipher
 is AES-SIV under a key derived from Airflow's `[core] fernet_key`: the same text gives the same seal, so that texts are compared sealed.
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from pg_deploy.ledger.errors import SealedError
-from pg_deploy.parsing.bulk import brief
+from pg_deploy.parsing.brief_text import brief
 from pg_deploy.presentation.secrecy import without_secrets
 
 _SEALED = re.compile(r"~sealed\.([\w\-]+=*)~")
@@ -44,13 +44,13 @@ def seal_definition(definition: str) -> str:
     return _STRING.sub(_sealed_string, definition)
 
 
-def opened(text: str) -> str:
-    """What was sealed. Raises SealedError if none of the keys opens it."""
-    return _SEALED.sub(lambda found: _opened(found[1]), text) if "~sealed." in text else text
+def unseal(text: str) -> str:
+    """`text`, with what was sealed in it. Raises SealedError if none of the keys opens it."""
+    return _SEALED.sub(lambda found: _unsealed(found[1]), text) if "~sealed." in text else text
 
 
 def how_kept(*texts: str) -> str | None:
-    """How texts are kept of which one holds a secret, as a sentence for the plan; None if none of them does."""
+    """How these texts are kept, as a sentence for the plan, if one of them holds a secret; else None."""
     if not any(_holds_secret(brief(text).text) for text in texts):
         return None
     kept = "sealed" if _ciphers(_source[0]()) else "READABLE, as this Airflow has no [core] fernet_key,"
@@ -74,7 +74,7 @@ def _sealed(text: str) -> str:
     return f"~sealed.{base64.urlsafe_b64encode(ciphers[0].encrypt(text.encode(), None)).decode()}~"
 
 
-def _opened(token: str) -> str:
+def _unsealed(token: str) -> str:
     sealed = base64.urlsafe_b64decode(token)
     for cipher in _ciphers(_source[0]()):
         try:

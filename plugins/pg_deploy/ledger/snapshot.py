@@ -8,7 +8,7 @@ from datetime import datetime
 from pg_deploy.catalog.kept_facts import as_read_today
 from pg_deploy.catalog.objects import from_text
 from pg_deploy.catalog.reader import Facts, Scope
-from pg_deploy.ledger.sealing import opened, seal_definition
+from pg_deploy.ledger.sealing import seal_definition, unseal
 from pg_deploy.postgres.session import Connection
 
 # A ledger that an older version of the engine made, and that is only read, has no such column: then the name finds the null.
@@ -27,7 +27,7 @@ def save(
 ) -> None:
     """Store `facts` as the snapshot of a moment (before, after, undoing, rolled_back, deployed, asked). Commits once.
 
-    It does not wait for the disk: the attempt's next state, which does, takes this with it.
+    The commit does not wait for the disk: the attempt's next state waits, and writes this too.
     """
     ordered = sorted(facts.facts)
     with connection.transaction():
@@ -97,9 +97,9 @@ def newest(connection: Connection, moment: str) -> tuple[int, Facts] | None:
     return (head[4], _facts(connection, *head[:4])) if head else None
 
 
-def unsealed(rows: Iterable[tuple[str, str, str, Scope]]) -> list[tuple[str, str, str, Scope]]:
+def unseal_facts(rows: Iterable[tuple[str, str, str, Scope]]) -> list[tuple[str, str, str, Scope]]:
     """Rows of deploy_ledger.catalog_fact (kind, identity, definition, scope), with what was sealed in them."""
-    return [(kind, identity, opened(definition), scope) for kind, identity, definition, scope in rows]
+    return [(kind, identity, unseal(definition), scope) for kind, identity, definition, scope in rows]
 
 
 def _facts(
@@ -112,4 +112,4 @@ def _facts(
         where s.id = %s""",
         [snapshot_id],
     ).fetchall()
-    return Facts(as_read_today(unsealed(rows)), server_version, taken_at, from_text(objects))
+    return Facts(as_read_today(unseal_facts(rows)), server_version, taken_at, from_text(objects))

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 import psycopg
 from psycopg.rows import tuple_row
 
-from pg_deploy.access.facts.resting import what_rests_on
+from pg_deploy.access.facts.what_rests_on import what_rests_on
 from pg_deploy.catalog.diff import Difference, compare, describe
 from pg_deploy.catalog.kept_facts import as_read_today
 from pg_deploy.catalog.kinds import CALLED_ON, RELATIONS, ROUTINES
@@ -18,7 +18,7 @@ from pg_deploy.catalog.majors import upgraded
 from pg_deploy.catalog.names import Identity, made, parsed
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
-from pg_deploy.ledger.snapshot import unsealed
+from pg_deploy.ledger.snapshot import unseal_facts
 from pg_deploy.monitor.measures import Measured, Row, explain_error, set_deadlines
 from pg_deploy.monitor.refreshing import deployment_is_open
 from pg_deploy.postgres.session import Connection
@@ -122,7 +122,7 @@ def _read_deployed_facts(connection: Connection) -> tuple[int, Facts] | None:
         where s.id = %s and f.kind = any (%s)""",
         [head[0], [*_WHOLE, *_RELATIONS]],
     ).fetchall()
-    return head[3], Facts(_deciding(as_read_today(unsealed(rows))), head[1], head[2])
+    return head[3], Facts(_deciding(as_read_today(unseal_facts(rows))), head[1], head[2])
 
 
 def read_access_facts(connection: Connection) -> Facts:

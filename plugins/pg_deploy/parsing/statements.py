@@ -41,7 +41,6 @@ __all__ = [
 
 _RELATION_KINDS = frozenset({"table", "foreign table", "view", "materialized view"})
 _REMEDY = "remove it: each part of a migration already runs in one transaction"
-_REMEDY_NOTHING = "write a statement between it and its end"
 _REMEDY_CHECK = "remove it: a check runs in a transaction that is aborted"
 
 

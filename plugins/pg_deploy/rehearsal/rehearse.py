@@ -37,8 +37,8 @@ from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import KeptTarget, Target
 from pg_deploy.preflight.claiming import never_over
+from pg_deploy.preflight.migration_standings import Standing, read_state
 from pg_deploy.preflight.rights.provider import ProviderGrants, provider_grants
-from pg_deploy.preflight.standings import Standing, read_state
 from pg_deploy.presentation.lines import log_lines
 from pg_deploy.rehearsal.comparison import compare_rounds
 from pg_deploy.rehearsal.copy import NO_JOB_RUNS
@@ -47,12 +47,12 @@ from pg_deploy.rehearsal.errors import AccessDiffersError, RehearsalFailedError
 from pg_deploy.rehearsal.locks import LockObserver, known_relations
 from pg_deploy.rehearsal.provider import ProviderObserver
 from pg_deploy.rehearsal.rehearsal_text import rehearsal_lines
-from pg_deploy.rollback.beyond_the_database import left_alone
+from pg_deploy.rollback.beyond_the_database import find_left_alone
 from pg_deploy.rollback.errors import NoRollbackError
 from pg_deploy.rollback.generator.generate import generate_rollback
 from pg_deploy.rollback.generator.row_changes import tables_named
-from pg_deploy.rollback.losses import count_losses, rows_that_stay, wrote_by
-from pg_deploy.rollback.own_changes import names_of_changes
+from pg_deploy.rollback.losses import count_losses, describe_rows_that_stay, read_rows_written
+from pg_deploy.rollback.own_changes import list_changes
 from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
 
@@ -102,17 +102,6 @@ class Rehearsed:
     """What was rehearsed: an apply asks for a rehearsal of exactly its own bundle."""
     error: str | None = None
     access: AccessOutcome | None = None
-
-    @property
-    def longest_strong_lock(self) -> tuple[str, float] | None:
-        """The longest held of the locks that make readers or writers wait: `MODE on relation`, and for how many seconds."""
-        strong = [
-            (f"{lock.mode.sql} on {lock.relation}", lock.held_s)
-            for each in self.statements
-            for lock in each.locks
-            if lock.mode.strong
-        ]
-        return max(strong, key=lambda each: each[1], default=None)
 
     def evidence(self, place: str) -> Rehearsal:
         """For the ledger."""
@@ -312,7 +301,7 @@ def _rehearse_one(
         step = "verify"
         failures = _verify(job, migration)
         before, after = _both_sides(job, first)
-        found.changes = Changes.from_detail(names_of_changes(before, after))
+        found.changes = Changes.from_detail(list_changes(before, after))
         found.written = _written(job, first, before)
         rounds = [first]
         # A finding of a check or a lint must not hide what the proof has to say.
@@ -325,13 +314,13 @@ def _rehearse_one(
             raise AccessDiffersError(migration.stem, against)
         with job.guard.session("losses") as connection:
             lost = [str(each) for each in count_losses(connection, before, after, after)]
-            wrote = wrote_by(job.ledger, first, before)
+            wrote = read_rows_written(job.ledger, first, before)
         step = "rollback"
         if migration.rollback is None:
             found.rollback_s = _undo_by_generated(job, stage, migration, before, after, found, keep=keep)
         else:
             found.rollback_s = _roll_back(job, stage, migration, found)
-        lost += rows_that_stay(
+        lost += describe_rows_that_stay(
             migration.file.sql, migration.rollback or found.generated, tables_named(before, after), wrote
         )
         if found.rollback_s is not None:
@@ -409,7 +398,7 @@ def _undo_by_generated(
         found.cannot_be_undone = migration.manifest.rollback_reason
         return None
     current = attempts.latest(job.ledger, migration.version)
-    wrote = wrote_by(job.ledger, current, before) if current is not None else None
+    wrote = read_rows_written(job.ledger, current, before) if current is not None else None
     made = generate_rollback(
         before, after, migration_sql=migration.file.sql, compared=job.contents is not None, wrote=wrote
     )
@@ -418,7 +407,7 @@ def _undo_by_generated(
         return None
     if not made.sql:
         # Nothing in the catalog differs: there is nothing to undo, or rows alone, or what lies outside of it.
-        found.left += left_alone(migration.file.sql, None, job.ledger.info.dbname, wrote)
+        found.left += find_left_alone(migration.file.sql, None, job.ledger.info.dbname, wrote)
         if found.written:
             found.cannot_be_undone = f"it wrote rows of {', '.join(found.written)}, and no rollback brings rows back"
         return None
@@ -430,7 +419,7 @@ def _undo_by_generated(
         if current is None or attempts.committed_segments(job.ledger, current.id, "rollback"):
             raise
         # Nothing of it was committed: the copy is as it was, and the migration has no rollback.
-        attempts.take_back(job.ledger, current)
+        attempts.reset_to_verified(job.ledger, current)
         reasons = (
             error.reasons if isinstance(error, NoRollbackError) else (f"the generated one does not lead back: {error}",)
         )

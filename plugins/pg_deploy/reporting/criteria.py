@@ -19,7 +19,7 @@ from pg_deploy.migrations.project_criteria import StatedCriterion
 
 
 @dataclass(frozen=True)
-class Judged:
+class MigrationResult:
     """One migration of the run: whether it is deployed, whether anything of it was begun, and its evidence."""
 
     manifest: Manifest
@@ -29,14 +29,14 @@ class Judged:
 
 
 def judge_criteria(
-    stated: Sequence[StatedCriterion], migrations: Sequence[Judged], deployment_evidence: Sequence[Evidence]
+    stated: Sequence[StatedCriterion], migrations: Sequence[MigrationResult], deployment_evidence: Sequence[Evidence]
 ) -> tuple[Criterion, ...]:
     """The verdict of each criterion that the project states, in its order. Pure."""
     return tuple(Criterion(each.text, *_judge(each, migrations, deployment_evidence)) for each in stated)
 
 
 def _judge(
-    stated: StatedCriterion, migrations: Sequence[Judged], deployment_evidence: Sequence[Evidence]
+    stated: StatedCriterion, migrations: Sequence[MigrationResult], deployment_evidence: Sequence[Evidence]
 ) -> tuple[Verdict, str]:
     if stated.judged_by == "deployed":
         return _deployed(migrations)
@@ -49,14 +49,14 @@ def _judge(
     return Verdict.NOT_VISIBLE, stated.look or "look at it yourself"
 
 
-def _deployed(migrations: Sequence[Judged]) -> tuple[Verdict, str]:
+def _deployed(migrations: Sequence[MigrationResult]) -> tuple[Verdict, str]:
     deployed = sum(each.is_deployed for each in migrations)
     begun = any(each.was_begun for each in migrations)
     verdict = Verdict.MET if deployed == len(migrations) else Verdict.NOT_MET if begun else Verdict.NOT_REACHED
     return verdict, f"{deployed} of {len(migrations)} applied and verified"
 
 
-def _from_evidence(name: str, migrations: Sequence[Judged]) -> tuple[Verdict, str]:
+def _from_evidence(name: str, migrations: Sequence[MigrationResult]) -> tuple[Verdict, str]:
     about = [(each, wanted) for each in migrations for wanted in each.manifest.criteria.get(name, ())]
     held = [(wanted, _holds(wanted, each.evidence)) for each, wanted in about]
     proofs = [(wanted, holds and each.is_deployed) for (each, _), (wanted, holds) in zip(about, held, strict=True)]
@@ -87,7 +87,7 @@ def _holds(name: str, rows: Sequence[Evidence]) -> bool:
     return benchmark.outcome == BenchmarkOutcome.KEPT and benchmark.goal_met is not False
 
 
-def _access(name: str, migrations: Sequence[Judged]) -> tuple[Verdict, str]:
+def _access(name: str, migrations: Sequence[MigrationResult]) -> tuple[Verdict, str]:
     by_checks = _from_evidence(name, migrations)
     proofs = [AccessFound.from_row(row) for each in migrations for row in each.evidence if row.kind == Kind.ACCESS]
     against = [sentence for proof in proofs for sentence in proof.against]

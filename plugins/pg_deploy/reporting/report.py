@@ -18,11 +18,11 @@ from pg_deploy.ledger.kinds.approval import Answer, Answered
 from pg_deploy.ledger.kinds.benchmark import read_benchmark
 from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
 from pg_deploy.ledger.kinds.criteria import pinned_criteria
-from pg_deploy.ledger.kinds.marks import tone_of_access, tone_of_benchmark, tone_of_criterion
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
 from pg_deploy.ledger.kinds.report import Criterion, criteria_of
 from pg_deploy.ledger.kinds.rollback import RollbackProof
 from pg_deploy.ledger.kinds.run import PassedOver
+from pg_deploy.ledger.kinds.verdict_tones import tone_of_access, tone_of_benchmark, tone_of_criterion
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations import history
 from pg_deploy.migrations.manifest import Manifest
@@ -31,7 +31,7 @@ from pg_deploy.preflight.plan_text import passed_over_line
 from pg_deploy.presentation.lines import Line, marked, plain_lines
 from pg_deploy.rehearsal.rehearsal_text import rehearsal_lines
 from pg_deploy.reporting.causes import advice
-from pg_deploy.reporting.criteria import Judged, judge_criteria
+from pg_deploy.reporting.criteria import MigrationResult, judge_criteria
 from pg_deploy.reporting.endings import Ending, ending_of
 from pg_deploy.reporting.timeline import Step, read_steps
 
@@ -109,7 +109,9 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
             )
         )
     stated = pinned_criteria(connection, deployment_id)
-    judged = [Judged(o.manifest, o.is_deployed, o.attempt is not None, (*o.evidence, *o.rehearsal)) for o in outcomes]
+    judged = [
+        MigrationResult(o.manifest, o.is_deployed, o.attempt is not None, (*o.evidence, *o.rehearsal)) for o in outcomes
+    ]
     # A deployment that was made before criteria were pinned has those that its report kept.
     kept = [criteria_of(row) for row in rows if row.kind == Kind.REPORT]
     return Report(
@@ -134,7 +136,7 @@ def report_lines(
 
     `failed_tasks` are ids, `faults` say of these and of all else that went wrong what it is.
     """
-    held = deployment.deployment(connection, report.deployment_id)
+    held = deployment.by_id(connection, report.deployment_id)
     over = [PassedOver.from_row(row) for row in report.evidence if row.kind == Kind.PASSED_OVER]
     lines = plain_lines(passed_over_line(each.names) for each in over)
     if held is not None:

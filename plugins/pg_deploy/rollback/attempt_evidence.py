@@ -5,7 +5,7 @@ from __future__ import annotations
 from pg_deploy.catalog.diff import compare
 from pg_deploy.catalog.kinds import ON_RELATION
 from pg_deploy.catalog.names import Key
-from pg_deploy.catalog.objects import place
+from pg_deploy.catalog.objects import read_place
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import evidence
@@ -49,7 +49,7 @@ def _written(
 
     Nothing is others' if it may be another database by now: whoever restored that wrote all of it.
     """
-    identities = [fact.identity for fact in compare(before, after).are]
+    identities = [fact.identity for fact in compare(before, after).new_facts]
     rows = connection.execute(
         _WRITTEN,
         {
@@ -65,7 +65,7 @@ def _written(
         by_whom.setdefault((kind, identity), set()).add(whom)
     written, later = (frozenset(key for key, found in by_whom.items() if whom in found) for whom in ("own", "later"))
     with connection.cursor() as cursor:
-        here = place(cursor)
+        here = read_place(cursor)
     if before.objects is None or (before.objects.system, before.objects.database) != here:
         return written, frozenset(), frozenset()
     return written, frozenset(by_whom) - written - later, later - written

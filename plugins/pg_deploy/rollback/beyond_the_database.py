@@ -23,7 +23,7 @@ _MAY_REACH = re.compile(r"system|database|replication|dblink|http", re.IGNORECAS
 """One of these words is in each statement that counts: most texts, which may be megabytes, hold none and are not parsed again."""
 
 
-def left_alone(sql: str, rollback: str | None, database: str, wrote: Wrote | None = None) -> tuple[str, ...]:
+def find_left_alone(sql: str, rollback: str | None, database: str, wrote: Wrote | None = None) -> tuple[str, ...]:
     """One sentence for each statement of a migration that changed something outside of `database`, and for large objects.
 
     What `rollback` changes as well counts as taken back. `wrote` is what the migration's transactions did to rows, as

@@ -135,7 +135,7 @@ def _needs(connection: Connection, current: Attempt, later: Attempt) -> list[str
     made = [fact for fact in compare(before, after).added if fact.kind not in _APART]
     did = compare(their_before, their_after)
     found = []
-    for fact in did.are:
+    for fact in did.new_facts:
         if fact.kind in _APART:
             continue
         for other in made:

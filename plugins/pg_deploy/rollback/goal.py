@@ -144,7 +144,7 @@ def undo_goal(
     did = compare(before, after)
     others = describe(compare(after, whole).part(lambda fact: fact.key not in doubtful))
     added = frozenset(fact.key for fact in did.added)
-    restored = {fact.key: fact for fact in did.were if fact.key not in going}
+    restored = {fact.key: fact for fact in did.old_facts if fact.key not in going}
     expected = {key: fact for key, fact in start.by_key.items() if key not in added} | restored
     touched = added | restored.keys()
     since = [key for key in touched if start.by_key.get(key) != after.by_key.get(key)]
@@ -169,7 +169,7 @@ def undo_goal(
 
 
 def going_with(made: frozenset[Key], facts: Iterable[Fact]) -> frozenset[Key]:
-    """Those of `facts` that go with what was `made`: its own, and its parts, whoever added them. Pure."""
+    """The keys of `facts` that go with what was `made`: its own, and its parts, whoever added them. Pure."""
     every = list(facts)
     return parts_of(every, made) | {fact.key for fact in every if fact.key in made}
 
@@ -189,7 +189,7 @@ def only_own(before: Facts, after: Facts, own: frozenset[Key]) -> Facts:
 
 
 def parts_of(facts: Iterable[Fact], carriers: Iterable[Key]) -> frozenset[Key]:
-    """Those of `facts` that the server drops together with one of `carriers`: an index of a table, and the index's comment."""
+    """The keys of `facts` that the server drops together with one of `carriers`: an index of a table, and the index's comment."""
     left, found = list(facts), set[Key]()
     more = frozenset(carriers)
     while more:
@@ -242,12 +242,12 @@ def _facts(by_key: Mapping[Key, Fact], like: Facts) -> Facts:
 
 
 def _without_positions(facts: Facts, tables: frozenset[str]) -> Facts:
-    """Of tables that lose a column of the migration: a column that came later moves up."""
+    """The facts without the positions of columns in `tables`: those lose a column of the migration, and later ones move up."""
     if not tables:
         return facts
     return _facts(
         {
-            key: fact.saying({name: value for name, value in fact.properties.items() if name != "position"})
+            key: fact.with_properties({name: value for name, value in fact.properties.items() if name != "position"})
             if fact.kind == "column" and fact.identity.relation in tables
             else fact
             for key, fact in facts.by_key.items()

@@ -28,7 +28,7 @@ def refuse_declared(connection: Connection, pinned: Pinned) -> None:
         raise NoRollbackError(pinned.stem, [f"it declares that it cannot be undone: {manifest.rollback_reason}"])
 
 
-def sql_of(generated: GeneratedRollback, stem: str) -> str:
+def require_sql(generated: GeneratedRollback, stem: str) -> str:
     """The SQL of a generated rollback. Raises NoRollbackError if it does not lead back."""
     if generated.refusals:
         raise NoRollbackError(stem, [str(refusal) for refusal in generated.refusals])

@@ -71,12 +71,12 @@ def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts
     )
 
 
-def rows_that_stay(
+def describe_rows_that_stay(
     migration_sql: str, rollback: str | None, named: Named = NOTHING, wrote: Wrote | None = None
 ) -> list[str]:
     """One sentence for each statement that changed rows which were there before, and that `rollback` does not take back. Pure.
 
-    `wrote`: what was done to rows, as wrote_by() has it.
+    `wrote`: what was done to rows, as read_rows_written() has it.
     """
     restored = _restored_by(rollback)
     return [
@@ -92,7 +92,7 @@ def _restored_by(rollback: str | None) -> set[str]:
     return {change.table for change in read_row_changes(rollback)} if rollback and rollback.strip() else set()
 
 
-def built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
+def find_built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
     """Objects of others that need what the migration made: they stop the rollback, or go with it. Pure."""
     added = {fact.key for fact in compare(before, after).added}
     objects = {key for key in added if key[0] not in PROPERTIES}
@@ -104,7 +104,7 @@ def built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
     )
 
 
-def wrote_by(connection: Connection, current: Attempt, before: Facts) -> Wrote | None:
+def read_rows_written(connection: Connection, current: Attempt, before: Facts) -> Wrote | None:
     """What the attempt's transactions did to rows, as they counted. Reads only.
 
     None if nobody may have counted: the ledger was older than the snapshots that hold addresses.
@@ -117,13 +117,13 @@ def wrote_by(connection: Connection, current: Attempt, before: Facts) -> Wrote |
     return {each.table: each.by_verb for each in found if each.table not in filled}
 
 
-def refuse_where_rows_were_met(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> None:
+def refuse_if_rows_were_met(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> None:
     """Before a rollback that was generated where a statement met no row: it must have met none here either.
 
     Raises NoRollbackError. Reads only.
     """
     deleted = {change.table for change in read_row_changes(pinned.rollback or "")}
-    wrote = wrote_by(job.ledger, current, before) or {}
+    wrote = read_rows_written(job.ledger, current, before) or {}
     reasons = [
         f"rows of {change.table}: line {change.line} met none in the rehearsal, and here rows were "
         f"{' and '.join(sorted(change.did(wrote)))}: {change.summary}"
@@ -175,14 +175,14 @@ def say_what_stays(job: Job, current: Attempt, pinned: Pinned, before: Facts, wr
         ]
     if not lines:
         return
-    where = backup_of(job, current)
+    where = _name_backup(job, current)
     for line in lines:
         job.log.warning("a rollback restores no rows: %s", line)
     job.log.warning("rows as they were before are in %s", where)
     job.record(current, Kind.ROWS_NOT_RESTORED, RowsNotRestored(current.stem, tuple(lines), where))
 
 
-def backup_of(job: Job, current: Attempt) -> str:
+def _name_backup(job: Job, current: Attempt) -> str:
     """The backup that the attempt's deployment took, in words."""
     rows = evidence.of_deployment(job.ledger, current.deployment_id, Kind.BACKUP)
     uris = [taken.uri for row in rows if (taken := BackupKept.from_row(row)).uri]

@@ -68,7 +68,7 @@ def mending_sql(goal: Goal, now: Facts) -> str:
 
 def _mendable(difference: Difference) -> frozenset[Key]:
     """What is mended at once, but for what is on something that is missing, or too much: that has to be mended first."""
-    facts = [*difference.added, *difference.were]
+    facts = [*difference.added, *difference.old_facts]
     others = {fact.key for fact in facts if fact.kind not in _AT_ONCE}
     kinds = ("table", "view", "materialized view", "sequence")
     return frozenset(

@@ -78,9 +78,9 @@ class Doing:
 
     def own_of(self, found: Difference, before: Facts, remade: frozenset[Key] = frozenset()) -> frozenset[Key]:
         """As `own`, of a difference that `before` leads away from; `remade`: what was dropped and made again. Pure."""
-        every = [*found.removed, *found.are]
+        every = [*found.removed, *found.new_facts]
         certain = self.rehearsed | self.written
-        above = _parents([*before.facts, *found.are])
+        above = _parents([*before.facts, *found.new_facts])
         own = {fact.key for fact in every if fact.key in certain or self._names(fact, above)}
         if not self.rehearsed:
             may = {fact.key for fact in every if self._may_have_changed(fact, above)}
@@ -98,8 +98,8 @@ class Doing:
     def doubtful_of(self, found: Difference, before: Facts) -> frozenset[Key]:
         """As `doubtful`, of a difference that `before` leads away from. Pure."""
         unseen = any(statement.unseen or _takes_along(statement) for statement in self.statements)
-        above = _parents([*before.facts, *found.are])
-        every = (*found.removed, *found.are)
+        above = _parents([*before.facts, *found.new_facts])
+        every = (*found.removed, *found.new_facts)
         may = {fact.key for fact in every if unseen or (not self.rehearsed and self._may_have_changed(fact, above))}
         return frozenset(may) - self.own_of(found, before) - self.others - parts_of(found.added, self.others)
 
@@ -164,7 +164,7 @@ def _renamed_along(before: Facts, after: Facts, found: Difference, own: frozense
     return frozenset((names & found.keys) | same)
 
 
-def names_of_changes(before: Facts, after: Facts) -> dict[str, list[list[str]]]:
+def list_changes(before: Facts, after: Facts) -> dict[str, list[list[str]]]:
     """The keys of a difference by what became of them, for the evidence of a rehearsal. Pure."""
     found = compare(before, after)
     return {

@@ -103,4 +103,4 @@ def _with_policies(now: Facts, before: Facts) -> Facts:
 
 def _with_flags(now: Fact, then: Fact) -> Fact:
     kept = {name: value for name, value in now.properties.items() if name not in _FLAGS}
-    return now.saying(kept | {name: value for name, value in then.properties.items() if name in _FLAGS})
+    return now.with_properties(kept | {name: value for name, value in then.properties.items() if name in _FLAGS})

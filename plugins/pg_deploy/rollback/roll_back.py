@@ -26,7 +26,7 @@ from pg_deploy.parsing.rollback_text import statements_of
 from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.postgres.session import Connection
 from pg_deploy.rollback.attempt_evidence import read_doing
-from pg_deploy.rollback.beyond_the_database import left_alone
+from pg_deploy.rollback.beyond_the_database import find_left_alone
 from pg_deploy.rollback.errors import (
     NoRollbackError,
     RollbackMissingError,
@@ -35,11 +35,11 @@ from pg_deploy.rollback.errors import (
 )
 from pg_deploy.rollback.generator.generate import generate_rollback
 from pg_deploy.rollback.goal import Goal, snapshot_goal, undo_goal
-from pg_deploy.rollback.known_refusals import refuse_declared, refuse_without_way_back, sql_of
-from pg_deploy.rollback.losses import refuse_unless_inserted, refuse_where_rows_were_met, say_what_stays, wrote_by
+from pg_deploy.rollback.known_refusals import refuse_declared, refuse_without_way_back, require_sql
+from pg_deploy.rollback.losses import read_rows_written, refuse_if_rows_were_met, refuse_unless_inserted, say_what_stays
 from pg_deploy.rollback.mending import mend, mending_sql
-from pg_deploy.rollback.what_was_there import Kept, kept_of
-from pg_deploy.rollback.whole_set import changed_by, made_by, newer_of_run, older_of_run
+from pg_deploy.rollback.what_was_there import Kept, find_kept
+from pg_deploy.rollback.whole_set import read_changed, read_made, read_newer_of_run, read_older_of_run
 
 _NOTHING_LEFT = "rolled back already by an earlier try"
 _NOTHING_TAKEN = "nothing had taken effect, nothing was run"
@@ -55,7 +55,7 @@ _COMPARING_S = 600.0
 
 
 @dataclass(frozen=True)
-class Undone:
+class RollbackResult:
     """How a rollback ended: with statements, or with nothing to do because nothing had taken effect."""
 
     attempt: Attempt
@@ -69,12 +69,12 @@ class Undone:
     """False if it was only tried: its transaction led to the state before, and was taken back."""
 
 
-def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
+def roll_back(job: Job, version: str, *, keep: bool = True) -> RollbackResult:
     """Undo the newest attempt at `version`, and prove it: the catalog facts must equal the snapshot taken before.
 
-    Of a verified attempt, which may be days old, exactly its own changes must be gone (see `undo_goal`). Policies, grants,
+    If the attempt was verified, perhaps days ago, exactly its own changes must be gone (see `undo_goal`). Policies, grants,
     functions and cron jobs that the rollback forgot are mended at once. Without a rollback.sql one is generated. Ends an
-    old backend of the attempt first. Where no segment took effect nothing is run. Raises RollbackMissingError,
+    old backend of the attempt first. If no segment took effect, nothing is run. Raises RollbackMissingError,
     NoRollbackError, RollbackRefusedError (it would drop what was there before), RollbackNotProvenError or the error of its
     statement; the attempt is then rollback_failed. Without `keep`, on a private copy, a generated rollback in one transaction is taken
     back once it is seen to lead to the state before, and the attempt stays verified.
@@ -85,7 +85,7 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
     if current.state in (State.PLANNED, State.SNAPSHOTTED, State.ROLLED_BACK):
         sentence = _NOTHING_LEFT if current.state == State.ROLLED_BACK else _NOT_BEGUN
         job.log.info("%s", sentence)
-        return Undone(current, 0, sentence)
+        return RollbackResult(current, 0, sentence)
     pinned = _rollback_in_force(job, current)
     before = job.snapshot_of(current, "before")
     if pinned is None or before is None:
@@ -100,8 +100,8 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
     try:
         statements_run, lost, left, is_kept = _undo(job, current, pinned, before, goal, keep=keep)
         if not is_kept:
-            attempts.take_back(job.ledger, current)
-            return Undone(current, statements_run, _TRIED, is_kept=False)
+            attempts.reset_to_verified(job.ledger, current)
+            return RollbackResult(current, statements_run, _TRIED, is_kept=False)
         is_whole = _prove(job, current, goal, before)
     except ConnectionLostError:
         # Neither undone nor failed: the next try goes on from where the ledger says it stopped.
@@ -113,18 +113,18 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> Undone:
         raise
     undone = attempts.move(job.ledger, attempts.by_id(job.ledger, current.id), State.ROLLED_BACK)
     deployed = _as_deployed(job, current, pinned)
-    wrote = wrote_by(job.ledger, current, before)
-    left = (*left, *left_alone(deployed.sql, pinned.rollback, job.ledger.info.dbname, wrote))
+    wrote = read_rows_written(job.ledger, current, before)
+    left = (*left, *find_left_alone(deployed.sql, pinned.rollback, job.ledger.info.dbname, wrote))
     sentence = "rolled back, the database is as before" if is_whole else _OWN_ONLY
     if lost or left:
         sentence += f" but for {'; '.join((*lost, *left))}"
     job.log.info("%s", sentence)
     if statements_run:
         say_what_stays(job, current, pinned, before, wrote)
-    return Undone(undone, statements_run, sentence, lost, left)
+    return RollbackResult(undone, statements_run, sentence, lost, left)
 
 
-def _nothing_to_undo(job: Job, current: Attempt, before: Facts) -> Undone:
+def _nothing_to_undo(job: Job, current: Attempt, before: Facts) -> RollbackResult:
     """End an attempt of which nothing took effect. Nothing is run; what differs from the snapshot is the work of others."""
     now = job.guard.read_facts()
     others = describe(compare(before, now))
@@ -138,7 +138,7 @@ def _nothing_to_undo(job: Job, current: Attempt, before: Facts) -> Undone:
     job.record(current, Kind.ROLLBACK_PROOF, proof)
     undone = attempts.move(job.ledger, current, State.ROLLED_BACK)
     job.log.info("%s", _NOTHING_TAKEN)
-    return Undone(undone, 0, _NOTHING_TAKEN)
+    return RollbackResult(undone, 0, _NOTHING_TAKEN)
 
 
 def _rollback_in_force(job: Job, current: Attempt) -> Pinned | None:
@@ -171,7 +171,7 @@ def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
     done = read_doing(job.ledger, current, _as_deployed(job, current, pinned), before, after)
     undoing = statements_of(pinned.rollback, current.stem)
     both = replace(done, statements=(*done.statements, *undoing))
-    made = made_by(job.ledger, older_of_run(job.ledger, job.deployment_id, current))
+    made = read_made(job.ledger, read_older_of_run(job.ledger, job.deployment_id, current))
     goal = undo_goal(
         before,
         after,
@@ -181,7 +181,7 @@ def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
         done.doubtful(before, after),
         replace(done, statements=undoing, rehearsed=frozenset()).doubtful_of,
         made=made,
-        of_the_set=changed_by(job.ledger, newer_of_run(job.ledger, job.deployment_id, current)),
+        of_the_set=read_changed(job.ledger, read_newer_of_run(job.ledger, job.deployment_id, current)),
     )
     for line in goal.changed_since:
         job.log.warning("changed since by others: %s", line)
@@ -202,7 +202,7 @@ def _as_deployed(job: Job, current: Attempt, pinned: Pinned) -> Pinned:
 def _undo(
     job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: Goal, *, keep: bool
 ) -> tuple[int, tuple[str, ...], tuple[str, ...], bool]:
-    """Run the rollback; returns the number of statements run, what was lost and what was left, see Undone, and whether it was kept."""
+    """Run the rollback; returns how many statements ran, what was lost and left (see RollbackResult), and whether it was kept."""
     is_generated = pinned.rollback is None or pinned.rollback_source == "generated"
     as_rehearsed = pinned.rollback is not None and not (is_generated and _went_before(job, current, before))
     text = (
@@ -228,7 +228,7 @@ def _undo(
     }
     last_transaction = max((each.ordinal for each in todo if each.transactional), default=-1)
     stays: list[tuple[str, ...]] = [(), ()]
-    # Where nobody else is at work, and no row is written that a deferred trigger might answer, the commit changes nothing more.
+    # If nobody else is at work, and no row is written that a deferred trigger might answer, the commit changes nothing more.
     quiet = job.guard.quiet if not any(s.writes_rows or s.opaque for each in todo for s in each.statements) else None
     at_end: list[Facts] = []
     is_one = len(todo) == 1 and todo[0].transactional and is_generated and not _STAYS.search(text)
@@ -264,7 +264,7 @@ def _undo(
     if is_generated and not job.on_copy:
         refuse_unless_inserted(job, current, text)
         if as_rehearsed and pinned.rollback_proven:
-            refuse_where_rows_were_met(job, current, pinned, before)
+            refuse_if_rows_were_met(job, current, pinned, before)
     moves_search_path = any(statement.session_state for segment in todo for statement in segment.statements)
     for segment in todo:
         _refuse_dropping_what_was_there(current, segment, goal, anywhere=moves_search_path)
@@ -297,7 +297,7 @@ def _what_was_there(job: Job, before: Facts) -> tuple[Facts, Kept]:
     """The catalog as the rollback begins, and what of the state before it has to keep. Reads only."""
     at_start = job.guard.read_facts("held")
     with job.guard.session("what was there") as connection:
-        kept = kept_of(connection, before, at_start.objects)
+        kept = find_kept(connection, before, at_start.objects)
     if kept.by_name:
         job.log.info(
             "the snapshot is older than addresses: what was there is known by name, and no table with rows is dropped"
@@ -321,7 +321,7 @@ def _went_before(job: Job, current: Attempt, before: Facts) -> bool:
     if after is None or job.on_copy:
         return False
     there = job.guard.read_facts().by_key
-    return any(fact.key not in there for fact in compare(before, after).are)
+    return any(fact.key not in there for fact in compare(before, after).new_facts)
 
 
 def took_effect(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> bool:
@@ -352,10 +352,10 @@ def _generated(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: 
         now,
         migration_sql=pinned.sql,
         compared=job.contents is not None,
-        wrote=wrote_by(job.ledger, current, before),
+        wrote=read_rows_written(job.ledger, current, before),
         goes=goal.going if goal.made else None,
     )
-    text = sql_of(found, current.stem)
+    text = require_sql(found, current.stem)
     job.log.warning(
         "%s: this rollback is generated from the catalog as it is now, unproven, and kept only if it leads back",
         current.stem,
@@ -426,7 +426,7 @@ def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> bool:
 
 
 def _lost(gone: Set[Key], goal: Goal) -> list[str]:
-    """Of what this rollback has just removed, the objects that are not the migration's."""
+    """The objects that this rollback has just removed and that are not the migration's."""
     lost = gone & goal.protected
     # A right or a comment that differs is a difference; only an object that is gone is a loss.
     return sorted(f"{kind} {identity}" for kind, identity in lost if goal.start is None or kind not in PROPERTIES)

@@ -28,17 +28,17 @@ from pg_deploy.preflight.drift import Drift, drift_lines, read_drift, record_dri
 from pg_deploy.preflight.preflight import Prepared
 from pg_deploy.presentation.lines import Line, marked, plain_lines
 from pg_deploy.rollback.attempt_evidence import read_doing
-from pg_deploy.rollback.beyond_the_database import left_alone
+from pg_deploy.rollback.beyond_the_database import find_left_alone
 from pg_deploy.rollback.choose import choose, refuse_needed_by_later
 from pg_deploy.rollback.errors import NothingToUndoError, NotUndoneError, UndoableDownToError, raise_together
 from pg_deploy.rollback.generator.generate import generate_rollback
 from pg_deploy.rollback.generator.row_changes import Wrote
 from pg_deploy.rollback.goal import going_between, going_with, only_own, undo_goal
-from pg_deploy.rollback.known_refusals import refuse_declared, refuse_without_way_back, sql_of
-from pg_deploy.rollback.losses import Lost, built_on, count_losses, wrote_by
+from pg_deploy.rollback.known_refusals import refuse_declared, refuse_without_way_back, require_sql
+from pg_deploy.rollback.losses import Lost, count_losses, find_built_on, read_rows_written
 from pg_deploy.rollback.policies_alone import read_policies, restore_policies
 from pg_deploy.rollback.roll_back import roll_back
-from pg_deploy.rollback.whole_set import made_by
+from pg_deploy.rollback.whole_set import read_made
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def preflight(
         connection.execute("set default_transaction_read_only = on")
         if not schema.exists(connection):
             raise NothingToUndoError(target.name, "has no ledger, so nothing was deployed to it by us", "check target")
-        found = look(connection, conf, log)
+        found = read_undoings(connection, conf, log)
         drift = read_drift(connection)
     _say(found, drift, log)
     if conf.dry_run:
@@ -100,7 +100,7 @@ def preflight(
         log=log,
     ) as (connection, held):
         # Another run may have worked while this one waited.
-        found = look(connection, conf, log)
+        found = read_undoings(connection, conf, log)
         pins.pin_undo(connection, held.id, [each.pinned for each in found])
         record_drift(connection, held.id, drift)
         _keep_shown(connection, held.id, found)
@@ -108,12 +108,12 @@ def preflight(
     return Prepared(Ownership(held.id, held.fence, good_for), len(found))
 
 
-def look_again(connection: Connection, deployment_id: int, conf: RollbackConf, log: logging.Logger) -> None:
+def show_again(connection: Connection, deployment_id: int, conf: RollbackConf, log: logging.Logger) -> None:
     """Say anew what would be undone and lost, as the database may have changed since that was shown, and keep it.
 
     Raises NotUndoneError if that is no longer what this deployment pinned, and what `preflight` raises.
     """
-    found = look(connection, conf, log)
+    found = read_undoings(connection, conf, log)
     pinned = [(each.version, each.sql, each.rollback) for each in pins.pinned(connection, deployment_id)]
     if pinned != [(each.pinned.version, each.pinned.sql, each.pinned.rollback) for each in found]:
         raise NotUndoneError(["what there is to undo is no longer what was shown and pinned: trigger a new run"])
@@ -126,7 +126,7 @@ def _keep_shown(connection: Connection, deployment_id: int, found: Sequence[Undo
         evidence.record(connection, deployment_id, Kind.WOULD_BE_LOST, shown, version=each.pinned.version)
 
 
-def look(connection: Connection, conf: RollbackConf, log: logging.Logger) -> tuple[Undoing, ...]:
+def read_undoings(connection: Connection, conf: RollbackConf, log: logging.Logger) -> tuple[Undoing, ...]:
     """What this conf would undo, the newest first, each with its text and what it takes away. Reads only."""
     now = read_facts(connection)
     if conf.policies_from is not None:
@@ -139,7 +139,7 @@ def look(connection: Connection, conf: RollbackConf, log: logging.Logger) -> tup
     at_turn = now
     for number, current in enumerate(chosen):
         try:
-            made = made_by(connection, chosen[number + 1 :])
+            made = read_made(connection, chosen[number + 1 :])
             each, at_turn = _look_at(connection, current, at_turn, made)
             found.append(each)
         except PgDeployError as fault:
@@ -211,7 +211,7 @@ def report_lines(connection: Connection, deployment_id: int) -> tuple[list[Line]
 
 def is_policies_only(connection: Connection, deployment_id: int) -> bool:
     """Whether that run restores policies alone. Reads only."""
-    held = deployment.deployment(connection, deployment_id)
+    held = deployment.by_id(connection, deployment_id)
     return held is not None and held.conf.get("policies_from") is not None
 
 
@@ -236,7 +236,7 @@ def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozens
     in_doubt = describe(compare(only_own(before, after, own), only_own(before, after, own | doubtful)))
     after = only_own(before, after, own)
     remarks: tuple[str, ...] = ()
-    wrote = wrote_by(connection, current, before)
+    wrote = read_rows_written(connection, current, before)
     if pinned.rollback is None:
         text, remarks = _generate(connection, pinned, (before, after), wrote, made)
         pinned = replace(pinned, rollback=text, rollback_source="generated")
@@ -250,9 +250,9 @@ def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozens
             *(f"{line}, while it was deployed" for line in others),
             *(f"{line}, while it was deployed, or by the migration: nothing tells which" for line in in_doubt),
         ),
-        built_on(before, after, now),
+        find_built_on(before, after, now),
         remarks,
-        left_alone(pinned.sql, pinned.rollback, connection.info.dbname, wrote),
+        find_left_alone(pinned.sql, pinned.rollback, connection.info.dbname, wrote),
     )
     # What goes next counts as it was before this one changed it: nobody else did.
     after_it = {**goal.expected.by_key, **{key: before.by_key[key] for key in going_with(made, before.facts)}}
@@ -273,7 +273,7 @@ def _generate(
     if (found.sql, found.refusals) == (alone.sql, alone.refusals):
         # Nothing of the set makes a difference: it is what the rehearsal looked at.
         refuse_without_way_back(connection, pinned)
-    return sql_of(found, pinned.stem), found.remarks
+    return require_sql(found, pinned.stem), found.remarks
 
 
 def _say(found: Sequence[Undoing], drift: Drift | None, log: logging.Logger) -> None:

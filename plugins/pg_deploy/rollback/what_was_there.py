@@ -111,7 +111,7 @@ class Kept:
         ]
 
 
-def kept_of(connection: Connection, before: Facts, here: Objects | None) -> Kept:
+def find_kept(connection: Connection, before: Facts, here: Objects | None) -> Kept:
     """What a rollback that begins now has to keep. Of another database, or without addresses, what has rows. Reads only."""
     was = before.objects
     if was is None or here is None or not was.is_of(here):

@@ -1,4 +1,4 @@
-"""Several migrations undone in one go: what the older ones made goes with them, so nothing is done for it before."""
+"""Several migrations are undone in one go: what the older ones made goes with them, so nothing is done for it before."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pg_deploy.postgres.session import Connection
 from pg_deploy.rollback.generator.renames import take_back_names
 
 
-def made_by(connection: Connection, older: Sequence[Attempt]) -> frozenset[Key]:
+def read_made(connection: Connection, older: Sequence[Attempt]) -> frozenset[Key]:
     """The keys of all that these attempts made, and not merely renamed or moved. Reads only."""
     return frozenset(key for did in _done(connection, older) for key in did.made)
 
 
-def changed_by(connection: Connection, newer: Sequence[Attempt]) -> frozenset[Key]:
+def read_changed(connection: Connection, newer: Sequence[Attempt]) -> frozenset[Key]:
     """The keys of all that these attempts made, changed or dropped. Reads only."""
     return frozenset(key for did in _done(connection, newer) for key in did.touched)
 
@@ -54,12 +54,12 @@ def _what_was_done(before: Facts, after: Facts) -> _Done:
     return _Done(made, did.keys)
 
 
-def older_of_run(connection: Connection, deployment_id: int, current: Attempt) -> tuple[Attempt, ...]:
+def read_older_of_run(connection: Connection, deployment_id: int, current: Attempt) -> tuple[Attempt, ...]:
     """What a run that only undoes will undo after `current`; nothing in a deployment, where what was verified stays. Reads only."""
     return tuple(each for each in _of_run(connection, deployment_id, current) if each.id < current.id)
 
 
-def newer_of_run(connection: Connection, deployment_id: int, current: Attempt) -> tuple[Attempt, ...]:
+def read_newer_of_run(connection: Connection, deployment_id: int, current: Attempt) -> tuple[Attempt, ...]:
     """What a run that only undoes has undone before `current`. Reads only."""
     found = _of_run(connection, deployment_id, current, (State.ROLLED_BACK,))
     return tuple(each for each in found if each.id > current.id)

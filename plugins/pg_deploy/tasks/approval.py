@@ -14,7 +14,7 @@ from airflow.configuration import conf as airflow_conf
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from pg_deploy.approval.lending import lend, regain
+from pg_deploy.approval.lend_target import lend_target, regain_target
 from pg_deploy.approval.permission import is_one_of, is_somebody_else, judge_all
 from pg_deploy.configuration.installation import settings
 from pg_deploy.deployment.errors import AppliedMeanwhileError
@@ -25,8 +25,8 @@ from pg_deploy.ledger.kinds.approval import Answer, Answered
 from pg_deploy.ledger.kinds.run import PassedOver
 from pg_deploy.postgres.server_identity import Server, writable_session
 from pg_deploy.postgres.session import Connection
+from pg_deploy.preflight.migration_standings import read_state
 from pg_deploy.preflight.plan_text import Asked, several_text
-from pg_deploy.preflight.standings import read_state
 from pg_deploy.presentation.addresses import run_page
 from pg_deploy.projects.errors import NotAnApproverError
 from pg_deploy.rehearsal.rehearsal_text import rehearsal_text, rehearsal_verdict
@@ -34,7 +34,7 @@ from pg_deploy.tasks.backup_tasks import rehearse_pinned, take_backup_of
 from pg_deploy.tasks.errors import ApprovalRejectedError, SamePersonError
 from pg_deploy.tasks.groups import versions_without_group
 from pg_deploy.tasks.notices import send_notice
-from pg_deploy.tasks.run import Run, log, read_run, told_plainly
+from pg_deploy.tasks.run import Run, failing_plainly, log, read_run
 
 _WHERE = (
     "Answer it in the Airflow UI, under Required Actions of that run. Others may deploy meanwhile: what is not as it was by then "
@@ -85,7 +85,7 @@ class AskPerson(ApprovalOperator):
 
     def execute(self, context: Any) -> Any:
         """Ask, or say why there is nothing to ask."""
-        with told_plainly():
+        with failing_plainly():
             run = self.run_of(context)
             asked = self.question(run, context)
             if asked is None:
@@ -94,13 +94,13 @@ class AskPerson(ApprovalOperator):
 
     def _ask(self, run: Run, asked: Question, context: Any) -> Any:
         self.subject, self.body = asked.subject, asked.body
-        with told_plainly(), self._ledger(run) as (connection, _):
+        with failing_plainly(), self._ledger(run) as (connection, _):
             # An answer is about what is shown now. If any of it has changed by then, the question is asked again.
             for stem, bundle_hash in asked.about:
                 self._record(connection, run, Kind.APPROVAL_ASKED, kinds.Asked(stem, bundle_hash, asked.digest))
             if run.ownership is not None:
                 # A person may think for a day: whoever else has something to deploy does not wait for that.
-                lend(connection, run.target, run.ownership, f"waiting for the approval of {asked.about[0][0]}")
+                lend_target(connection, run.target, run.ownership, f"waiting for the approval of {asked.about[0][0]}")
         log.info("%s", self.subject)
         for line in self.body.splitlines():
             log.info("%s", line)
@@ -116,7 +116,7 @@ class AskPerson(ApprovalOperator):
         approved = chosen == self.APPROVE and "error" not in event
         outcome = Answer.NOBODY if "error" in event else Answer.APPROVED if approved else Answer.REJECTED
         answered = Answered("", outcome, name, person.get("id"), "")
-        with told_plainly():
+        with failing_plainly():
             run = self.run_of(context)
             actor = run.identity.actor
             approvers = run.project.approvers
@@ -155,10 +155,10 @@ class AskPerson(ApprovalOperator):
             return ()
         give_up_after = run.conf.give_up_after
         with self._ledger(run) as (connection, _):
-            return regain(connection, run.target, run.ownership, phase, give_up_after=give_up_after, log=log)
+            return regain_target(connection, run.target, run.ownership, phase, give_up_after=give_up_after, log=log)
 
     def _ask_again(self, run: Run, elsewhere: Sequence[str], stems: str, name: str, context: Any) -> Any:
-        with told_plainly():
+        with failing_plainly():
             if elsewhere:
                 log.warning("the database is not what it was when %s was asked:", name)
                 for line in elsewhere:

@@ -22,14 +22,14 @@ from pg_deploy.projects.project import Project
 from pg_deploy.tasks.errors import NoClaimError, NotAdoptedError
 from pg_deploy.tasks.run import (
     chosen_conf,
-    handed_on,
+    failing_plainly,
+    hand_on,
     held_in_ledger,
     identity,
     log,
     ownership_from,
     project_in,
     target_of,
-    told_plainly,
 )
 
 CHECK = "check"
@@ -47,7 +47,7 @@ class _Run:
 def check() -> dict[str, Any]:
     """Say what would be adopted, refuse what makes no sense, take the target."""
     context = get_current_context()
-    with told_plainly():
+    with failing_plainly():
         run = _read(context)
         prepared = baseline.check(
             run.target,
@@ -58,14 +58,14 @@ def check() -> dict[str, Any]:
             good_for=settings().good_for,
             log=log,
         )
-    return handed_on(prepared)
+    return hand_on(prepared)
 
 
 @task
 def adopt() -> int:
     """Record each migration as in place, one transaction a version."""
     context = get_current_context()
-    with told_plainly():
+    with failing_plainly():
         run = _read(context)
         if run.ownership is None and run.conf.dry_run:
             log.info("nothing to do: a dry run")
@@ -88,7 +88,7 @@ def adopt() -> int:
 def report() -> None:
     """Say what was adopted on whose word and what was not checked; fail unless everything pinned is adopted."""
     context = get_current_context()
-    with told_plainly():
+    with failing_plainly():
         run = _read(context)
         owned = run.ownership or held_in_ledger(context, run.conf.target)
         if owned is None:

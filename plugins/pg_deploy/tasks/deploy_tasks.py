@@ -24,11 +24,11 @@ from pg_deploy.ledger.kinds.report import DeploymentReport
 from pg_deploy.ledger.kinds.rollback import UndoneEarlier
 from pg_deploy.postgres.server_identity import writable_session
 from pg_deploy.postgres.session import Connection
-from pg_deploy.preflight import standings
+from pg_deploy.preflight import migration_standings
 from pg_deploy.preflight.drift import keep_state
 from pg_deploy.preflight.errors import HistoryMismatchError, NoStatementsError
+from pg_deploy.preflight.migration_standings import Standing
 from pg_deploy.preflight.preflight import preflight as run_preflight
-from pg_deploy.preflight.standings import Standing
 from pg_deploy.presentation.lines import log_lines
 from pg_deploy.reporting.report import read_report, report_lines
 from pg_deploy.rollback.resume import resume
@@ -42,7 +42,8 @@ from pg_deploy.tasks.run import (
     Run,
     chosen_conf,
     contacts_of,
-    handed_on,
+    failing_plainly,
+    hand_on,
     held_in_ledger,
     log,
     ownership_from,
@@ -50,7 +51,6 @@ from pg_deploy.tasks.run import (
     read_conf,
     read_run,
     task_states,
-    told_plainly,
 )
 from pg_deploy.tasks.watch_baseline import measure_before
 
@@ -58,7 +58,7 @@ from pg_deploy.tasks.watch_baseline import measure_before
 @task(retries=0)
 def preflight() -> dict[str, Any]:
     """Print the state before, refuse what cannot work, pin what this run deploys."""
-    with told_plainly():
+    with failing_plainly():
         run = read_run(get_current_context())
         if not run.conf.dry_run:
             run.refuse_closed()
@@ -72,7 +72,7 @@ def preflight() -> dict[str, Any]:
             log=log,
             measure_before=lambda deployment_id: measure_before(run.target, deployment_id),
         )
-    return handed_on(prepared)
+    return hand_on(prepared)
 
 
 @task
@@ -82,7 +82,7 @@ def earlier() -> None:
     If nothing is left to do in a group, its tasks are skipped, all but `passed`: a process for each would take minutes.
     """
     context = get_current_context()
-    with told_plainly():
+    with failing_plainly():
         run = read_run(context)
         if run.ownership is None:
             log.info("nothing to do: a dry run")
@@ -97,8 +97,8 @@ def earlier() -> None:
                 if not number:
                     log.info("nothing to do: every pending migration has a group of its own")
                 groups = groups_in(context["dag"])
-                state = standings.read_state(job.ledger, [group.split("_", 1)[0] for group in groups])
-                idle = _told_idle(job.ledger, run.deployment_id, groups, state)
+                state = migration_standings.read_state(job.ledger, [group.split("_", 1)[0] for group in groups])
+                idle = _log_idle(job.ledger, run.deployment_id, groups, state)
     if idle:
         raise DownstreamTasksSkipped(  # type: ignore[no-untyped-call]  # Airflow gives it no types
             tasks=[name for group in idle for name in tasks_of(context["dag"], group) if not name.endswith(".passed")]
@@ -108,20 +108,20 @@ def earlier() -> None:
 @task.branch
 def gate(stem: str) -> str:
     """Let a pinned, pending migration through; say of any other why there is nothing to do."""
-    with told_plainly():
+    with failing_plainly():
         run = read_run(get_current_context())
         version, group = stem.split("_", 1)[0], group_of(stem)
         if run.ownership is None:
             log.info("a dry run: nothing is done")
             return f"{group}.passed"
         with run.target.session(f"gate {version}") as connection:
-            state = standings.read_state(connection, [version])
+            state = migration_standings.read_state(connection, [version])
             standing = state.standing(version)
             if standing is Standing.UNBELIEVED:
                 raise NoStatementsError(stem)
             if standing is Standing.GONE:
                 raise HistoryMismatchError(stem, version)
-            if _told_idle(connection, run.deployment_id, [stem], state):
+            if _log_idle(connection, run.deployment_id, [stem], state):
                 return f"{group}.passed"
         log.info("%s is %s", stem, standing.value)
         return f"{group}.approve"
@@ -130,7 +130,7 @@ def gate(stem: str) -> str:
 @task
 def snapshot(stem: str) -> None:
     """Keep what the database is like before: catalog facts and benchmarks."""
-    with told_plainly():
+    with failing_plainly():
         run = read_run(get_current_context())
         run.refuse_closed()
         migration = run.migration(stem.split("_", 1)[0])
@@ -142,7 +142,7 @@ def snapshot(stem: str) -> None:
 @task
 def apply(stem: str) -> None:
     """Bring the change into the database."""
-    with told_plainly():
+    with failing_plainly():
         run = read_run(get_current_context())
         migration = run.migration(stem.split("_", 1)[0])
         with run.job(f"apply {stem}") as job:
@@ -155,7 +155,7 @@ def apply(stem: str) -> None:
 @task
 def verify(stem: str) -> None:
     """Look at the database: checks, benchmarks; the migration counts as deployed when all hold."""
-    with told_plainly():
+    with failing_plainly():
         run = read_run(get_current_context())
         migration = run.migration(stem.split("_", 1)[0])
         with run.job(f"verify {stem}") as job, _hint_on_failure(migration.manifest.hints.verify):
@@ -166,7 +166,7 @@ def verify(stem: str) -> None:
 def decide(stem: str) -> str | list[str]:
     """Go to passed or to rollback. To neither if nothing was begun, or if on_failure is stop."""
     context, group, version = get_current_context(), group_of(stem), stem.split("_", 1)[0]
-    with told_plainly():
+    with failing_plainly():
         if ownership_from(context, PREFLIGHT) is None:
             log.info(
                 "preflight handed on nothing to work with, so there is nothing to decide: the report judges the run"
@@ -195,7 +195,7 @@ def passed() -> EmptyOperator:
 @task
 def rollback(stem: str) -> str:
     """Undo the migration, and prove that the state before is back."""
-    with told_plainly():
+    with failing_plainly():
         run = read_run(get_current_context())
         with run.job(f"rollback {stem}") as job:
             undone = roll_back(job, stem.split("_", 1)[0])
@@ -212,7 +212,7 @@ def undo_earlier() -> int:
     if ownership_from(context, PREFLIGHT) is None:
         log.info("nothing to do: preflight handed on nothing to work with")
         return 0
-    with told_plainly():
+    with failing_plainly():
         run = read_run(context)
         if run.conf.on_failure != "rollback_all":
             log.info("nothing to do: on_failure is %s", run.conf.on_failure)
@@ -230,7 +230,7 @@ def report() -> None:
     target = str(chosen_conf(context).get("target"))
     project = project_in(context)
     context["outlet_events"][target_changed(project)].extra = {"target": target}
-    with told_plainly():
+    with failing_plainly():
         owned = ownership_from(context, PREFLIGHT)
         if owned is None:
             # What is wrong may be the conf itself, so it is read only if nothing else says that preflight failed.
@@ -264,10 +264,12 @@ def report() -> None:
             raise NotDeployedError(failures)
 
 
-def _told_idle(connection: Connection, deployment_id: int, stems: Sequence[str], state: standings.State) -> list[str]:
+def _log_idle(
+    connection: Connection, deployment_id: int, stems: Sequence[str], state: migration_standings.State
+) -> list[str]:
     """Those of `stems` of which this run has nothing to do, each with the reason in the log. Reads only."""
     pinned = pins.pinned_versions(connection, deployment_id)
-    held = deployment.deployment(connection, deployment_id)
+    held = deployment.by_id(connection, deployment_id)
     idle = []
     for stem in stems:
         version = stem.split("_", 1)[0]
@@ -318,7 +320,7 @@ def _without_group(run: Run, job: Job, dag: Any) -> Iterator[str]:
 def _deploy_one(run: Run, job: Job, version: str) -> None:
     """All verbs on one migration; a failure is undone as on_failure says, and raised."""
     migration = run.migration_by(job.ledger, version)
-    if standings.read_state(job.ledger, [version]).standing(version).is_in_place:
+    if migration_standings.read_state(job.ledger, [version]).standing(version).is_in_place:
         log.info("in place already")
         return
     run.refuse_closed()

@@ -28,7 +28,7 @@ from pg_deploy.tasks import outside_connections
 from pg_deploy.tasks.assets import target_changed
 from pg_deploy.tasks.errors import NotMeasuredError, UnknownTargetError
 from pg_deploy.tasks.notices import send_notice
-from pg_deploy.tasks.run import chosen_conf, contacts_of, log, project_in, target_of, task_states, told_plainly
+from pg_deploy.tasks.run import chosen_conf, contacts_of, failing_plainly, log, project_in, target_of, task_states
 
 MEASURE = "measure"
 REFRESH = "refresh_stale_views"
@@ -46,7 +46,7 @@ _NAMED = 20
 def measure() -> int:
     """Measure what SQL can see, and keep it as a sample; its id."""
     context = get_current_context()
-    with told_plainly():
+    with failing_plainly():
         named = _conf(context).target
         try:
             target = target_of(project_in(context), named)
@@ -69,7 +69,7 @@ def measure() -> int:
 def measure_outside() -> int:
     """Measure the application's side, if its connections exist."""
     context = get_current_context()
-    with told_plainly():
+    with failing_plainly():
         target, sample_id = _target(context)
         with monitor_session(target) as connection:
             before = samples.read_newest_rows(connection)
@@ -86,7 +86,7 @@ def measure_outside() -> int:
 def find_stale() -> str | None:
     """Once everything was told, go on to the refresh, if a setting or the conf asks for one and there is something to refresh."""
     context = get_current_context()
-    with told_plainly():
+    with failing_plainly():
         states = task_states(context)
         if states.get(MEASURE) == "skipped":
             return None
@@ -103,7 +103,7 @@ def find_stale() -> str | None:
 def refresh_stale_views() -> dict[str, str]:
     """Refresh what is stale, without stalling its readers or its jobs."""
     context = get_current_context()
-    with told_plainly():
+    with failing_plainly():
         target, _ = _target(context)
         return refresh_views(target, _limits(context).views, _to_refresh(context), log)
 
@@ -112,7 +112,7 @@ def refresh_stale_views() -> dict[str, str]:
 def measure_again() -> int:
     """Look at the views once more; how many are still stale."""
     context = get_current_context()
-    with told_plainly():
+    with failing_plainly():
         target, sample_id = _target(context)
         refreshed: dict[str, str] = context["ti"].xcom_pull(task_ids=REFRESH)
         still = look_again_at_views(target, _limits(context), sample_id, refreshed)
@@ -126,7 +126,7 @@ def measure_again() -> int:
 def report() -> dict[str, int]:
     """Open and end alerts, tell them once, write the page; fail only if something could not be measured."""
     context = get_current_context()
-    with told_plainly():
+    with failing_plainly():
         named = _conf(context).target
         states = task_states(context)
         if states.get(MEASURE) == "skipped":

@@ -8,13 +8,13 @@ from pg_deploy.backup.restore_beside import choose_backup, new_database_name, re
 from pg_deploy.configuration.backup import backup_settings
 from pg_deploy.configuration.conf import RestoreConf, checked_conf
 from pg_deploy.tasks.object_store import open_store
-from pg_deploy.tasks.run import chosen_conf, log, project_in, target_of, told_plainly
+from pg_deploy.tasks.run import chosen_conf, failing_plainly, log, project_in, target_of
 
 
 @task
 def restore() -> str:
     """Check the backup, restore it into a new database, compare, and say how to switch; returns the database's name."""
-    with told_plainly():
+    with failing_plainly():
         context = get_current_context()
         conf = checked_conf(RestoreConf, chosen_conf(context))
         target, configured = target_of(project_in(context), conf.target), backup_settings()

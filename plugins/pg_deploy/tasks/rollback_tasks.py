@@ -28,14 +28,14 @@ from pg_deploy.tasks.run import (
     Run,
     chosen_conf,
     contacts_of,
-    handed_on,
+    failing_plainly,
+    hand_on,
     held_in_ledger,
     identity,
     log,
     ownership_from,
     project_in,
     target_of,
-    told_plainly,
 )
 
 
@@ -50,7 +50,7 @@ class ApproveRollback(AskPerson):
         """What would be lost now, of the same rollbacks."""
         conf, _ = _read(context)
         with run.target.session("rollback preflight") as connection:
-            core.look_again(connection, run.deployment_id, conf, log)
+            core.show_again(connection, run.deployment_id, conf, log)
 
     def question(self, run: Run, context: Any) -> Question | None:
         """About everything that this run pinned."""
@@ -90,16 +90,16 @@ class ApproveRollback(AskPerson):
 def preflight() -> dict[str, Any]:
     """Show what would be undone and lost, refuse what cannot be undone, take the target, pin the list."""
     context = get_current_context()
-    with told_plainly():
+    with failing_plainly():
         conf, run = _read(context)
         prepared = core.preflight(run.target, conf, identity(context), good_for=settings().good_for, log=log)
-    return handed_on(prepared)
+    return hand_on(prepared)
 
 
 @task
 def undo() -> int:
     """Undo each in reverse order, prove each, stop at the first failure."""
-    with told_plainly():
+    with failing_plainly():
         context = get_current_context()
         conf, run = _read(context)
         if run.ownership is None and conf.dry_run:
@@ -116,7 +116,7 @@ def undo() -> int:
 def report() -> None:
     """Say what was undone, mended and lost; fail unless everything that was asked for is undone."""
     context = get_current_context()
-    with told_plainly():
+    with failing_plainly():
         conf, run = _read(context)
         owned = run.ownership or held_in_ledger(context, conf.target)
         if owned is None and not (conf.dry_run and context["ti"].xcom_pull(task_ids=PREFLIGHT)):

@@ -200,7 +200,7 @@ def held_in_ledger(context: Any, target: str) -> Ownership | None:
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
+def failing_plainly() -> Iterator[None]:
     """Fail the task with the core's own sentences; only a lost connection is worth a retry, which looks before it acts."""
     try:
         with lost_connections_named():
@@ -214,7 +214,7 @@ def told_plainly() -> Iterator[None]:
         raise AirflowFailException(str(error)) from None
 
 
-def handed_on(prepared: Prepared) -> dict[str, Any]:
+def hand_on(prepared: Prepared) -> dict[str, Any]:
     """What the first task of a run returns, for `ownership_from` in those that follow."""
     owned = prepared.ownership
     return {

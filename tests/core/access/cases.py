@@ -2,7 +2,7 @@
 
 `python -m tests.core.access.cases FOLDER [NAME …]` (`make access-cases CASES=FOLDER`) runs each file of a folder as a
 rehearsal does: two databases of a private cluster, facts read around the migration, `prove_on_copy` with what the case
-declares; and once more in other names, to the same verdict. Prints a line a case, and ends with 1 where one is wrong. What a
+declares; and once more in other names, to the same verdict. Prints a line a case, and ends with 1 if one is wrong. What a
 case's file may hold: tests/cases/access/README.md.
 """
 
@@ -25,7 +25,7 @@ import psycopg
 import yaml
 
 from demo import build, cluster, server
-from demo.place import copy_data, erase_folder
+from demo.cluster_files import copy_data, erase_folder
 from pg_deploy.access.decide import unsettled_of
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.deployment.access_judgement import AccessOutcome, prove_on_copy
@@ -53,7 +53,7 @@ class Case:
     manifest: str = _DEFAULT_MANIFEST
     access: str = ""
     verdict: str = ""
-    """Where more is asked than that it does not pass: the verdict itself."""
+    """The verdict that it must have, if it is not enough that it does not pass."""
     keep: tuple[str, ...] = ()
     """Words that mean something to this case alone, and keep their names where all others get other ones."""
 

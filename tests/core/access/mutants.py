@@ -1,6 +1,6 @@
 """Deliberate breaks of the access proof, one line each: applied, tested, taken back. A net that nothing holds is none.
 
-`make mutants` prints a line a break, and ends with 1 where one stays green.
+`make mutants` prints a line a break, and ends with 1 if one stays green.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ MUTANTS = (
     Mutant(
         "an unknown kind of fact is settled",
         "settled_differences.py",
-        'return f"{each.said}, and nobody has said',
+        'return f"{each.sentence}, and nobody has said',
         'return None and f"{each.said}, and nobody has said',
         f"{_NET}::test_a_kind_of_fact_that_nobody_has_thought_of_is_not_settled",
     ),

@@ -122,7 +122,7 @@ def test_traffic_that_no_key_leads_to_is_told_apart_by_the_old_policies(pair: Pa
 
 
 def test_an_old_policy_whose_ground_was_changed_is_no_witness(pair: Pair) -> None:
-    """Where the migration changed a function or a look-up's policy, the old text means something else now."""
+    """If the migration changed a function or a look-up's policy, the old text means something else now."""
     with connect(pair.url) as target:
         pair.deploy(MIGRATION)
         before = read_facts(target)

@@ -90,10 +90,10 @@ def test_a_harmless_rewrite_is_the_same(two: Two) -> None:
 
 def _tampering(monkeypatch: pytest.MonkeyPatch, engines: tuple[str, ...], sides: tuple[str, ...]) -> None:
     """As if an engine were wrong about the first user's documents: one more is counted."""
-    real_measure = measuring.measure
+    original_measure = measuring.measure
 
     def measure(*arguments: Any) -> Measured:
-        found = real_measure(*arguments)
+        found = original_measure(*arguments)
         if found.side.name not in sides:
             return found
         for engine in engines:

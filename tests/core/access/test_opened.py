@@ -47,3 +47,43 @@ def test_only_a_default_that_takes_writes_away_is_a_change_of_access(pair: Pair)
     after = read_facts(pair.new)
     assert [each.sentence for each in access_changes(before, after) if "read_only" in each.sentence] != []
     assert [each.sentence for each in access_changes(after, before) if "read_only" in each.sentence] == []
+
+
+PRIVATE = "revoke all on schema private from public, anon, authenticated"
+HELPER = """create function {}.everybody() returns setof text language sql security definer as 'select email::text from auth.users'"""
+
+
+def test_a_function_that_moves_to_where_the_api_reaches_it_is_opened(pair: Pair) -> None:
+    """Nobody called it in its old schema, so that no engine asks for its answers, and no other sentence tells of it."""
+    pair.deploy("create schema private", PRIVATE, HELPER.format("private"))
+    before = read_facts(pair.new)
+    pair.deploy("alter function private.everybody() set schema public")
+    changes = access_changes(before, read_facts(pair.new))
+    assert {change.object for change in changes if change.opened and change.decides} == {"public.everybody()"}
+
+
+def test_a_function_that_moves_to_where_the_api_does_not_reach_it_is_lost(pair: Pair) -> None:
+    """Whoever called it gets an error from then on, and a function that is on one side only is not called to find out."""
+    pair.deploy("create schema private", PRIVATE, HELPER.format("public"))
+    before = read_facts(pair.new)
+    pair.deploy("alter function public.everybody() set schema private")
+    changes = access_changes(before, read_facts(pair.new))
+    assert {change.object for change in changes if change.direction == "lost" and change.decides} == {
+        "public.everybody()"
+    }
+
+
+def test_a_right_that_may_be_granted_to_others_is_a_right(pair: Pair) -> None:
+    """Else a table would be opened, or closed, without a word by whoever writes WITH GRANT OPTION."""
+    taken = "revoke all on public.orders from anon"
+    assert not [each for each in opened(pair, TABLE, taken) if each[0] == "anon"]
+    before = read_facts(pair.new)
+    assert ("anon", ("select",), True) in opened(pair, "grant select on public.orders to anon with grant option")
+    granted = read_facts(pair.new)
+    gained = {change.sentence for change in access_changes(before, granted)}
+    lost = {change.sentence for change in access_changes(granted, before)}
+    assert gained == {
+        'anon may now grant others to select table "public.orders"',
+        'anon could not select table "public.orders" and can now',
+    }
+    assert lost == {'anon could select table "public.orders" and can no longer'}

@@ -11,7 +11,7 @@ import pytest
 from pglast import ast, enums
 
 from pg_deploy.access.engines.compiler import Compiler
-from pg_deploy.access.engines.factoring import find_cut, is_determined
+from pg_deploy.access.engines.factoring import find_cuts, is_determined
 from pg_deploy.access.engines.single_lookups import find_lookup
 from pg_deploy.access.predicates.alternatives import ROW, alternatives, row_tree
 from pg_deploy.access.predicates.comparisons import compared
@@ -70,7 +70,7 @@ LINKED = _alternative(
 
 def test_a_join_is_cut_into_parts_that_share_nothing_but_the_link() -> None:
     """A condition that is left out of both parts would be proved without."""
-    cuts = list(find_cut(LINKED))
+    cuts = list(find_cuts(LINKED))
     assert cuts
     for cut in cuts:
         one = {alias for alias, _ in cut.tuple_side.tables}
@@ -87,8 +87,8 @@ def test_a_join_is_cut_into_parts_that_share_nothing_but_the_link() -> None:
 
 def test_what_hangs_together_twice_is_not_cut() -> None:
     """Two links are one condition on the pair: cut at one of them, the other would connect what was counted apart."""
-    assert list(find_cut(_alternative({}, f"{ROW}.owner = {SUBJECT}.a0", f"{ROW}.team = {SUBJECT}.a1"))) == []
-    assert list(find_cut(_alternative({}, f"{ROW}.owner < {SUBJECT}.a0"))) == []
+    assert list(find_cuts(_alternative({}, f"{ROW}.owner = {SUBJECT}.a0", f"{ROW}.team = {SUBJECT}.a1"))) == []
+    assert list(find_cuts(_alternative({}, f"{ROW}.owner < {SUBJECT}.a0"))) == []
 
 
 def test_only_a_unique_key_determines_a_row() -> None:
@@ -204,7 +204,7 @@ UID = Function(
 
 def _relation(number: int, name: str, secured: bool = False) -> Relation:
     rights = {"authenticated": {"select": True, "free": False, "owns": False}}
-    return Relation(number, "public", name, "r", secured, False, "admin", ["id"], ["int4"], rights, False, True)
+    return Relation(number, "public", name, "r", secured, False, "admin", ["id"], ["int4"], rights, True)
 
 
 def _compiled(*permissive: str, restrictive: Sequence[str] = ()) -> tuple[Alternative, ...]:

@@ -10,15 +10,11 @@ import pytest
 
 from pg_deploy.approval.errors import NotPermittedError
 from pg_deploy.approval.permission import Demands, refuse_unless_permitted
-from pg_deploy.ledger import deployment, evidence, pins, schema
-from pg_deploy.ledger.deployment import Claim
-from pg_deploy.ledger.errors import RunOverError, TargetBusyError
+from pg_deploy.ledger import evidence
 from pg_deploy.ledger.evidence import Kind, Location
-from pg_deploy.migrations import history
 from pg_deploy.migrations.errors import TouchesLedgerError
 from pg_deploy.migrations.migration import load, read_folder
-from pg_deploy.postgres.session import Target
-from pg_deploy.preflight.standings import Standing, read_state
+from pg_deploy.preflight.migration_standings import Standing, read_state
 from tests.building import write_migration
 from tests.core.working import Working, working_on
 from tests.looking import Database
@@ -48,7 +44,7 @@ class Piece:
         return self.detail
 
 
-def _say(work: Working, kind: str, outcome: str, **detail: object) -> None:
+def _record(work: Working, kind: str, outcome: str, **detail: object) -> None:
     evidence.record(
         work.job.ledger,
         work.job.deployment_id,
@@ -73,17 +69,17 @@ def test_an_approval_counts_for_its_bundle_alone_and_only_the_last_answer(work: 
     """Else a yes to another text, or one that was taken back, would let this one through."""
     bundle = work.migrations[0].bundle_hash
     assert "nobody has given it" in _refused(work, ALL)
-    _say(work, "approval", "approved", by="bob", bundle_hash="of another text")
+    _record(work, "approval", "approved", by="bob", bundle_hash="of another text")
     assert "given for another text" in _refused(work, ALL)
-    _say(work, "approval", "approved", by="bob", bundle_hash=bundle)
+    _record(work, "approval", "approved", by="bob", bundle_hash=bundle)
     _permitted(work, ALL)
-    _say(work, "approval", "rejected", by="bob", bundle_hash=bundle)
+    _record(work, "approval", "rejected", by="bob", bundle_hash=bundle)
     assert "the answer was: rejected" in _refused(work, ALL)
 
 
-def test_four_eyes_are_those_of_now(work: Working) -> None:
+def test_the_actor_and_the_floor_of_now_decide_about_four_eyes(work: Working) -> None:
     """Else a floor that was raised while a person thought would not hold."""
-    _say(work, "approval", "approved", by="Ann", by_id="7", bundle_hash=work.migrations[0].bundle_hash)
+    _record(work, "approval", "approved", by="Ann", by_id="7", bundle_hash=work.migrations[0].bundle_hash)
 
     _permitted(work, ALL)
     assert "somebody else than ann" in _refused(work, replace(ALL, four_eyes=True))
@@ -93,11 +89,11 @@ def test_four_eyes_are_those_of_now(work: Working) -> None:
 def test_a_rehearsal_counts_only_if_it_ended_well_on_this_text(work: Working) -> None:
     """Else a rehearsal that was marked success while it failed would let the failure into production."""
     assert "none has ended" in _refused(work, REHEARSED)
-    _say(work, "rehearsal", "failed", error="at rollback: it does not lead back")
+    _record(work, "rehearsal", "failed", error="at rollback: it does not lead back")
     assert "its rehearsal failed at rollback" in _refused(work, REHEARSED)
-    _say(work, "rehearsal", "passed", bundle_hash="of another text")
+    _record(work, "rehearsal", "passed", bundle_hash="of another text")
     assert "another text than this was rehearsed" in _refused(work, REHEARSED)
-    _say(work, "rehearsal", "passed", bundle_hash=work.migrations[0].bundle_hash)
+    _record(work, "rehearsal", "passed", bundle_hash=work.migrations[0].bundle_hash)
     _permitted(work, REHEARSED)
 
 
@@ -163,35 +159,3 @@ def test_a_state_without_its_statements_is_not_believed(empty_database: str, tmp
 
     assert standing is Standing.UNBELIEVED
     assert not standing.is_in_place
-
-
-def _claim(origin: str, run: str = "manual__1") -> Claim:
-    return Claim("deploy_migrations", run, "ann", {}, "", (), origin)
-
-
-def test_two_runs_of_one_name_are_two_runs(empty_database: str) -> None:
-    """Else the second Airflow would take the target from the first in the middle of its work."""
-    with Target("t", empty_database).session("test") as connection:
-        schema.ensure(connection)
-        history.ensure(connection)
-        held = deployment.claim(connection, _claim("one/2026"), good_for=60, is_over=lambda _: False)
-        again = deployment.claim(connection, _claim("one/2026"), good_for=60, is_over=lambda _: False)
-        assert (again.id, again.fence > held.fence) == (held.id, True)
-        with pytest.raises(TargetBusyError):
-            deployment.claim(connection, _claim("other/2026"), good_for=60, is_over=lambda _: False)
-
-
-def test_a_run_that_has_reported_begins_nothing_anew(empty_database: str) -> None:
-    """Else its preflight, cleared alone, would open a deployment that no task of it closes."""
-    with Target("t", empty_database).session("test") as connection:
-        schema.ensure(connection)
-        history.ensure(connection)
-        held = deployment.claim(connection, _claim("one/2026"), good_for=60, is_over=lambda _: False)
-        deployment.close(connection, held.id, held.fence, deployment.State.FAILED)
-        # Its preflight failed and is tried again.
-        held = deployment.claim(connection, _claim("one/2026"), good_for=60, is_over=lambda _: False)
-        evidence.record(connection, held.id, Kind.REPORT, Piece("deployed", {}))
-        deployment.close(connection, held.id, held.fence, deployment.State.DEPLOYED)
-        with pytest.raises(RunOverError, match="has ended its deployment"):
-            deployment.claim(connection, _claim("one/2026"), good_for=60, is_over=lambda _: False)
-        assert pins.pinned(connection, held.id) == ()

@@ -26,7 +26,7 @@ create table public.refers (amount shut.amount);
 
 
 def test_rows_that_a_function_closed_to_all_others_checks_are_restored(place: Place) -> None:
-    """Where functions are closed by default, a superuser's CHECK stopped every rehearsal: permission denied for function."""
+    """If functions are closed by default, a CHECK of the superuser's stopped every rehearsal: permission denied for function."""
     place.run(CLOSED)
     taken = place.take()
     without_cron = replace(taken.manifest, server=replace(taken.manifest.server, preload=("pg_stat_statements",)))
@@ -39,7 +39,7 @@ def test_rows_that_a_function_closed_to_all_others_checks_are_restored(place: Pl
 
 
 def test_what_would_run_with_more_than_the_roles_rights_stays_closed(place: Place) -> None:
-    """Or whoever owns a table has a superuser's function run in the copy, which is closed to him on the target."""
+    """Else whoever owns a table has a superuser's function run in the copy, which is closed to him on the target."""
     place.run(
         CLOSED + "create function shut.with_more(int) returns boolean language sql security definer as 'select true';"
         " create function shut.in_the_server(internal) returns internal language internal as 'prsd_lextype'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,12 +149,13 @@ def test_the_password_is_on_no_command_line_and_in_no_file(place: Place, monkeyp
     ],
     ids=["truncated", "bit flipped", "missing", "foreign"],
 )
-def test_a_damaged_backup_is_refused_before_anything_is_touched(place: Place, damage: object, said: str) -> None:
+def test_a_damaged_backup_is_refused_before_anything_is_touched(
+    place: Place, damage: Callable[[Path], object], said: str
+) -> None:
     """A restore that finds out half-way leaves neither the old database nor the new one."""
     place.take()
     (name,) = place.store.names()
     file = max((place.store.root / name / "dump").iterdir(), key=lambda path: path.stat().st_size)
-    assert callable(damage)
     damage(file)
 
     with pytest.raises(BackupDamagedError, match=said), checked_backup(place.store, name, place.store.root):

@@ -99,18 +99,18 @@ def test_what_a_thing_is_in_is_not_cut_in_a_quoted_name(identity: str, whole: st
 
 def test_a_new_name_is_printed_by_the_rules_of_the_catalog() -> None:
     function = parsed("function", 'app."f(x)"("a (b".t,text)')
-    assert function.moved('"New Place"').renamed("g") == '"New Place".g("a (b".t,text)'
-    assert function.taking("integer") == 'app."f(x)"(integer)'
-    assert parsed("operator class", "app.x using btree").renamed('"y using z"') == 'app."y using z" using btree'
+    assert function.with_schema('"New Place"').with_name("g") == '"New Place".g("a (b".t,text)'
+    assert function.with_arguments("integer") == 'app."f(x)"(integer)'
+    assert parsed("operator class", "app.x using btree").with_name('"y using z"') == 'app."y using z" using btree'
     assert parsed("trigger", "app.t.g").on('"a.b"."c.d"') == '"a.b"."c.d".g'
     assert parsed("constraint", "app.t.k").beside("index") == "app.k"
     comment = parsed("comment", 'function app.f(pg_catalog.text,"pg_catalog.".x)')
     assert comment.of == 'app.f(text,"pg_catalog.".x)'
-    assert comment.about(made("function", "b", "g", 'text,"pg_catalog.".x')) == (
+    assert comment.with_object(made("function", "b", "g", 'text,"pg_catalog.".x')) == (
         'function b.g(pg_catalog.text,"pg_catalog.".x)'
     )
     grant = parsed("grant", 'table app.t to "a to b"')
-    assert grant.about(made("table", "b", '"t to x"')) == 'table b."t to x" to "a to b"'
+    assert grant.with_object(made("table", "b", '"t to x"')) == 'table b."t to x" to "a to b"'
 
 
 _CUTS = frozenset(

@@ -14,7 +14,7 @@ from pg_deploy.parsing.statements import Statement
 from pg_deploy.postgres.session import Connection
 
 CHANGES_ROWS = "update public.notes set body = 'x';"
-SAID: dict[str, tuple[str, ...]] = {
+LOSSES: dict[str, tuple[str, ...]] = {
     "update public.notes set body = body": (),
     "create table public.more as select * from public.notes": (),
     "update public.notes set body = 'x' where id = 1": ("column body of public.notes: 1 value would be others",),
@@ -30,7 +30,7 @@ SAID: dict[str, tuple[str, ...]] = {
     "select setval('public.numbers', 7, false)": ("sequence public.numbers: it would stand at 6, and stood at 7",),
     "select nextval('public.numbers')": (),
 }
-"""By what happens after the first look, what is said to be lost."""
+"""What is reported as lost, by the statement that runs after the first reading."""
 
 
 @pytest.fixture
@@ -45,13 +45,13 @@ def connection(empty_database: str) -> Iterator[Connection]:
 
 
 def read(connection: Connection, *texts: str) -> Contents:
-    """What is there now."""
+    """The contents as they are now."""
     with connection.transaction():
         return read_contents(connection, *(texts or (CHANGES_ROWS,)))
 
 
 def lost(connection: Connection, before: Contents, *statements: str) -> tuple[str, ...]:
-    """What would be lost if these statements were committed; they are not."""
+    """The losses that are reported after these statements, which are not committed."""
     with connection.transaction(force_rollback=True):
         for statement in statements:
             connection.execute(statement.encode())
@@ -59,16 +59,16 @@ def lost(connection: Connection, before: Contents, *statements: str) -> tuple[st
         return missing
 
 
-def test_what_is_not_there_again_is_named_with_its_numbers(connection: Connection) -> None:
+def test_each_loss_is_named_with_its_numbers(connection: Connection) -> None:
     """Else "the database is as before" is said of values that are gone, or of others where all is there."""
     before = read(connection)
-    said = {}
-    for statement in SAID:
-        said[statement] = lost(connection, before, statement)
+    found = {}
+    for statement in LOSSES:
+        found[statement] = lost(connection, before, statement)
         # A sequence's position is not taken back by a rollback of the transaction.
         connection.execute("select setval('public.numbers', 7)")
 
-    assert said == SAID
+    assert found == LOSSES
 
 
 def test_a_text_that_leaves_rows_alone_reads_none(connection: Connection) -> None:
@@ -82,20 +82,20 @@ def test_a_text_that_leaves_rows_alone_reads_none(connection: Connection) -> Non
 
 def test_the_texts_are_split_once(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a long file is parsed again while the rollback holds its locks."""
-    asked: list[str] = []
+    split_texts: list[str] = []
     split = statements_of
 
-    def counted(text: str | None, file: str) -> tuple[Statement, ...]:
-        asked.append(str(text))
+    def recorded(text: str | None, file: str) -> tuple[Statement, ...]:
+        split_texts.append(str(text))
         return split(text, file)
 
-    monkeypatch.setattr(contents, "statements_of", counted)
+    monkeypatch.setattr(contents, "statements_of", recorded)
     before = read(connection)
     assert lost(connection, before, CHANGES_ROWS) == ("column body of public.notes: 3 values would be others",)
-    assert asked == [CHANGES_ROWS]
+    assert split_texts == [CHANGES_ROWS]
 
 
-def test_a_large_table_is_compared_where_it_is_named_or_said_not_to_be(
+def test_a_large_table_is_compared_if_a_text_names_it_and_else_reported_as_not_compared(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a rehearsal reads terabytes, or a large table that was written to is called as before."""
@@ -125,7 +125,7 @@ def test_what_the_role_may_not_read_is_left_out(connection: Connection) -> None:
     assert (public, dict(found.positions)) == ({"seen": 1}, {})
 
 
-def test_a_sequence_that_goes_on_further_on_is_named_and_is_no_loss(connection: Connection) -> None:
+def test_a_sequence_that_moved_forward_is_named_and_is_no_loss(connection: Connection) -> None:
     """Nobody may turn it back, as others may have drawn from it; but "as before" is not true of it."""
     connection.execute("create sequence public.down increment by -1 maxvalue 100 start with 50")
     connection.execute("select nextval('public.down')")

@@ -16,7 +16,7 @@ TABLE = "create table public.note (id int primary key, owner_id uuid, body text)
 GUARDED = TABLE + "alter table public.note enable row level security;"
 CLOSED = " revoke all on {} from public, anon, authenticated;"
 
-# lint: what is fine, what is not, the object it is told of, and the fix
+# By lint: what is fine, what violates it, the object that the finding names, and what mends it.
 CASES: dict[str, tuple[str, str, str, str]] = {
     "rls_disabled_on_exposed_table": (
         TABLE + CLOSED.format("public.note"),
@@ -93,7 +93,7 @@ def connection(empty_database: str) -> Iterator[Connection]:
         yield opened
 
 
-def found(connection: Connection, name: str) -> list[Finding]:
+def findings_of(connection: Connection, name: str) -> list[Finding]:
     return [finding for finding in run_lints(connection) if finding.name == name]
 
 
@@ -101,28 +101,28 @@ def found(connection: Connection, name: str) -> list[Finding]:
 def test_a_lint_sees_the_violation_and_nothing_else(connection: Connection, name: str) -> None:
     """A lint that also fires on the look-alike is switched off by its readers, and then misses the violation."""
     fine, violation, named, fix = CASES[name]
-    baseline = found(connection, name)
+    baseline = findings_of(connection, name)
     connection.execute(fine.encode())
-    assert found(connection, name) == baseline
+    assert findings_of(connection, name) == baseline
     connection.execute(violation.encode())
-    new = [finding for finding in found(connection, name) if finding not in baseline]
+    new = [finding for finding in findings_of(connection, name) if finding not in baseline]
     assert [finding.object for finding in new] == [named]
     assert new[0].detail
     assert new[0].remedy
     connection.execute(fix.encode())
-    assert found(connection, name) == baseline
+    assert findings_of(connection, name) == baseline
 
 
 def test_an_invalid_index_is_found(connection: Connection) -> None:
     """A failed concurrent build is listed in pg_indexes like any other, and slows every write for nothing."""
     connection.execute(GUARDED.encode())
     connection.execute("insert into public.note values (1, null, 'a'), (2, null, 'a')")
-    assert found(connection, "invalid_index") == []
+    assert findings_of(connection, "invalid_index") == []
     with pytest.raises(psycopg.errors.UniqueViolation):
         connection.execute("create unique index concurrently note_body on public.note (body)")
-    assert [finding.object for finding in found(connection, "invalid_index")] == ["public.note_body"]
+    assert [finding.object for finding in findings_of(connection, "invalid_index")] == ["public.note_body"]
     connection.execute("drop index concurrently public.note_body")
-    assert found(connection, "invalid_index") == []
+    assert findings_of(connection, "invalid_index") == []
 
 
 def test_every_lint_has_a_case_and_keeps_the_contract(connection: Connection) -> None:
@@ -151,7 +151,7 @@ create function "x.y (a"."may. ""see(" (a int, variadic b public.mood[]) returns
 grant execute on function "x.y (a"."may. ""see(" (int, public.mood[]) to anon;
 create policy asks on "x.y (a"."left "" on" using ("x.y (a"."may. ""see("(1, 'good') and "x.y (a"."say ""(hi"(null));
 """
-_OF_EACH = {
+_KIND_OF_OBJECT = {
     "rls_disabled_on_exposed_table": "table",
     "policy_always_true_for_a_write": "policy",
     "function_search_path_mutable": "function",
@@ -177,16 +177,16 @@ def test_every_lint_names_its_object_as_the_facts_do_whatever_its_name(connectio
 
     facts = read_facts(connection)
     new = [finding for finding in run_lints(connection) if finding.key not in before]
-    assert {finding.name for finding in new} == set(_OF_EACH) == set(lints())
+    assert {finding.name for finding in new} == set(_KIND_OF_OBJECT) == set(lints())
     for finding in new:
         named = finding.object
         if finding.name == "several_permissive_policies":
             named = named.removesuffix(" for update to authenticated")
-        assert (_OF_EACH[finding.name], named) in facts.by_key, finding
+        assert (_KIND_OF_OBJECT[finding.name], named) in facts.by_key, finding
     resting = {
         finding.object: with_what_rests_on_it(finding, facts).detail
         for finding in new
-        if _OF_EACH[finding.name] == "function"
+        if _KIND_OF_OBJECT[finding.name] == "function"
     }
     assert len(resting) == 2
     for name, said in resting.items():
@@ -220,7 +220,7 @@ def test_a_finding_says_what_rests_on_its_function_through_any_depth(connection:
     facts = read_facts(connection)
     said = {
         finding.object: with_what_rests_on_it(finding, facts).detail
-        for finding in found(connection, "definer_function_open_to_the_api")
+        for finding in findings_of(connection, "definer_function_open_to_the_api")
     }
     assert "what rests on it: policy public.note.own" in said["public.inner_one()"]
     assert "rests" not in said["public.alone()"]

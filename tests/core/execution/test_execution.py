@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from pg_deploy.configuration.limits import Limits
-from pg_deploy.deployment.apply import apply
 from pg_deploy.execution.errors import (
     HeldUpError,
     InvalidIndexInTheWayError,
@@ -24,7 +22,6 @@ from pg_deploy.execution.segments import Observer
 from pg_deploy.ledger.deployment import LOCK_KEY
 from pg_deploy.parsing.statements import Segment
 from pg_deploy.postgres.session import Connection
-from pg_deploy.rollback.resume import resume
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.looking import Database
@@ -192,7 +189,7 @@ def test_the_line_that_took_the_lock_and_the_line_that_held_it_are_both_named(
 
 
 class _Slow(Observer):
-    """Is too slow before the commit, the given number of times."""
+    """An observer that is too slow before the commit, this number of times."""
 
     def __init__(self, times: int) -> None:
         self.times = times
@@ -203,12 +200,10 @@ class _Slow(Observer):
             connection.execute("select pg_catalog.pg_sleep(5)")
 
 
-def _apply_looked_at(database: Database, folder: Path, times: int) -> str:
+def _apply_observed(database: Database, folder: Path, times: int) -> str:
     write_migration(folder, STEM, "alter table public.t add column more int;\n", manifest="risk: low\n")
     with working_on(database.url, folder, SHORT) as work:
-        job = replace(work.job, observer=_Slow(times))
-        resume(job, work.migrations[0])
-        apply(job, work.migrations[0])
+        work.apply(observer=_Slow(times))
         return work.text
 
 
@@ -216,7 +211,7 @@ def test_our_own_slow_looks_before_the_commit_are_not_blamed_on_the_statements(
     database: Database, tmp_path: Path
 ) -> None:
     """Else a busy worker fails a good migration, or its rollback, and says that it should be split."""
-    said = _apply_looked_at(database, tmp_path / "m", 1)
+    said = _apply_observed(database, tmp_path / "m", 1)
 
     assert "what we look at before the commit took too long while a lock was held; aborted" in said
     assert database.attempts == [(VERSION, "applied")]
@@ -227,7 +222,7 @@ def test_our_own_looks_that_are_too_slow_in_every_try_are_named_as_the_cause(
 ) -> None:
     """Else the engineer on call looks for a blocker, or for a fault in the file, and there is none."""
     with pytest.raises(HeldUpError, match=r"its statements were quick.* a longer `lock_budget`"):
-        _apply_looked_at(database, tmp_path / "m", 1000)
+        _apply_observed(database, tmp_path / "m", 1000)
 
     assert database.rows("select * from public.t where id = 1") == [(1, "a")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,15 @@ def test_each_command_has_a_way(case: dict[str, Any]) -> None:
             split(case["sql"], file="f")
     elif case["way"] == "alone":
         assert not split(case["sql"], file="f")[-1].transactional
+    else:
+        assert case["way"] == "message", "the tests below try those"
 
 
 @pytest.fixture
-def things(empty_database: str) -> psycopg.Connection:
-    connection = psycopg.connect(empty_database, autocommit=True)
-    connection.execute(THINGS)
-    return connection
+def things(empty_database: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute(THINGS)
+        yield connection
 
 
 def test_every_refusal_of_the_server_gets_a_way_out(things: psycopg.Connection) -> None:

@@ -16,7 +16,7 @@ from psycopg import sql
 PROJECT = Path(__file__).resolve().parents[3]
 WORD = "SHADOW ENTERED"
 _BODY = f"begin raise log '{WORD}'; raise exception '{WORD}'; end"
-# What plpgsql takes no argument of; of those the shadow takes the values that are given most.
+# plpgsql takes no argument of these types. Instead of "any" a shadow takes what is given most: a text or a name.
 _PSEUDO = (
     "any",
     "internal",
@@ -60,7 +60,7 @@ def _texts() -> Iterator[str]:
 
 
 def names_in_our_sql() -> _Names:
-    """Of all SQL files and of each constant of the code that is SQL."""
+    """The names in all SQL files, and in each constant of the code that is SQL."""
     found = _Names()
     for text in _texts():
         if re.match(r"\s*(--|with|select|insert|update|delete|create|alter|set)\b", text):
@@ -89,9 +89,9 @@ def plant(connection: psycopg.Connection) -> int:
                 function, sql.SQL(arguments), sql.Literal(_BODY)
             )
         )
-        sides = [f"{word} = {kind}" for word, kind in (("leftarg", left), ("rightarg", right)) if kind]
+        argument_types = [f"{word} = {kind}" for word, kind in (("leftarg", left), ("rightarg", right)) if kind]
         made += _make(connection, sql.SQL("create operator public.{} (function = public.{}, {})").format(
-            sql.SQL(name), function, sql.SQL(", ".join(sides))))  # fmt: skip
+            sql.SQL(name), function, sql.SQL(", ".join(argument_types))))  # fmt: skip
     connection.execute(
         sql.SQL("create function public.shadow_of_type() returns pg_catalog.bool language plpgsql as {}").format(
             sql.Literal(_BODY)
@@ -113,7 +113,7 @@ def _make(connection: psycopg.Connection, statement: sql.Composed) -> int:
     try:
         connection.execute(statement)
     except psycopg.Error as error:
-        # Twice the same after "any" was replaced, or a polymorphic type alone: there is one less.
+        # The same signature twice, after "any" was replaced, or a polymorphic type alone: this shadow is left out.
         if error.sqlstate not in ("42723", "42P13", "42710", "42883"):
             raise
         return 0
@@ -160,4 +160,4 @@ def _operators(connection: psycopg.Connection, names: set[str]) -> list[tuple[st
             ("regclass", "oid"),
         )
     ]
-    return sorted({(*map(str, row[:1]), row[1], row[2]) for row in rows} | set(better), key=str)
+    return sorted({(str(row[0]), row[1], row[2]) for row in rows} | set(better), key=str)

@@ -17,7 +17,7 @@ def _check(text: str) -> Query:
     return Query("check", text, split_check(text, file="check.sql"), writes=False)
 
 
-def test_of_a_million_findings_a_hundred_are_fetched(empty_database: str) -> None:
+def test_a_check_that_finds_300_000_rows_takes_little_memory(empty_database: str) -> None:
     """A wrong check on a large table killed the worker, just when it should have failed cleanly: 2.2 GB (seen)."""
     with psycopg.connect(empty_database, autocommit=True) as connection:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

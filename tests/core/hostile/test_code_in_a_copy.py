@@ -19,7 +19,7 @@ from pg_deploy.migrations.migration import load_all, scan_folder
 from pg_deploy.postgres.errors import NoWallError
 from pg_deploy.postgres.private_cluster import PrivateCluster
 from pg_deploy.postgres.session import Target
-from pg_deploy.postgres.wall import ACCEPT, NAMESPACES, NONE, SANDBOX, refuse_without_wall, strongest_wall
+from pg_deploy.postgres.wall_around_server import ACCEPT, NAMESPACES, NONE, SANDBOX, refuse_without_wall, strongest_wall
 from pg_deploy.rehearsal.copy import private_copy
 from tests.building import write_migration
 from tests.core.hostile.cluster import bare_cluster
@@ -89,7 +89,7 @@ def home() -> Iterator[PrivateCluster]:
 def test_the_targets_expressions_are_evaluated_without_a_superusers_rights(
     home: PrivateCluster, tmp_path: Path, schema: str, role: str
 ) -> None:
-    """Or an application role that owns one table runs programs on the worker when the backup is restored and masked."""
+    """Else an application role that owns one table runs programs on the worker when the backup is restored and masked."""
     ran = tmp_path / "ran"
 
     def named(text: str) -> str:
@@ -141,7 +141,7 @@ ATTACKS = {
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_superuser_of_the_copy_reaches_nothing_of_the_worker(home: PrivateCluster, attack: str) -> None:
-    """Or who may write a migration for a database reads Airflow's keys, and goes on from the worker."""
+    """Else who may write a migration for a database reads Airflow's keys, and goes on from the worker."""
     if not home.wall.is_whole:
         # Nothing to try: such a worker makes no copy of anybody's database.
         with pytest.raises(NoWallError):
@@ -164,7 +164,7 @@ def test_a_superuser_of_the_copy_reaches_nothing_of_the_worker(home: PrivateClus
 
 
 def test_the_strongest_wall_is_the_one_that_is_tried_first_and_said(home: PrivateCluster) -> None:
-    """Or a worker that could shut a copy in does not, and nobody knows."""
+    """Else a worker that could shut a copy in does not, and nobody knows."""
     assert home.wall == strongest_wall(installed())
     assert [SANDBOX.is_whole, NAMESPACES.is_whole, NONE.is_whole] == [True, False, False]
 
@@ -172,7 +172,7 @@ def test_the_strongest_wall_is_the_one_that_is_tried_first_and_said(home: Privat
 def test_without_a_wall_a_rehearsal_is_refused_unless_the_target_is_accepted_by_its_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Or one careless setting opens the worker to each target of the installation."""
+    """Else one careless setting opens the worker to each target of the installation."""
     monkeypatch.setenv(ACCEPT, "target_db, other")
     refuse_without_wall("other", NONE)
     with pytest.raises(NoWallError, match="PG_DEPLOY_WITHOUT_WALL=shop"):
@@ -181,7 +181,7 @@ def test_without_a_wall_a_rehearsal_is_refused_unless_the_target_is_accepted_by_
 
 
 def test_the_server_is_reached_through_a_folder_that_nobody_else_may_enter(home: PrivateCluster) -> None:
-    """Or every account of the worker can try passwords on a server that is full of somebody's rows."""
+    """Else every account of the worker can try passwords on a server that is full of somebody's rows."""
     assert home.socket.stat().st_mode & 0o077 == 0
     assert isinstance(home.target("postgres"), Target)
     with psycopg.connect(home.target("postgres").conninfo) as connection:

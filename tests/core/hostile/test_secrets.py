@@ -63,7 +63,7 @@ def test_what_follows_a_word_for_a_secret_is_masked(text: str) -> None:
     ],
 )
 def test_what_holds_no_secret_is_shown_as_it_is(text: str) -> None:
-    """Or a report says *** where somebody has to understand what happened."""
+    """Else a report says *** where somebody has to understand what happened."""
     assert without_secrets(text) == text
 
 

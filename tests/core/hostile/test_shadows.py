@@ -70,7 +70,7 @@ def shadowed() -> Iterator[tuple[PrivateCluster, Target]]:
 def test_no_object_of_public_is_entered_by_a_session_of_ours(
     shadowed: tuple[PrivateCluster, Target], tmp_path: Path
 ) -> None:
-    """Or who may create in public runs code as the deploying role, and as the superuser of the copy."""
+    """Else who may create in public runs code as the deploying role, and as the superuser of the copy."""
     cluster, target = shadowed
     folder = tmp_path / "migrations"
     write_migration(
@@ -111,7 +111,7 @@ def test_no_object_of_public_is_entered_by_a_session_of_ours(
 def test_a_ledger_that_was_bound_to_somebody_elses_function_is_bound_to_the_servers_own(
     shadowed: tuple[PrivateCluster, Target],
 ) -> None:
-    """Or each claim of a target whose ledger an earlier version made goes on calling what a stranger put into public."""
+    """Else each claim of a target whose ledger an earlier version made goes on calling what a stranger put into public."""
     _, target = shadowed
     bound = """select p.oid::regprocedure::text from pg_catalog.pg_depend d
         join pg_catalog.pg_attrdef a on d.classid = 'pg_catalog.pg_attrdef'::regclass and d.objid = a.oid

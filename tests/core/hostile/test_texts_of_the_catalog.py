@@ -139,7 +139,7 @@ def superusers(connection: Connection) -> list[str]:
 def test_globals_make_what_the_server_shares_again_and_nobody_becomes_superuser(
     two_clusters: tuple[PrivateCluster, PrivateCluster], seed: int, by_psql: bool, tmp_path: Path
 ) -> None:
-    """Or a role with nothing but LOGIN is superuser on the server where an administrator runs globals.sql."""
+    """Else a role with nothing but LOGIN is superuser on the server where an administrator runs globals.sql."""
     source, new = two_clusters
     with source.target("postgres").session("tests") as here, new.target("postgres").session("tests") as there:
         try:
@@ -204,7 +204,7 @@ def clean(connection: Connection) -> None:
 def test_a_generated_rollback_of_hostile_names_undoes_them_and_raises_nobody(
     two_clusters: tuple[PrivateCluster, PrivateCluster],
 ) -> None:
-    """Or a rollback that the engine writes by itself runs, as the deploying role, what a name says."""
+    """Else a rollback that the engine writes by itself runs, as the deploying role, what a name says."""
     cluster, _ = two_clusters
     with cluster.target("postgres").session("tests") as connection:
         connection.execute("create role lowly login")

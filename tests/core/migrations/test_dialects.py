@@ -150,12 +150,12 @@ def test_the_renames_for_a_repeated_version_keep_the_order(tmp_path: Path, versi
     assert len(renamed) == len(names) - 1
     after = {name: renamed.get(name, name) for name in before}
     assert len({new.split("_")[0] for new in after.values()}) == len(before)
-    moved = sorted(before, key=lambda name: order(after[name].split("_")[0]))
+    in_new_order = sorted(before, key=lambda name: order(after[name].split("_")[0]))
     rest = [name for name in before if name not in names]
-    assert [name in names for name in moved] == [
+    assert [name in names for name in in_new_order] == [
         name in names for name in sorted(before, key=lambda n: order(n.split("_")[0]))
     ]
-    assert [name for name in moved if name in rest] == rest
+    assert [name for name in in_new_order if name in rest] == rest
 
 
 def test_the_names_that_are_given_keep_the_order_of_the_numbers(tmp_path: Path) -> None:

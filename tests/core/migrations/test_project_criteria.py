@@ -21,7 +21,7 @@ from pg_deploy.migrations.project_criteria import (
     read_criteria,
     unknown_criteria,
 )
-from pg_deploy.reporting.criteria import Judged, judge_criteria
+from pg_deploy.reporting.criteria import MigrationResult, judge_criteria
 from pg_deploy.reporting.timeline import Step
 from tests.building import write_migration
 
@@ -139,9 +139,9 @@ def _row(kind: str, name: str, outcome: str, **detail: Any) -> Evidence:
     return Evidence(1, 1, 1, V1, "target", kind, name, outcome, detail, at)
 
 
-def _judged(*rows: Evidence, is_deployed: bool = True, was_begun: bool = True) -> Judged:
+def _judged(*rows: Evidence, is_deployed: bool = True, was_begun: bool = True) -> MigrationResult:
     manifest = Manifest(criteria={"works": ("orders_are_there",)})
-    return Judged(manifest, is_deployed, was_begun, rows)
+    return MigrationResult(manifest, is_deployed, was_begun, rows)
 
 
 HELD = _row("check", "orders_are_there", "passed")
@@ -171,7 +171,7 @@ OPENED = _row("access", "access", "different", verdict="different", against=["an
     ],
 )
 def test_each_kind_of_criterion_is_judged_from_its_evidence(
-    judged_by: Judge, name: str, migration: Judged, verdict: str
+    judged_by: Judge, name: str, migration: MigrationResult, verdict: str
 ) -> None:
     """A criterion is "met" only if what judges it is there."""
     stated = StatedCriterion(text="it works", judged_by=judged_by, name=name)

@@ -23,7 +23,7 @@ class Minute:
 
     at: datetime
     fields: tuple[int, int, int, int, int]
-    last_day: bool
+    is_last_day: bool
 
 
 def clock(zone: tzinfo, begin: datetime, end: datetime) -> list[Minute]:
@@ -42,16 +42,16 @@ def dues(schedule: str, minutes: Iterable[Minute]) -> list[datetime]:
     """The moments of the minutes at which a job of that schedule is due."""
     texts = schedule.lower().split()
     minute, hour, day, month, weekday = (_bits(text, number) for number, text in enumerate(texts))
-    star = texts[2].startswith("*") or texts[4].startswith("*")
+    both_must_match = texts[2].startswith("*") or texts[4].startswith("*")
     last = texts[2] == "$"
     weekday |= {0} if 7 in weekday else set()
     found = []
     for one in minutes:
         names = one.fields
         if names[0] in minute and names[1] in hour and names[3] in month:
-            of_month = names[2] in day or (last and one.last_day)
+            of_month = names[2] in day or (last and one.is_last_day)
             of_week = names[4] in weekday
-            if (of_month and of_week) if star else (of_month or of_week):
+            if (of_month and of_week) if both_must_match else (of_month or of_week):
                 found.append(one.at)
     return found
 

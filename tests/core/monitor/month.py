@@ -10,8 +10,8 @@ from datetime import datetime, timedelta, tzinfo
 from tests.core.monitor.minutes import Minute, clock, dues
 
 EVERY = timedelta(minutes=15)
-# Far from any real process.
-GONE = 4_000_000
+# A pid far from that of any real process.
+DEAD_PID = 4_000_000
 
 SCHEDULES = (
     "* * * * *", "*/2 * * * *", "*/5 * * * *", "*/10 * * * *", "*/15 * * * *", "7 * * * *", "0 */2 * * *", "30 2 * * *",
@@ -22,7 +22,7 @@ SCHEDULES = (
     "40 */4 * * *", "3,33 * * * *", "0 1 * * *",
 )  # fmt: skip
 FAULTS = ("missed", "hanging", "failing", "disabled", "unscheduled", "renamed", "wrong owner", "other database")
-STANDING = ("disabled", "unscheduled", "renamed", "other database")
+SHOWN_WITHOUT_A_RUN = ("disabled", "unscheduled", "renamed", "other database")
 WORDS = {
     "missed": "did not begin its run of",
     "hanging": "has a run in status running since",
@@ -47,8 +47,8 @@ class Run:
 
 
 @dataclass
-class MadeUp:
-    """A job with its runs. `fault` begins at `since`. By `seen_by`, which is reckoned here, an alert has to be open."""
+class MadeUpJob:
+    """A job with its runs. `fault` begins at `since`, and an alert has to be open by `seen_by`."""
 
     name: str
     schedule: str
@@ -70,14 +70,14 @@ def healthy(
     chance: random.Random,
     zone: tzinfo,
     name: str | None = None,
-) -> MadeUp:
+) -> MadeUpJob:
     """A job that does what it should. Its runs are quick, slow, or now and then longer than its interval."""
-    made = MadeUp(name or f"good_{number}", schedule)
+    made = MadeUpJob(name or f"good_{number}", schedule)
     made.runs = [*_long_ago(made, minutes, zone), *_runs(made.name, _dues(schedule, minutes), number, chance)]
     return made
 
 
-def _long_ago(made: MadeUp, minutes: Sequence[Minute], zone: tzinfo) -> list[Run]:
+def _long_ago(made: MadeUpJob, minutes: Sequence[Minute], zone: tzinfo) -> list[Run]:
     """The job's last run before the made-up time, which pg_cron had written down too."""
     if made.schedule.endswith("seconds"):
         return []
@@ -102,7 +102,7 @@ def faulty(
     begin: datetime,
     change: datetime,
     zone: tzinfo,
-) -> MadeUp:
+) -> MadeUpJob:
     """A job that has a fault from some moment on, for each eighth job the clock change.
 
     A job that is hardly ever due gets a fault that shows without a run.
@@ -111,8 +111,8 @@ def faulty(
     end = minutes[-1].at
     last = begin + (end - begin) * 0.7
     rare = not any(last <= due < end - timedelta(hours=7) for due in known)
-    fault = (STANDING if rare else FAULTS)[number % (len(STANDING) if rare else len(FAULTS))]
-    made = MadeUp(f"bad_{number}", schedule, fault=fault)
+    fault = (SHOWN_WITHOUT_A_RUN if rare else FAULTS)[number % (len(SHOWN_WITHOUT_A_RUN) if rare else len(FAULTS))]
+    made = MadeUpJob(f"bad_{number}", schedule, fault=fault)
     since = (
         change - timedelta(hours=1) if number % 8 == number // 8 else begin + (end - begin) * chance.uniform(0.1, 0.6)
     )
@@ -122,10 +122,7 @@ def faulty(
     later = [run for run in runs if run.start >= since]
     if fault == "missed":
         made.seen_by = _missed_by(schedule, [due for due in known if due >= since], known)
-    elif fault in ("disabled", "unscheduled", "other database"):
-        # These show without a run.
-        made.seen_by = since
-    elif fault == "renamed":
+    elif fault in SHOWN_WITHOUT_A_RUN:
         made.seen_by = since
     elif later:
         first = later[0]
@@ -133,8 +130,10 @@ def faulty(
             made.runs.append(Run(made.name, first.start, None, "running", ""))
             made.seen_by = first.start
         else:
-            said = WORDS[fault].removeprefix("fails: ") + (" v" if fault == "wrong owner" else "")
-            made.runs += [Run(made.name, run.start, run.start + timedelta(seconds=1), "failed", said) for run in later]
+            message = WORDS[fault].removeprefix("fails: ") + (" v" if fault == "wrong owner" else "")
+            made.runs += [
+                Run(made.name, run.start, run.start + timedelta(seconds=1), "failed", message) for run in later
+            ]
             made.seen_by = made.runs[-len(later)].end
     return made
 
@@ -149,14 +148,14 @@ def _dues(schedule: str, minutes: Sequence[Minute]) -> list[datetime]:
 
 def _runs(name: str, known: Sequence[datetime], kind: int, chance: random.Random) -> Iterator[Run]:
     """One run after the other, as pg_cron queues them: a run that is due while another is at work begins after that one's end."""
-    free = datetime.min.replace(tzinfo=known[0].tzinfo) if known else datetime.min
+    free_at = datetime.min.replace(tzinfo=known[0].tzinfo) if known else datetime.min
     for place, due in enumerate(known):
         pause = (known[place + 1] - due).total_seconds() if place + 1 < len(known) else 3600.0
         share = {0: 0.02, 1: 0.7, 2: 1.4 if place % 3 == 0 else 0.1}[kind % 3]
         took = max(0.2, min(pause * share, 5400.0) * chance.uniform(0.8, 1.1))
-        start = max(due + timedelta(seconds=chance.uniform(0.05, 2.0)), free + timedelta(seconds=0.2))
-        free = start + timedelta(seconds=took)
-        yield Run(name, start, free, "succeeded", "1 row")
+        start = max(due + timedelta(seconds=chance.uniform(0.05, 2.0)), free_at + timedelta(seconds=0.2))
+        free_at = start + timedelta(seconds=took)
+        yield Run(name, start, free_at, "succeeded", "1 row")
 
 
 def _missed_by(schedule: str, missed: Sequence[datetime], known: Sequence[datetime]) -> datetime | None:
@@ -170,6 +169,6 @@ def _missed_by(schedule: str, missed: Sequence[datetime], known: Sequence[dateti
     return missed[0] + max(timedelta(minutes=15), min(half, timedelta(hours=6)))
 
 
-def events(jobs: Iterable[MadeUp]) -> list[Run]:
+def runs_in_order(jobs: Iterable[MadeUpJob]) -> list[Run]:
     """All runs in the order of their starts."""
     return sorted((run for job in jobs for run in job.runs), key=lambda run: run.start)

@@ -18,6 +18,7 @@ import redis
 from pg_deploy.monitor.application_side import Endpoints, measure_endpoints, measure_prometheus, measure_redis
 from pg_deploy.monitor.judge import judge
 from pg_deploy.monitor.thresholds import read_thresholds
+from tests.core.preflight.conftest import free_port
 
 
 class _Application(BaseHTTPRequestHandler):
@@ -43,13 +44,6 @@ def application() -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def test_a_slow_and_a_failing_endpoint_are_told_and_a_quick_one_is_not(application: str) -> None:

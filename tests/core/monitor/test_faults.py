@@ -357,8 +357,7 @@ def test_an_alert_that_could_not_be_measured_again_stays_open(monitor: Monitor) 
     with session(monitor.database.url, "select 1"):
         time.sleep(0.3)
         first = monitor.run()
-        connection = psycopg.connect(monitor.database.url, autocommit=True)
-        with connection:
+        with psycopg.connect(monitor.database.url, autocommit=True) as connection:
             measured = [Measured("idle_in_transaction", problem="not visible to role x")]
             sync_alerts(connection, [], measured)
             assert [alert.id for alert in open_alerts(connection)] == [alert.id for alert in first.open]
@@ -393,19 +392,19 @@ def test_a_security_finding_that_appears_is_told_and_those_of_the_first_look_are
     assert second.started == []
 
 
-def refreshing(monitor: Monitor, **limits: object) -> None:
-    """From now on the monitor refreshes what is stale."""
+def refresh_from_now_on(monitor: Monitor, **limits: object) -> None:
+    """Let the monitor refresh what is stale."""
     views = monitor.thresholds.views.model_copy(update={"refresh": "stale", **limits})
     monitor.thresholds = monitor.thresholds.model_copy(update={"views": views})
 
 
-def test_a_view_that_nobody_ever_filled_is_told_and_refreshed_only_where_a_setting_says_so(monitor: Monitor) -> None:
+def test_a_view_that_nobody_ever_filled_is_told_and_refreshed_only_if_a_setting_says_so(monitor: Monitor) -> None:
     """Else a dashboard shows an error, or the monitor does what nobody asked it to."""
     monitor.database.run("create materialized view public.v as select 1 as id with no data")
 
     first, second = monitor.run(), monitor.run()
     assert not monitor.database.value("select relispopulated from pg_class where oid = 'public.v'::regclass")
-    refreshing(monitor)
+    refresh_from_now_on(monitor)
     third, fourth = monitor.run(), monitor.run()
 
     # The lints tell it too; this test is about the view's age.
@@ -422,7 +421,7 @@ def test_a_view_that_nobody_ever_filled_is_told_and_refreshed_only_where_a_setti
 def test_an_age_that_cannot_be_known_is_no_alert(monitor: Monitor) -> None:
     """Else each view of an application is an alert, forever."""
     monitor.database.run("create materialized view public.v as select 1 as id")
-    refreshing(monitor)
+    refresh_from_now_on(monitor)
 
     outcome = monitor.run()
 
@@ -436,7 +435,7 @@ def test_a_stale_view_that_a_long_reader_locks_is_told_with_who_locks_it(monitor
     monitor.database.run(
         "create materialized view public.v as select now() - interval '2 days' as materialized_at, 1 as id"
     )
-    refreshing(monitor, lock_budget=0.2, give_up_after=0.5)
+    refresh_from_now_on(monitor, lock_budget=0.2, give_up_after=0.5)
     with session(monitor.database.url, "select * from public.v", application="a long reader") as reader:
         pid = reader.info.backend_pid
         first, second = monitor.run(), monitor.run()
@@ -445,7 +444,7 @@ def test_a_stale_view_that_a_long_reader_locks_is_told_with_who_locks_it(monitor
     assert f"pid {pid} (postgres, a long reader; AccessShareLock" in second.lines[0]
 
 
-def test_a_jobs_trouble_is_named(cron_monitor: Monitor) -> None:
+def test_an_alert_names_what_is_wrong_with_the_job_of_a_view(cron_monitor: Monitor) -> None:
     """Else "stale" says nothing of why: the job deleted, disabled, failing, or never run."""
     monitor = cron_monitor
     monitor.database.run(VIEW)

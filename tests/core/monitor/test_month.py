@@ -17,12 +17,12 @@ from pg_deploy.ledger import schema
 from pg_deploy.monitor import views
 from pg_deploy.monitor.cron import Cron, read_cron
 from pg_deploy.monitor.judge import judge
-from pg_deploy.monitor.remembered import Memory, as_json, from_json
+from pg_deploy.monitor.known_jobs_and_views import Memory, as_json, from_json
 from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.postgres.session import Connection, Target
 from tests.core.monitor.cases import launcher_stopped, prepare
 from tests.core.monitor.minutes import clock
-from tests.core.monitor.month import EVERY, GONE, SCHEDULES, WORDS, MadeUp, Run, events, faulty, healthy
+from tests.core.monitor.month import DEAD_PID, EVERY, SCHEDULES, WORDS, MadeUpJob, Run, faulty, healthy, runs_in_order
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SPRING, AUTUMN = (datetime(2027, *day, 1, tzinfo=timezone.utc) for day in ((3, 28), (10, 31)))
@@ -113,10 +113,10 @@ def in_berlin(connection: Connection) -> tuple[Cron, datetime]:
 class Stage:
     """The database at a moment: all is written that pg_cron and people would have written by then."""
 
-    def __init__(self, admin: psycopg.Connection, connection: Connection, jobs: list[MadeUp], worker: int) -> None:
+    def __init__(self, admin: psycopg.Connection, connection: Connection, jobs: list[MadeUpJob], worker: int) -> None:
         self.connection, self.limits = connection, read_thresholds()
         self._admin, self._worker = admin, worker
-        self._coming: list[Run] = list(reversed(events(jobs)))
+        self._coming: list[Run] = list(reversed(runs_in_order(jobs)))
         self._open: list[Run] = []
         self._faults = sorted((job for job in jobs if job.since), key=lambda job: str(job.since), reverse=True)
         self._ids: dict[str, int] = dict(admin.execute("select jobname, jobid from cron.job").fetchall())
@@ -141,10 +141,12 @@ class Stage:
                 " end_time) from stdin"
             ) as copy:
                 for run in new:
-                    over = run.end is not None and run.end <= now
-                    pid = GONE if run.end is None else self._worker
-                    said = (run.status, run.message, run.start, run.end) if over else ("running", None, run.start, None)
-                    copy.write_row([self._ids[run.job], pid, "demo", "postgres", "refresh", *said])
+                    is_over = run.end is not None and run.end <= now
+                    pid = DEAD_PID if run.end is None else self._worker
+                    end = (
+                        (run.status, run.message, run.start, run.end) if is_over else ("running", None, run.start, None)
+                    )
+                    copy.write_row([self._ids[run.job], pid, "demo", "postgres", "refresh", *end])
             self._open += [run for run in new if run.end is None or run.end > now]
             while self._faults and self._faults[-1].since and self._faults[-1].since <= now:
                 self._plant(cursor, self._faults.pop())
@@ -152,7 +154,7 @@ class Stage:
                 cursor.execute("refresh materialized view month.v_application")
                 self._refreshed = now
 
-    def _plant(self, cursor: psycopg.Cursor, job: MadeUp) -> None:
+    def _plant(self, cursor: psycopg.Cursor, job: MadeUpJob) -> None:
         if job.fault == "disabled":
             cursor.execute("update cron.job set active = false where jobname = %s", [job.name])
         elif job.fault == "unscheduled":
@@ -164,7 +166,7 @@ class Stage:
 
 
 @contextmanager
-def playing(admin_url: str, url: str, jobs: list[MadeUp], dynamic: MadeUp, begin: datetime) -> Iterator[Stage]:
+def playing(admin_url: str, url: str, jobs: list[MadeUpJob], dynamic: MadeUpJob, begin: datetime) -> Iterator[Stage]:
     """Make the views and jobs, with the runs before `begin`; yields the stage."""
     prepare(admin_url)
     with (

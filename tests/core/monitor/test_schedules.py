@@ -37,7 +37,7 @@ ZONES = ("UTC", "Europe/Berlin", "America/New_York", "America/Havana", "Australi
 
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("month", [3, 10])
-def test_dues_are_those_of_each_minute_also_where_the_clock_changes(zone: str, month: int) -> None:
+def test_dues_are_those_of_each_minute_also_when_the_clock_changes(zone: str, month: int) -> None:
     """Else a run at the hour that is left out, or comes twice, is missed or demanded."""
     begin = datetime(2027, month, 1, tzinfo=UTC)
     end = begin + timedelta(days=35)
@@ -121,7 +121,7 @@ def test_seconds_are_an_interval_and_a_start_is_never_due() -> None:
     assert (reboot.after(now, UTC), yearly.after(now, UTC)) == (None, None)
 
 
-def test_both_days_have_to_match_where_the_server_says_so() -> None:
+def test_both_days_have_to_match_if_the_server_says_so() -> None:
     """Else cron.match_dom_and_dow makes every job look as if it had missed its runs."""
     schedule = read_schedule("0 0 13 * 5")
     assert schedule is not None

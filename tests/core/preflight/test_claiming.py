@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import psycopg
 import pytest
 
-from pg_deploy.ledger import deployment, schema
+from pg_deploy.ledger import deployment, evidence, pins, schema
 from pg_deploy.ledger.deployment import LOCK_KEY, Claim, Deployment
-from pg_deploy.ledger.errors import DeploymentLostError, TargetBusyError
+from pg_deploy.ledger.errors import DeploymentLostError, RunOverError, TargetBusyError
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.report import DeploymentReport
+from pg_deploy.migrations import history
 from pg_deploy.preflight.claiming import claim_target, never_over
 
+REPORT = DeploymentReport(deployment.State.DEPLOYED, (), ())
 LOG = logging.getLogger("tests")
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
-def ask(connection: Connection, run: str, *, good_for: float = 600, over: bool = False) -> Deployment:
+def claim(
+    connection: Connection, run: str, *, good_for: float = 600, over: bool = False, origin: str = ""
+) -> Deployment:
     """Claim for that run without waiting."""
     return claim_target(
         connection,
-        Claim("deploy_migrations", run, "tester", {}, "", ()),
+        Claim("deploy_migrations", run, "tester", {}, "", (), origin),
         good_for=good_for,
         give_up_after=0,
         log=LOG,
@@ -29,26 +36,27 @@ def ask(connection: Connection, run: str, *, good_for: float = 600, over: bool =
 
 
 @pytest.fixture
-def connection(empty_database: str) -> Connection:
+def connection(empty_database: str) -> Iterator[Connection]:
     """An autocommit connection to a database with a ledger."""
-    opened = psycopg.connect(empty_database, autocommit=True)
-    schema.ensure(opened)
-    return opened
+    with psycopg.connect(empty_database, autocommit=True) as session:
+        schema.ensure(session)
+        history.ensure(session)
+        yield session
 
 
 def test_a_second_run_is_told_who_holds_the_target(connection: Connection) -> None:
     """Else two deployments would work on one database."""
-    ask(connection, "first")
+    claim(connection, "first")
     with pytest.raises(TargetBusyError, match=r'run "first" .* in phase "preflight"'):
-        ask(connection, "second")
+        claim(connection, "second")
 
 
 def test_an_expired_holder_is_abandoned_and_may_do_nothing_more(connection: Connection) -> None:
     """Else a killed run would block the target for ever, or come back and disturb the next one."""
-    old = ask(connection, "first", good_for=0)
-    new = ask(connection, "second")
+    old = claim(connection, "first", good_for=0)
+    new = claim(connection, "second")
     assert new.fence > old.fence
-    ended = deployment.deployment(connection, old.id)
+    ended = deployment.by_id(connection, old.id)
     assert ended is not None
     assert ended.state == "abandoned"
     with pytest.raises(DeploymentLostError, match="abandoned"):
@@ -60,26 +68,48 @@ def test_an_expired_holder_is_abandoned_and_may_do_nothing_more(connection: Conn
 
 def test_a_holder_whose_run_is_over_does_not_hold_the_target_until_its_time_is_up(connection: Connection) -> None:
     """Else a run that a person ended while it waited for an approval would block the target for a day."""
-    old = ask(connection, "first", good_for=86400)
-    assert ask(connection, "second", over=True).id != old.id
+    old = claim(connection, "first", good_for=86400)
+    assert claim(connection, "second", over=True).id != old.id
 
 
 def test_nobody_takes_the_target_from_a_session_that_still_works(connection: Connection, empty_database: str) -> None:
     """Else a task whose heartbeat failed would share the database with the next run."""
-    ask(connection, "first", good_for=0)
+    claim(connection, "first", good_for=0)
     with psycopg.connect(empty_database, autocommit=True) as working:
         working.execute(f"select pg_advisory_lock({LOCK_KEY})")
         with pytest.raises(TargetBusyError):
-            ask(connection, "second", over=True)
+            claim(connection, "second", over=True)
         # Unlocked by hand, because the server notices the end of a session a little later.
         working.execute(f"select pg_advisory_unlock({LOCK_KEY})")
-        ask(connection, "second")
+        claim(connection, "second")
 
 
 def test_a_retry_of_the_same_run_takes_its_deployment_again_under_a_higher_fence(connection: Connection) -> None:
     """Else a retried preflight would wait for itself, or the try before it could go on beside it."""
-    first = ask(connection, "first")
-    again = ask(connection, "first")
+    first = claim(connection, "first")
+    again = claim(connection, "first")
     assert (again.id, again.fence > first.fence) == (first.id, True)
     with pytest.raises(DeploymentLostError, match="newer fence"):
         deployment.renew(connection, first.id, first.fence, "apply", good_for=600)
+
+
+def test_two_runs_of_one_name_from_two_airflows_are_two_runs(connection: Connection) -> None:
+    """Else the second Airflow would take the target from the first in the middle of its work."""
+    first = claim(connection, "manual__1", origin="one/2026")
+    again = claim(connection, "manual__1", origin="one/2026")
+    assert (again.id, again.fence > first.fence) == (first.id, True)
+    with pytest.raises(TargetBusyError):
+        claim(connection, "manual__1", origin="other/2026")
+
+
+def test_a_run_that_has_reported_begins_nothing_anew(connection: Connection) -> None:
+    """Else its preflight, cleared alone, would open a deployment that no task of it closes."""
+    held = claim(connection, "first")
+    deployment.close(connection, held.id, held.fence, deployment.State.FAILED)
+    # Its preflight failed and is tried again.
+    held = claim(connection, "first")
+    evidence.record(connection, held.id, Kind.REPORT, REPORT)
+    deployment.close(connection, held.id, held.fence, deployment.State.DEPLOYED)
+    with pytest.raises(RunOverError, match="has ended its deployment"):
+        claim(connection, "first")
+    assert pins.pinned(connection, held.id) == ()

@@ -10,7 +10,7 @@ import pytest
 
 from pg_deploy.preflight.server.index_estimate import disk_needed, index_estimates
 from tests.core.preflight.conftest import Server
-from tests.core.preflight.test_rights import given
+from tests.core.preflight.test_rights import file_statement
 
 TABLE = """
 drop schema if exists sizes cascade;
@@ -79,27 +79,28 @@ def deployer(server: Server) -> Iterator[psycopg.Connection]:
 @pytest.mark.parametrize("statement", INDEXES)
 def test_the_estimate_is_within_a_factor_of_two(deployer: psycopg.Connection, statement: str) -> None:
     """An engineer decides from it whether the disk will do; off by ten, it would be worse than none."""
-    (estimate,) = index_estimates(deployer, [given(statement)])
+    (estimate,) = index_estimates(deployer, [file_statement(statement)])
     with deployer.transaction(force_rollback=True):
         deployer.execute(statement)
         row = deployer.execute(
             "select sum(pg_relation_size(t.relid)) from pg_partition_tree('sizes.i') t where t.isleaf"
         ).fetchone()
         plain = deployer.execute("select pg_relation_size('sizes.i')").fetchone()
-    real = int((row or [0])[0] or (plain or [0])[0])
-    print(f"{estimate.bytes / real:5.2f} {real / 1e6:7.2f} MB {statement}")
-    assert real / 2 <= estimate.bytes <= real * 2, f"{estimate.bytes} for {real}"
+    built = int((row or [0])[0] or (plain or [0])[0])
+    print(f"{estimate.bytes / built:5.2f} {built / 1e6:7.2f} MB {statement}")
+    assert built / 2 <= estimate.bytes <= built * 2, f"{estimate.bytes} for {built}"
 
 
 def test_the_sum_and_the_peak_stand_in_one_sentence(deployer: psycopg.Connection) -> None:
     """The disk must hold all of them, and the sorting of the largest one too."""
-    estimates = index_estimates(deployer, [given(INDEXES[0]), given(INDEXES[2]), given("create index on absent (x)")])
+    statements = (INDEXES[0], INDEXES[2], "create index on absent (x)")
+    estimates = index_estimates(deployer, [file_statement(each) for each in statements])
     assert [each.table for each in estimates] == ["sizes.t", "sizes.t"]
     assert re.match(
         r"disk: 2 indexes need about 13\.\d MB, and sorting the largest about 10\.\d MB more", disk_needed(estimates)
     )
     assert "(estimate from statistics)" in estimates[0].sentence
-    (unanalyzed,) = index_estimates(deployer, [given("create index i on sizes.never (note)")])
+    (unanalyzed,) = index_estimates(deployer, [file_statement("create index i on sizes.never (note)")])
     assert "run analyze" in unanalyzed.sentence
     assert disk_needed(()) == "disk: no index is built on a table that exists"
 
@@ -110,6 +111,6 @@ def test_what_cannot_be_judged_gets_an_estimate_and_never_an_error(deployer: psy
         "create index i on sizes.t (no_such_function(id))",
         "create index i on sizes.t (absent) where x > 1",
     ):
-        (estimate,) = index_estimates(deployer, [given(statement)])
+        (estimate,) = index_estimates(deployer, [file_statement(statement)])
         assert estimate.bytes > 0
-    assert index_estimates(deployer, [given("create index on"), given("select 1")]) == ()
+    assert index_estimates(deployer, [file_statement("create index on"), file_statement("select 1")]) == ()

@@ -61,14 +61,14 @@ def load(server: Server, port: int, clients: int) -> Iterator[None]:
 
 def warm_up(server: Server, port: int) -> None:
     """Make the pooler open two backends: with two handed out in turn, each of two clients may always meet its own."""
-    threads = [threading.Thread(target=lambda: one(server, port)) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: connect_once(server, port)) for _ in range(2)]
     for each in threads:
         each.start()
     for each in threads:
         each.join()
 
 
-def one(server: Server, port: int) -> None:
+def connect_once(server: Server, port: int) -> None:
     with server.connect(port=port) as connection:
         connection.execute("select pg_sleep(0.2)")
 

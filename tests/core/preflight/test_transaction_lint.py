@@ -43,7 +43,7 @@ def test_a_change_that_stops_a_subscriber_is_reported(empty_database: str, tmp_p
     )
     with psycopg.connect(empty_database, autocommit=True) as connection:
         connection.execute("create table public.a (id int primary key); create table public.b (id int primary key)")
-        connection.execute("set client_min_messages = error; create publication told for table public.a")
+        connection.execute("set client_min_messages = error; create publication news for table public.a")
         found = elsewhere_findings(connection, load_all(read_folder(tmp_path)))["20240101000000"]
     assert [(each.rule, each.line) for each in found] == [("published-table-changes", 1)]
-    assert "public.a is published by told" in found[0].message
+    assert "public.a is published by news" in found[0].message

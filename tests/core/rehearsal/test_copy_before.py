@@ -1,4 +1,4 @@
-"""The side before a migration: made anew only where running the same again may not give the same."""
+"""The side before a migration: made anew only if the same text, run on it, may not give the same."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pg_deploy.postgres.session import Target
 from pg_deploy.rehearsal.errors import RehearsalFailedError
 from pg_deploy.rehearsal.rehearse import rehearse
 from tests.core.backup.conftest import Place
-from tests.core.rehearsal.test_rehearse import on_a_copy, written
+from tests.core.rehearsal.test_rehearse import on_a_copy, write_migrations
 
-__all__ = ["written"]
+__all__ = ["write_migrations"]
 
 TEXTS = (
     # Nothing is made before the first that needs it.
@@ -35,23 +35,23 @@ TEXTS = (
 MADE_FOR = ["table", "after_rows", "after_a_rewrite", "after_it", "after_a_role"]
 
 
-def test_the_side_before_is_kept_only_where_the_same_comes_of_the_same(
-    place: Place, written: Callable[..., tuple[Migration, ...]]
+def test_the_side_before_is_kept_only_if_the_same_text_makes_the_same_of_it(
+    place: Place, write_migrations: Callable[..., tuple[Migration, ...]]
 ) -> None:
     """Else each of a hundred small files costs a database, or the proof compares with rows that were never there."""
     stems = [f"202501{number:02}000000_{name}" for number, (name, _) in enumerate(TEXTS, start=1)]
-    migrations = written(*((stem, text, None) for stem, (_, text) in zip(stems, TEXTS, strict=True)))
+    migrations = write_migrations(*((stem, text, None) for stem, (_, text) in zip(stems, TEXTS, strict=True)))
     made: list[str] = []
 
-    with on_a_copy(place, migrations) as stands:
+    with on_a_copy(place, migrations) as work:
 
         def twin(suffix: str) -> tuple[Target, Target]:
-            made.append(TEXTS[len(stands.evidence())][0])
-            return stands.copy.twin(suffix)
+            made.append(TEXTS[len(work.evidence())][0])
+            return work.copy.twin(suffix)
 
         with pytest.raises(RehearsalFailedError, match=r"anon.* can now select 10000 rows"):
-            rehearse(stands.job, replace(stands.stage, twin=twin), migrations)
-        with stands.copy.admin.session("tests") as connection:
+            rehearse(work.job, replace(work.stage, twin=twin), migrations)
+        with work.copy.admin.session("tests") as connection:
             left = connection.execute("select datname from pg_database where datname like '%before%'").fetchall()
 
     assert made == MADE_FOR

@@ -102,16 +102,13 @@ def test_what_cannot_be_undone_is_said_and_not_pinned(
     assert (pinned.rollback, pinned.rollback_source) == (None, "none")
 
 
-def test_one_that_does_not_lead_back_is_said_and_the_rehearsal_goes_on(
-    database: Database, copy: Database, tmp_path: Path
-) -> None:
-    """A trigger of somebody's may undo what the rollback does; then it is no way back."""
+def test_what_a_do_block_made_is_undone_too(database: Database, copy: Database, tmp_path: Path) -> None:
+    """Else only what the text names comes back, and the rest stays."""
     for each in (database, copy):
         each.run(
             "create function public.stubborn() returns trigger language plpgsql set search_path = '' as $$ begin return new; end $$;"
             "create view public.emails as select email from public.old"
         )
-    # Its text says nothing of the rows that the block removes for good, and the view cannot come back by itself.
     sql = "do $$ begin execute 'create type public.t as enum (''a'')'; execute 'create domain public.d as public.t'; end $$"
     write_migration(tmp_path / "m", STEM, sql)
     with working_on(database.url, tmp_path / "m") as work:

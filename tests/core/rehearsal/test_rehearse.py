@@ -33,7 +33,7 @@ MAKES_A = "create table public.a (id int);alter table public.a enable row level 
 
 
 @dataclass(frozen=True)
-class Stands:
+class CopyWork:
     """One private copy and a job that writes its evidence to the target."""
 
     job: Job
@@ -53,13 +53,13 @@ class Stands:
 
 
 @contextmanager
-def on_a_copy(place: Place, migrations: tuple[Migration, ...]) -> Iterator[Stands]:
+def on_a_copy(place: Place, migrations: tuple[Migration, ...]) -> Iterator[CopyWork]:
     with place.copied(*migrations) as copy, working_on(place.target.conninfo, migrations) as work:
-        yield Stands(work.job, copy)
+        yield CopyWork(work.job, copy)
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Callable[..., tuple[Migration, ...]]:
+def write_migrations(tmp_path: Path) -> Callable[..., tuple[Migration, ...]]:
     """Migrations from texts: stem, SQL, rollback."""
 
     def write(*texts: tuple[str, str, str | None], **how: Any) -> tuple[Migration, ...]:
@@ -70,9 +70,11 @@ def written(tmp_path: Path) -> Callable[..., tuple[Migration, ...]]:
     return write
 
 
-def test_locks_durations_and_losses_are_measured(place: Place, written: Callable[..., tuple[Migration, ...]]) -> None:
+def test_locks_durations_and_losses_are_measured(
+    place: Place, write_migrations: Callable[..., tuple[Migration, ...]]
+) -> None:
     """Whoever approves must know who would wait, for how long, and what a rollback takes away."""
-    migrations = written(
+    migrations = write_migrations(
         (
             "20250101000000_widen_messages",
             "alter table public.messages add column seen boolean default true;\n"
@@ -87,9 +89,9 @@ def test_locks_durations_and_losses_are_measured(place: Place, written: Callable
         ),
     )
 
-    with on_a_copy(place, migrations) as stands:
-        widened, indexed = stands.rehearse(migrations)
-        assert stands.evidence() == [
+    with on_a_copy(place, migrations) as work:
+        widened, indexed = work.rehearse(migrations)
+        assert work.evidence() == [
             ("20250101000000_widen_messages", "passed", "rehearsal"),
             ("20250102000000_index_messages", "passed", "rehearsal"),
         ]
@@ -101,8 +103,6 @@ def test_locks_durations_and_losses_are_measured(place: Place, written: Callable
     assert [(lock.relation, lock.mode.sql) for lock in update.locks] == [("public.domains", "ROW EXCLUSIVE")]
     # Held to the commit, so through all that follows.
     assert alter.locks[0].held_s >= create.seconds + update.seconds
-    assert widened.longest_strong_lock is not None
-    assert widened.longest_strong_lock[0] == "ACCESS EXCLUSIVE on public.messages"
     assert widened.lost == [
         "table public.tags: 100 rows",
         "column public.messages.seen: 10,000 values",
@@ -133,15 +133,15 @@ def test_locks_durations_and_losses_are_measured(place: Place, written: Callable
     ids=["does not apply", "rollback fails", "rollback undoes nothing", "does not apply twice"],
 )  # fmt: skip
 def test_what_fails_on_the_copy_names_its_step_and_leaves_the_target_alone(
-    place: Place, written: Callable[..., tuple[Migration, ...]], text: str, rollback: str, step: str
+    place: Place, write_migrations: Callable[..., tuple[Migration, ...]], text: str, rollback: str, step: str
 ) -> None:
     """A rollback that was never tried is a hope, and one that fails is worse at night."""
-    migrations = written(("20250101000000_try_it", text, rollback))
+    migrations = write_migrations(("20250101000000_try_it", text, rollback))
 
-    with on_a_copy(place, migrations) as stands:
+    with on_a_copy(place, migrations) as work:
         with pytest.raises(RehearsalFailedError) as error:
-            stands.rehearse(migrations)
-        assert stands.evidence() == [("20250101000000_try_it", "failed", "rehearsal")]
+            work.rehearse(migrations)
+        assert work.evidence() == [("20250101000000_try_it", "failed", "rehearsal")]
 
     assert error.value.step == step
     with place.target.session("tests") as here:
@@ -150,20 +150,16 @@ def test_what_fails_on_the_copy_names_its_step_and_leaves_the_target_alone(
 
 
 def test_a_migration_without_rollback_is_rehearsed_as_far_as_it_goes(
-    place: Place, written: Callable[..., tuple[Migration, ...]]
+    place: Place, write_migrations: Callable[..., tuple[Migration, ...]]
 ) -> None:
     """What was not proven is said."""
-    migrations = written(
-        (
-            "20250101000000_one_way",
-            MAKES_A,
-            None,
-        ),
+    migrations = write_migrations(
+        ("20250101000000_one_way", MAKES_A, None),
         manifest="risk: low\nrollback: none\nrollback_reason: it goes one way\n",
     )
 
-    with on_a_copy(place, migrations) as stands:
-        (found,) = stands.rehearse(migrations)
+    with on_a_copy(place, migrations) as work:
+        (found,) = work.rehearse(migrations)
 
     assert found.outcome == "passed"
     assert found.rollback_s is None
@@ -171,85 +167,83 @@ def test_a_migration_without_rollback_is_rehearsed_as_far_as_it_goes(
 
 
 def test_what_an_earlier_run_left_unfinished_is_not_rehearsed_and_said_so(
-    place: Place, written: Callable[..., tuple[Migration, ...]]
+    place: Place, write_migrations: Callable[..., tuple[Migration, ...]]
 ) -> None:
     """The copy holds half of it: to begin anew there would fail for a reason that production does not have."""
-    migrations = written(
-        (
-            "20250101000000_half_done",
-            MAKES_A,
-            "drop table public.a;\n",
-        ),
+    migrations = write_migrations(
+        ("20250101000000_half_done", MAKES_A, "drop table public.a;\n"),
         (
             "20250102000000_builds_on_it",
             "create table public.b (id int);alter table public.b enable row level security;\n",
             "drop table public.b;\n",
         ),
     )
-    with on_a_copy(place, migrations) as stands:
+    with on_a_copy(place, migrations) as work:
         first = migrations[0]
         begun = attempts.start(
-            stands.job.ledger,
-            stands.job.deployment_id,
+            work.job.ledger,
+            work.job.deployment_id,
             version=first.version,
             stem=first.stem,
             sql_hash=first.file.sql_hash,
         )
         for state in ("snapshotted", "applying"):
-            begun = attempts.move(stands.job.ledger, begun, attempts.State(state))
-        found = stands.rehearse(migrations)
+            begun = attempts.move(work.job.ledger, begun, attempts.State(state))
+        found = work.rehearse(migrations)
         assert [each.outcome for each in found] == ["not rehearsed"] * 2
-        assert stands.evidence() == [(each.stem, "not rehearsed", "rehearsal") for each in migrations]
+        assert work.evidence() == [(each.stem, "not rehearsed", "rehearsal") for each in migrations]
 
 
-def test_a_clone_is_compared_before_it_is_used(place: Place, written: Callable[..., tuple[Migration, ...]]) -> None:
+def test_a_clone_is_compared_before_it_is_used(
+    place: Place, write_migrations: Callable[..., tuple[Migration, ...]]
+) -> None:
     """A branch of last week, or the target under another address, would prove the wrong thing or change production."""
-    migrations = written(("20250101000000_add_a", MAKES_A, "drop table public.a;\n"))
-    with on_a_copy(place, migrations) as stands:
+    migrations = write_migrations(("20250101000000_add_a", MAKES_A, "drop table public.a;\n"))
+    with on_a_copy(place, migrations) as work:
         with pytest.raises(UnfitCloneError, match="on the target's own server"):
-            on_clone(stands.job, replace(place.target, name="rehearsal_db"), migrations)
-        clone = Target("rehearsal_db", stands.copy.target.conninfo)
-        with stands.copy.admin.session("tests") as there:
+            on_clone(work.job, replace(place.target, name="rehearsal_db"), migrations)
+        clone = Target("rehearsal_db", work.copy.target.conninfo)
+        with work.copy.admin.session("tests") as there:
             there.execute("create role of_the_clone")
         with pytest.raises(CopyDiffersError, match="added role of_the_clone"):
-            on_clone(stands.job, clone, migrations)
-        with stands.copy.admin.session("tests") as there:
+            on_clone(work.job, clone, migrations)
+        with work.copy.admin.session("tests") as there:
             there.execute("drop role of_the_clone")
-        assert "which is changed now" in on_clone(stands.job, clone, migrations)
-        assert stands.evidence() == [("20250101000000_add_a", "passed", "rehearsal")]
+        assert "which is changed now" in on_clone(work.job, clone, migrations)
+        assert work.evidence() == [("20250101000000_add_a", "passed", "rehearsal")]
 
 
 def test_of_a_private_copy_the_catalog_is_read_again_only_after_something_was_run(
-    place: Place, written: Callable[..., tuple[Migration, ...]], monkeypatch: pytest.MonkeyPatch
+    place: Place, write_migrations: Callable[..., tuple[Migration, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else what a migration costs grows with what is there; and a proof that does not look again proves nothing."""
-    migrations = written(
+    migrations = write_migrations(
         ("20250101000000_a", "alter table public.messages add column seen boolean;", None),
         ("20250102000000_b", "create index messages_role on public.messages (role);", None),
         ("20250103000000_c", "alter table public.messages add column read boolean;", "select 1;"),
     )
-    read = Counter[str]()
+    calls = Counter[str]()
 
-    def counted(module: Any, name: str) -> None:
+    def count_calls(module: Any, name: str) -> None:
         original = getattr(module, name)
 
         def count(*arguments: Any, **named: Any) -> Any:
-            read[name] += 1
+            calls[name] += 1
             return original(*arguments, **named)
 
         monkeypatch.setattr(module, name, count)
 
-    with on_a_copy(place, migrations) as stands:
-        counted(guards, "read_facts")
-        counted(jobs, "run_lints")
-        first, second = rehearse(stands.job, stands.stage, migrations[:2])
+    with on_a_copy(place, migrations) as work:
+        count_calls(guards, "read_facts")
+        count_calls(jobs, "run_lints")
+        first, second = rehearse(work.job, work.stage, migrations[:2])
         # Before the first; then after the change, and after the change again: what its rollback leads to is read before its commit.
         # Outside of a transaction there is a commit before it can be read.
         assert "concurrently" in str(second.generated)
-        assert read == {"read_facts": 1 + 2 + 3, "run_lints": 1 + 2}
+        assert calls == {"read_facts": 1 + 2 + 3, "run_lints": 1 + 2}
         assert first.generated
         with pytest.raises(RehearsalFailedError, match=r"column public\.messages\.read"):
-            rehearse(stands.job, stands.stage, migrations[2:])
+            rehearse(work.job, work.stage, migrations[2:])
 
 
 def test_of_a_long_set_an_undo_is_proven_in_a_transaction_that_is_not_kept(
@@ -263,8 +257,8 @@ def test_of_a_long_set_an_undo_is_proven_in_a_transaction_that_is_not_kept(
     (folder / "20250102000000_b.sql").write_text("create view public.seen as select seen from public.messages;")
     (folder / "20250103000000_c.sql").write_text("alter table public.messages drop column seen cascade;")
     migrations = load_all(scan_folder(folder).files)
-    with on_a_copy(place, migrations) as stands:
-        first, second, third = rehearse(stands.job, stands.stage, migrations)
+    with on_a_copy(place, migrations) as work:
+        first, second, third = rehearse(work.job, work.stage, migrations)
     assert [each.only_tried for each in (first, second, third)] == [True, True, False]
     assert "drop column seen" in str(first.generated)
     assert "drop view" in str(second.generated)
@@ -272,10 +266,10 @@ def test_of_a_long_set_an_undo_is_proven_in_a_transaction_that_is_not_kept(
 
 
 def test_a_backup_other_than_the_recorded_one_is_not_rehearsed_on(
-    place: Place, written: Callable[..., tuple[Migration, ...]]
+    place: Place, write_migrations: Callable[..., tuple[Migration, ...]]
 ) -> None:
     """The ledger knows which manifest this run wrote: another one under its name is another backup."""
-    migrations = written(("20250101000000_add_a", MAKES_A, "drop table public.a;\n"))
+    migrations = write_migrations(("20250101000000_add_a", MAKES_A, "drop table public.a;\n"))
     name = place.take().manifest.name
     with (
         working_on(place.target.conninfo, migrations) as work,

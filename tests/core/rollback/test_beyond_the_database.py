@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pg_deploy.rollback.beyond_the_database import left_alone
+from pg_deploy.rollback.beyond_the_database import find_left_alone
 
 OTHER = 'database "other"'
 NAMED = {
@@ -28,7 +28,7 @@ NAMED = {
 @pytest.mark.parametrize("statement", NAMED)
 def test_what_lies_outside_of_the_database_is_named_with_its_line(statement: str) -> None:
     """Else "the database is as before" is read as "nothing is left of it"."""
-    (said,) = left_alone(f"select 1;\n{statement};", None, "app")
+    (said,) = find_left_alone(f"select 1;\n{statement};", None, "app")
     assert said.startswith(f"{NAMED[statement]}, which line 2 changed: ")
 
 
@@ -42,17 +42,17 @@ def test_what_lies_outside_of_the_database_is_named_with_its_line(statement: str
 )
 def test_what_the_snapshot_holds_is_not_named(statement: str) -> None:
     """Those come back, and are compared."""
-    assert left_alone(statement, None, "app") == ()
+    assert find_left_alone(statement, None, "app") == ()
 
 
 def test_what_a_written_rollback_takes_back_is_not_named() -> None:
     """Its author thought of it."""
-    assert left_alone("alter system set work_mem = '1MB'", "alter system reset work_mem", "app") == ()
-    assert left_alone("alter system set work_mem = '1MB'", "drop table t", "app") != ()
+    assert find_left_alone("alter system set work_mem = '1MB'", "alter system reset work_mem", "app") == ()
+    assert find_left_alone("alter system set work_mem = '1MB'", "drop table t", "app") != ()
 
 
 def test_large_objects_count_whoever_wrote_them() -> None:
     """A function's body shows nothing of them to the text."""
     wrote = {"pg_catalog.pg_largeobject": {"updated": 1, "inserted": 2}}
-    assert left_alone("select f()", None, "app", wrote) == ("large objects that were inserted and updated",)
-    assert left_alone("select f()", "select lo_unlink(12)", "app", wrote) == ()
+    assert find_left_alone("select f()", None, "app", wrote) == ("large objects that were inserted and updated",)
+    assert find_left_alone("select f()", "select lo_unlink(12)", "app", wrote) == ()

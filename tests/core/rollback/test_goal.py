@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from datetime import datetime, timezone
-
 import pytest
 
 from pg_deploy.catalog.diff import describe
-from pg_deploy.catalog.names import parsed
-from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.catalog.reader import Fact
 from pg_deploy.rollback.goal import snapshot_goal, undo_goal
-
-AT = datetime(2026, 1, 1, tzinfo=timezone.utc)
-
-
-def fact(kind: str, identity: str, **properties: object) -> Fact:
-    return Fact(kind, parsed(kind, identity), json.dumps(properties, sort_keys=True), "database")
-
-
-def facts(*found: Fact) -> Facts:
-    return Facts(frozenset(found), 150000, AT)
-
+from tests.core.rollback.facts import fact, facts
 
 OLD = fact("table", "public.old", owner="postgres")
 POLICY = fact("policy", "public.old.reads", command="select", roles=["a"])

@@ -88,7 +88,7 @@ def _is_as_others_left_it(database: Database) -> None:
     assert database.attempts == [(VERSION, "rolled_back")]
 
 
-def test_where_nothing_took_effect_nothing_is_mended(database: Database, fail: Fail) -> None:
+def test_if_nothing_took_effect_nothing_is_mended(database: Database, fail: Fail) -> None:
     """Else a migration that failed would open again what a security fix had closed meanwhile."""
     said = fail(
         "alter table public.mine add column more int;\nselect 1 / 0;", "alter table public.mine drop column more;"
@@ -198,8 +198,7 @@ def test_what_others_change_while_the_rollback_runs_is_no_reason_for_red(databas
     """Else a grant that is revoked in the same second would be given back by the mending."""
     write_migration(tmp_path / "m", STEM, "create table public.new (id int);", rollback="drop table public.new;")
     with working_on(database.url, tmp_path / "m") as work:
-        resume(work.job, work.migrations[0])
-        apply(work.job, work.migrations[0])
+        work.apply()
         with psycopg.connect(database.url, autocommit=True) as other:
             other.execute(
                 "begin; revoke select on public.secret from anon; create table public.orders_2026_12 (id int)"

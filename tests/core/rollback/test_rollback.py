@@ -7,18 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from pg_deploy.deployment.apply import apply
 from pg_deploy.deployment.verify import verify
 from pg_deploy.errors import PgDeployError
 from pg_deploy.rollback.errors import NoRollbackError, RollbackNotProvenError, RollbackRefusedError
-from pg_deploy.rollback.resume import resume
-from pg_deploy.rollback.roll_back import Undone, roll_back
+from pg_deploy.rollback.roll_back import RollbackResult, roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.looking import Database
 
 STEM, VERSION = "20250101000000_change", "20250101000000"
-Undo = Callable[..., Undone]
+Undo = Callable[..., RollbackResult]
 
 
 @pytest.fixture
@@ -36,12 +34,11 @@ def database(empty_database: str) -> Database:
 def undo(database: Database, tmp_path: Path) -> Undo:
     """Apply a migration, and roll it back with the text given; a failing apply is taken as it is."""
 
-    def run(sql: str, rollback: str | None, *, verified: bool = False) -> Undone:
+    def run(sql: str, rollback: str | None, *, verified: bool = False) -> RollbackResult:
         write_migration(tmp_path / "m", STEM, sql, rollback=rollback)
         with working_on(database.url, tmp_path / "m") as work:
-            resume(work.job, work.migrations[0])
             try:
-                apply(work.job, work.migrations[0])
+                work.apply()
             except PgDeployError:
                 assert database.attempts == [(VERSION, "applying")]
             if verified:
@@ -166,7 +163,7 @@ def test_one_that_brings_no_rollback_and_changed_rows_says_so_and_stays(database
     assert database.attempts == [(VERSION, "rollback_failed")]
 
 
-def test_where_nothing_took_effect_nothing_is_run(database: Database, undo: Undo) -> None:
+def test_if_nothing_took_effect_nothing_is_run(database: Database, undo: Undo) -> None:
     """Else a rollback written for a change would run against a database that never saw it. Even without any rollback.sql."""
     undone = undo("create table public.new (id int);\ncreate table public.old (id int);\n", None)
 
@@ -199,7 +196,6 @@ def test_a_cron_job_of_the_migration_may_be_unscheduled(demo_url: str, tmp_path:
         rollback="select cron.unschedule(j.jobid) from cron.job j where j.jobname = 'made_by_migration';",
     )
     with working_on(demo_url, tmp_path / "m") as work:
-        resume(work.job, work.migrations[0])
-        apply(work.job, work.migrations[0])
+        work.apply()
         undone = roll_back(work.job, VERSION)
     assert undone.sentence == "rolled back, the database is as before"

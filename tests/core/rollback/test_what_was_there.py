@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pg_deploy.deployment.apply import apply
 from pg_deploy.rollback.errors import RollbackRefusedError
-from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import Working, working_on
@@ -56,8 +54,7 @@ def _applied(database: Database, folder: Path, way: str) -> Iterator[Working]:
     migration, rollback = WAYS[way]
     write_migration(folder / "m", STEM, migration, rollback=rollback)
     with working_on(database.url, folder / "m") as work:
-        resume(work.job, work.migrations[0])
-        apply(work.job, work.migrations[0])
+        work.apply()
         yield work
 
 

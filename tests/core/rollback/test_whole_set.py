@@ -8,13 +8,10 @@ from pathlib import Path
 import pytest
 
 from pg_deploy.configuration.conf import RollbackConf
-from pg_deploy.deployment.apply import apply
-from pg_deploy.deployment.verify import verify
 from pg_deploy.errors import PreflightError
 from pg_deploy.ledger import pins
-from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
-from pg_deploy.rollback.run import Undoing, look
+from pg_deploy.rollback.run import Undoing, read_undoings
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.looking import Database
@@ -30,17 +27,14 @@ def _deploy(database: Database, folder: Path, migrations: Mapping[str, str], *, 
         else:
             write_migration(folder, f"{version}_change", sql)
     with working_on(database.url, folder, ends="deployed") as work:
-        for migration in work.migrations:
-            resume(work.job, migration)
-            apply(work.job, migration)
-            verify(work.job, migration)
+        work.deploy()
 
 
 def _undo_all(database: Database, folder: Path) -> Sequence[Undoing]:
     """Undo all that was deployed, the newest first; returns what was shown before."""
     (folder / "empty").mkdir()
     with working_on(database.url, folder / "empty") as work:
-        shown = look(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
+        shown = read_undoings(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
         pins.pin_undo(work.job.ledger, work.job.deployment_id, [each.pinned for each in shown])
         for each in shown:
             roll_back(work.job, each.pinned.version)
@@ -81,7 +75,7 @@ def test_what_has_no_way_back_is_known_before_anything_is_undone(database: Datab
         working_on(database.url, tmp_path / "empty") as work,
         pytest.raises(PreflightError, match=f'(?s)column public.old.email: it was dropped.*down_to "{SECOND}"'),
     ):
-        look(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
+        read_undoings(work.job.ledger, RollbackConf(down_to="0"), work.job.log)
 
     assert database.has("public.three")
 

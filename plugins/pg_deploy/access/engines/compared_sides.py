@@ -71,7 +71,7 @@ def prepare_scratch(side: Side, subjects: tuple[Subject, ...]) -> None:
     side.connection.execute("grant usage on schema access_proof to public")
     load_subjects(side.connection, subjects)
     side.connection.execute(engine_sql("access/castable"))
-    side.connection.execute(engine_sql("access/loop"))
+    side.connection.execute(engine_sql("access/answers"))
 
 
 def drop_scratch(side: Side) -> None:

@@ -12,7 +12,7 @@ from pg_deploy.access.predicates.alternatives import ROW, row_tree, whole_tree
 from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, argument_of
 from pg_deploy.access.predicates.normal_form import ALWAYS, NEVER, SUBJECT, Alternative, column, equal, product
 from pg_deploy.access.predicates.predicates import Effective, Policy, applied
-from pg_deploy.access.predicates.purity import flags_of, require_plain
+from pg_deploy.access.predicates.purity import reads_clock, require_plain
 from pg_deploy.access.predicates.reach import Relation
 from pg_deploy.parsing.expressions import (
     call_name,
@@ -40,12 +40,12 @@ Query = tuple[Alternative, tuple[ast.Node, ...]]
 
 @dataclass(frozen=True)
 class Attribute:
-    """A closed expression, evaluated for real for each subject as `role`; `flags` say what it rests on besides the claims."""
+    """A closed expression, evaluated for real for each subject as `role`."""
 
     number: int
     role: str
     text: str
-    flags: frozenset[str]
+    reads_clock: bool
 
     @property
     def name(self) -> str:
@@ -153,8 +153,8 @@ class Compiler:
                 self._require_execute(function, role)
         key = (role, text)
         if key not in self.attributes:
-            flags = frozenset(flags_of(node, text, self.functions))
-            self.attributes[key] = Attribute(len(self.attributes), role, text, flags)
+            clock = reads_clock(node, text, self.functions)
+            self.attributes[key] = Attribute(len(self.attributes), role, text, clock)
         self.used.add(self.attributes[key])
         return column(SUBJECT, self.attributes[key].name)
 

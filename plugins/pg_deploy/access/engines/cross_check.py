@@ -23,9 +23,7 @@ from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection
 
 HIDDEN = "42501"
-"""What the server answers where a grant is missing, and where a new row violates a policy."""
-
-
+"""What the server answers if a grant is missing, or if a new row violates a policy."""
 MOST_DELETED = 2_000
 """Rows that a sample deletes at most, before the deletion is rolled back."""
 
@@ -133,8 +131,7 @@ def cross_check(
 
     `expected` are the answers of an engine compiled with rows for every table. Returns what disagrees, and how many
     answers were compared before the deadline (monotonic). Tables `apart` have rows that the weights leave out.
-    Of a table without rows one subject of each role is asked: only
-    rights can tell there. Reads only.
+    Of a table without rows one subject of each role is asked: only rights can differ there. Reads only.
     """
     found: list[Disagreement] = []
     compared = 0

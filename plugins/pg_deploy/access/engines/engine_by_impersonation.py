@@ -69,7 +69,6 @@ class RealEngine:
     inliner: Inliner = field(init=False)
     stand_ins: StandIns = field(init=False)
     cells: dict[Cell, Question] = field(default_factory=dict)
-    denied: set[Cell] = field(default_factory=set)
     effective: dict[Cell, Effective] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -86,7 +85,6 @@ class RealEngine:
                     found = self.side.effective(table, phase, role)
                     self.effective[cell] = found
                     if found.kind == "denied":
-                        self.denied.add(cell)
                         continue
                     weight = weight_name(relation.id) if table in by_rows and phase in READING else None
                     alternatives = alternatives_of(found, relation.name, self.inliner.predicate)

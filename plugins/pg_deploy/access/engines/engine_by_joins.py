@@ -1,7 +1,7 @@
 """Engine S: the second opinion. Predicates compiled to joins, over all subjects and tuples at once, as a superuser.
 
 It shares with engine R only which policies apply, the universes and the digest; neither impersonation nor row level
-security takes part, but for the closed expressions (auth.uid()), which are evaluated for real.
+security takes part, except that closed expressions (auth.uid()) are evaluated for real.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 from pg_deploy.access.engines.compared_sides import Side
 from pg_deploy.access.engines.compiler import Attribute, Compiler
 from pg_deploy.access.engines.engine_by_impersonation import Answer, Cell, Question
-from pg_deploy.access.engines.factoring import Cut, find_cut, is_determined
+from pg_deploy.access.engines.factoring import Cut, find_cuts, is_determined
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.alternatives import ROW
 from pg_deploy.access.predicates.function_bodies import Functions, Refuse
@@ -61,7 +61,6 @@ class SymbolicEngine:
     keys: dict[str, list[list[str]]] = field(default_factory=dict)
     compiled: dict[Cell, Compiled] = field(default_factory=dict)
     errors: dict[int, str] = field(default_factory=dict)
-    types: dict[str, str] = field(default_factory=dict)
     _memo: dict[object, dict[int, Answer]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -157,10 +156,8 @@ class SymbolicEngine:
         connection.execute("deallocate all")
         try:
             connection.execute(f"set role {quote(role)}".encode())
-            types = []
+            types = [self._type_of(attribute.text) for attribute in own]
             for place, attribute in enumerate(own, start=1):
-                types.append(self._type_of(attribute.text))
-                self.types[attribute.name] = types[-1]
                 connection.execute(f"prepare access_proof_{place} as select ({attribute.text})::text".encode())
             rows = []
             for subject_role in subject_roles:
@@ -240,9 +237,9 @@ class SymbolicEngine:
         if of_tuples:
             fixed = self._total(fixed_text, question.weight)
         own: dict[int, Answer] = {}
-        cut = find_cut(of_pairs[0]) if len(of_pairs) == 1 and not of_tuples else ()
+        cuts = find_cuts(of_pairs[0]) if len(of_pairs) == 1 and not of_tuples else ()
         factored = next(
-            (found for edge in cut if (found := self._factored(edge, universe, role, source, question))), None
+            (found for cut in cuts if (found := self._factored(cut, universe, role, source, question))), None
         )
         if factored is not None:
             own = factored
@@ -258,9 +255,8 @@ class SymbolicEngine:
             self._require_sparse(distinct)
             measure = "count(*), bit_xor(h1), bit_xor(h2)"
             if question.weight:
-                measure = "sum(w.n)::bigint, bit_xor(w.x1), bit_xor(w.x2)"
+                measure = "sum(n)::bigint, bit_xor(x1), bit_xor(x2)"
                 distinct = f"select * from ({distinct}) d join {question.weight} w using (tid)"
-                measure = measure.replace("w.", "")
             for row in self._run(f"select sid, {measure} from ({distinct}) y group by sid"):
                 own[row[0]] = Answer(row[1], row[2], row[3])
         return (frozenset(sids), whole), fixed, own

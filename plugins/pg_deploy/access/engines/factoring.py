@@ -1,4 +1,4 @@
-"""Where a join between tuples and subjects can be cut at one equality: both sides are then small, their product is not."""
+"""Cutting a join between tuples and subjects at one equality: both parts are then small, their product is not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Cut:
     subject_link: str
 
 
-def find_cut(alternative: Alternative) -> Iterator[Cut]:
+def find_cuts(alternative: Alternative) -> Iterator[Cut]:
     """The cuts of an alternative, those nearest to the subject first: they leave the fewest links."""
     found = []
     for place, condition in enumerate(alternative.conditions):

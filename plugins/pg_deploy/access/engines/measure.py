@@ -33,7 +33,6 @@ class Measured:
     symbolic: Mapping[Cell, Mapping[int, Answer]]
     refused: Mapping[Cell, str]
     timings: dict[str, float]
-    asked_all: bool = False
 
     @property
     def when(self) -> str:
@@ -94,8 +93,7 @@ def measure(
     mark = time.monotonic()
     real, asked = engine.run(_spread(subjects), mark + budget_s)
     timings["real"] = time.monotonic() - mark
-    everybody = len(asked) == len(subjects)
-    return Measured(side, engine, symbols, real, asked, symbolic, refused, timings, everybody)
+    return Measured(side, engine, symbols, real, asked, symbolic, refused, timings)
 
 
 def _spread(subjects: tuple[Subject, ...]) -> list[Subject]:

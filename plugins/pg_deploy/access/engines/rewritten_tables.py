@@ -1,4 +1,4 @@
-"""Which tables hold other rows than before: read without their contents, by who wrote each row."""
+"""Which tables hold other rows than before: told by the transaction that wrote each row, not by its contents."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ BASES = 100
 
 @dataclass(frozen=True)
 class Universe:
-    """Tables whose policies read the same columns share one. `complete` says that it holds every combination, `tuples` how many.
+    """Tables whose policies read the same columns share one. `tuples` says how many it holds.
 
     `constants` are what the predicates of either side compare each column with: values that could tell them apart are made of these.
     Combinations that nobody wrote and no constant suggests are asked of writes only.
@@ -33,7 +33,6 @@ class Universe:
     number: int
     columns: tuple[Column, ...]
     tables: tuple[str, ...]
-    complete: bool = True
     tuples: int = 0
     constants: Mapping[str, Constants] = field(default_factory=dict, compare=False, hash=False)
     checks: tuple[str, ...] = ()
@@ -208,7 +207,7 @@ def build_universe(side: Side, universe: Universe) -> tuple[Universe, dict[str, 
             f" coalesce(bit_xor(hash_record_extended(row(h1, h2, n, x1, x2), 7)), 0) from {raw_name(relation.id)}".encode()
         ).fetchone()
         maps[table] = RowMap(*row) if row else RowMap(0, 0, 0)
-    complete = _fill(side, universe, names)
+    _fill(side, universe, names)
     _index(side, universe, universe.name)
     if len(universe.columns) > 1:
         reading = f"{universe.name}_read"
@@ -225,7 +224,7 @@ def build_universe(side: Side, universe: Universe) -> tuple[Universe, dict[str, 
         connection.execute(f"analyze {weight_name(oid)}".encode())
     connection.execute("grant select on all tables in schema access_proof to public")
     row = connection.execute(f"select count(*) from {universe.name}".encode()).fetchone()
-    return replace(universe, complete=complete, tuples=row[0] if row else 0), maps
+    return replace(universe, tuples=row[0] if row else 0), maps
 
 
 def _index(side: Side, universe: Universe, name: str) -> None:
@@ -263,7 +262,7 @@ def _hashes(names: Sequence[str]) -> str:
     return f"hashtextextended({row}, 11) as h1, hashtextextended({row}, 23) as h2"
 
 
-def _fill(side: Side, universe: Universe, names: Sequence[str]) -> bool:
+def _fill(side: Side, universe: Universe, names: Sequence[str]) -> None:
     connection = side.connection
     numbered = "select row_number() over ()::integer as tid, x.* from"
     if not names:
@@ -271,15 +270,14 @@ def _fill(side: Side, universe: Universe, names: Sequence[str]) -> bool:
             f"create unlogged table {universe.name} as {numbered}"
             f" (select {_hashes(names)}, false as mixed from (select) y) x".encode()
         )
-        return True
+        return
     listed = ", ".join(names)
     existing = " union all ".join(
         f"select {listed} from {raw_name(side.relations[table].id)}" for table in universe.tables
     )
     own = {column.name: list(_made(side, universe, column)) for column in universe.columns}
     parts = [(f"select {listed} from ({existing}) e", False)]
-    complete = len(names) == 1
-    if complete:
+    if len(names) == 1:
         parts += [(value, False) for value in _values(side, universe, universe.columns[0])]
         parts += [(f"select {made}", False) for made in own[universe.columns[0].name]]
     else:
@@ -290,8 +288,7 @@ def _fill(side: Side, universe: Universe, names: Sequence[str]) -> bool:
             for column in universe.columns
             if column.ordered
         ]
-        complete = len(values) == len(names) and _product(side, values) <= PRODUCT_LIMIT
-        if complete:
+        if len(values) == len(names) and _product(side, values) <= PRODUCT_LIMIT:
             joined_values = " cross join ".join(f"({value}) v{i}" for i, value in enumerate(values))
             parts.append((f"select * from {joined_values}", True))
     union = " union all ".join(
@@ -307,7 +304,6 @@ def _fill(side: Side, universe: Universe, names: Sequence[str]) -> bool:
         f"create unlogged table {universe.name} as {numbered} (select distinct on (h1, h2) {_hashes(names)}, {listed}, mixed"
         f" from ({union}) u where {allowed or 'true'} order by h1, h2, mixed) x".encode()
     )
-    return complete
 
 
 def _product(side: Side, values: Sequence[str]) -> int:

@@ -10,9 +10,10 @@ import re
 from collections.abc import Collection
 
 from pg_deploy.access.facts.functions import is_definer
+from pg_deploy.access.facts.rights import bypasses
 from pg_deploy.catalog.dependencies import Closure, Node, text_of
 from pg_deploy.catalog.kinds import RELATIONS, ROUTINES
-from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.catalog.reader import Fact
 from pg_deploy.catalog.switches import is_on
 
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -46,7 +47,7 @@ def carried_tables(closure: Closure, root: Node, touched: Collection[Node], dyna
     views = [fact for node in below if node[0] in RELATIONS[1:] and (fact := facts.by_key.get(node)) is not None]
     lent = [body for body in bodies if is_definer(body)]
     lent += [view for view in views if not is_on(view.properties.get("options", []), "security_invoker")]
-    if not all(_is_free(str(each.properties.get("owner", "")), facts) for each in lent):
+    if not all(bypasses(str(each.properties.get("owner", "")).strip('"'), facts) for each in lent):
         return None
     if is_definer(facts.by_key[root]):
         return frozenset()
@@ -58,11 +59,3 @@ def _acts_otherwise(body: Fact) -> bool:
     head, _, text = text_of(body).partition("\nAS ")
     said = _COMMENT.sub(" ", text or head)
     return bool(_SETTING.search(head) or _LANGUAGE.search(head) or _OTHERWISE.search(said))
-
-
-def _is_free(owner: str, facts: Facts) -> bool:
-    """Whether no policy holds this role back."""
-    role = facts.by_key.get(("role", owner.strip('"')))
-    return role is not None and bool(
-        role.properties.get("superuser") or role.properties.get("bypass row level security")
-    )

@@ -1,4 +1,4 @@
-"""The difference of access facts named in words: who could do what, who can now."""
+"""The differences of access facts in words: who could do what, and who can now."""
 
 from __future__ import annotations
 
@@ -11,8 +11,17 @@ from pg_deploy.access.facts.access_facts import deciding_functions, definer_func
 from pg_deploy.access.facts.api import SUPABASE, Api
 from pg_deploy.access.facts.functions import is_definer
 from pg_deploy.access.facts.policies import policy_changes
-from pg_deploy.access.facts.reached_commands import bypasses, reached_commands
-from pg_deploy.access.facts.rights import PUBLIC, held_rights, membership_kinds, memberships, reachable_roles
+from pg_deploy.access.facts.reached_commands import reached_commands
+from pg_deploy.access.facts.rights import (
+    GRANTABLE,
+    PUBLIC,
+    bypasses,
+    has_right,
+    held_rights,
+    membership_kinds,
+    memberships,
+    reachable_roles,
+)
 from pg_deploy.catalog.kinds import RELATIONS, VIEWS
 from pg_deploy.catalog.names import Identity, Key, first_relation, identity_of
 from pg_deploy.catalog.reader import Fact, Facts
@@ -81,19 +90,20 @@ def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
             continue  # it is gone: said once for the object
         if target not in objects_before:
             fact = objects_after.get(target)
-            if fact is not None and fact.kind in ("function", "procedure") and _moved_to(fact, after, before):
-                continue  # whether its answers differ where it is now, the engines tell
-            opened = role in reached and (kind in RELATIONS or kind == "column" or target in definers)
-            rights = sorted(has & _RIGHTS_OF.get(kind, has))
-            if opened and rights:
+            if fact is not None and fact.kind in ("function", "procedure") and _is_elsewhere(fact, after, before, api):
+                continue  # the engines tell whether it answers otherwise where it is now
+            is_reached = role in reached and (kind in RELATIONS or kind == "column" or target in definers)
+            rights = sorted(right for right in has & _RIGHTS_OF.get(kind, has) if not right.endswith(GRANTABLE))
+            if is_reached and rights:
                 commands = tuple(right.lower() for right in rights)
                 if role in api.roles:
                     # what public or a group is granted, its members use under policies of their own
                     commands = reached_commands(role, commands, kind, name, after)
                 if commands:
                     said = _opened(role, commands, kind, name, after)
-                    declared = not bypasses(role, after)
-                    yield AccessChange("gained", role, name, commands, said, decides=declared, opened=True)
+                    # a role that no policy holds back reaches all that is new: to declare that would say nothing
+                    decides = not bypasses(role, after)
+                    yield AccessChange("gained", role, name, commands, said, decides=decides, opened=True)
             continue
         owner = objects_after[target].properties.get("owner") if target in objects_after else None
         if role == owner:
@@ -112,24 +122,20 @@ def _changed_rights(
 ) -> Iterator[AccessChange]:
     kind, name = target if target[0] != "database" else ("this", "database")
     members = _concerned(role, api, before, after)
-    gained = sorted(right for right in has - had if any(not _can(before, target, m, right) for m in members))
-    lost = sorted(right for right in had - has if any(not _can(after, target, m, right) for m in members))
-    handed = [right for right in gained if right.endswith(_GRANTABLE)]
-    if handed:
-        may = ", ".join(right.removesuffix(_GRANTABLE).lower() for right in handed)
+    gained = sorted(right for right in has - had if any(not has_right(before, target, m, right) for m in members))
+    lost = sorted(right for right in had - has if any(not has_right(after, target, m, right) for m in members))
+    if grantable := [right for right in gained if right.endswith(GRANTABLE)]:
+        may = ", ".join(right.removesuffix(GRANTABLE).lower() for right in grantable)
         said = f"{role} may now grant others to {may} {kind} {in_quotes(name)}"
         yield AccessChange("gained", role, name, ("grant",), said)
-    if plain := [right for right in gained if not right.endswith(_GRANTABLE)]:
+    if plain := [right for right in gained if not right.endswith(GRANTABLE)]:
         can = tuple(right.lower() for right in plain)
         said = f"{role} could not {_verbs(can)} {kind} {in_quotes(name)} and can now"
         yield AccessChange("gained", role, name, can, said)
-    if plain := [right for right in lost if not right.endswith(_GRANTABLE)]:
+    if plain := [right for right in lost if not right.endswith(GRANTABLE)]:
         could = tuple(right.lower() for right in plain)
         said = f"{role} could {_verbs(could)} {kind} {in_quotes(name)} and can no longer"
         yield AccessChange("lost", role, name, could, said)
-
-
-_GRANTABLE = " with grant option"
 
 
 def _verbs(rights: tuple[str, ...]) -> str:
@@ -137,15 +143,8 @@ def _verbs(rights: tuple[str, ...]) -> str:
 
 
 def _concerned(role: str, api: Api, before: Facts, after: Facts) -> tuple[str, ...]:
-    """Whose rights a grant to `role` may change: its own, or for PUBLIC those of every role that asks."""
+    """Whose rights a grant to `role` may change: its own, or if that is PUBLIC those of every role of the API."""
     return api.roles if role == PUBLIC else (role,)
-
-
-def _can(facts: Facts, target: Key, role: str, right: str) -> bool:
-    """Whether a role has a right, by itself, through a group or PUBLIC; a right that may be handed on is one too."""
-    rights = held_rights(facts)
-    wanted = {right, f"{right}{_GRANTABLE}"}
-    return any(wanted & rights.get((target, each), frozenset()) for each in reachable_roles(facts, [role]))
 
 
 def _names(objects: dict[Key, Fact]) -> set[Identity]:
@@ -298,10 +297,8 @@ def _roles(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
             if role not in old and not (is_now and attribute in ("superuser", "bypass row level security")):
                 continue
             if is_now != bool(old.get(role, {}).get(attribute)):
-                no_longer = "now" if is_now else "no longer"
-                yield AccessChange(
-                    "gained" if is_now else "lost", role, role, (), f'role "{role}" {no_longer} {meaning}'
-                )
+                since = "now" if is_now else "no longer"
+                yield AccessChange("gained" if is_now else "lost", role, role, (), f'role "{role}" {since} {meaning}')
 
 
 def _memberships(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
@@ -375,8 +372,8 @@ def _functions(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
                     name,
                     ("execute",),
                     f"{fact.kind} {in_quotes(name)} is gone: {words(who)} could execute it",
-                    # where only policies called it, the engines have asked them without it
-                    decides=bool(fact in definers) and not _moved_to(fact, before, after),
+                    # if only policies called it, the engines have asked them without it
+                    decides=fact in definers and not _is_elsewhere(fact, before, after, api),
                 )
             continue
         if now == fact or not {fact, now} & deciding:
@@ -396,23 +393,34 @@ def _functions(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
         elif {fact, now} & definers:
             owner = now.properties.get("owner")
             said = f"{fact.kind} {in_quotes(name)}, which runs with the rights of its owner {owner}, is defined differently"
-
         else:
             said = f"{fact.kind} {in_quotes(name)}, on which policies rest, is defined differently"
         yield AccessChange("changed", ", ".join(who), name, ("execute",), said, decides=by_itself)
 
 
-def _moved_to(fact: Fact, before: Facts, after: Facts) -> bool:
-    """Whether a function of the same name, arguments and owner came in another schema, and is callable by nobody else."""
-    last = _called(fact)
+def _is_elsewhere(fact: Fact, here: Facts, there: Facts, api: Api) -> bool:
+    """Whether a function of `here` is in another schema of `there`, where all who can call it here can call it too."""
     return any(
         other.kind == fact.kind
-        and other.key not in before.by_key
-        and _called(other) == last
+        and other.key not in here.by_key
+        and _called(other) == _called(fact)
         and _body(other) == _body(fact)
         and other.properties.get("owner") == fact.properties.get("owner")
-        for other in after.facts
+        and _callers(fact, here, api) <= _callers(other, there, api)
+        for other in there.facts
     )
+
+
+def _callers(fact: Fact, facts: Facts, api: Api) -> set[str]:
+    """The roles of the API that policies hold back, and that may execute a function and use its schema."""
+    schema = ("schema", fact.identity.schema)
+    return {
+        role
+        for role in api.roles
+        if not bypasses(role, facts)
+        and has_right(facts, fact.key, role, "EXECUTE")
+        and has_right(facts, schema, role, "USAGE")
+    }
 
 
 def _called(fact: Fact) -> tuple[str, str | None]:

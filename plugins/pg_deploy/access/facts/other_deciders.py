@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from pg_deploy.access.facts.functions import is_definer
-from pg_deploy.access.facts.rights import PUBLIC, held_rights, reachable_roles
+from pg_deploy.access.facts.rights import has_right
 from pg_deploy.catalog.dependencies import Closure, Node, closure_of
 from pg_deploy.catalog.kinds import RELATIONS, ROUTINES, VIEWS
-from pg_deploy.catalog.names import Key, first_relation, parsed
+from pg_deploy.catalog.names import first_relation, parsed
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.catalog.switches import is_on
 from pg_deploy.postgres.quoting import in_quotes
@@ -110,19 +110,12 @@ def _roundabout(closure: Closure, node: Node, role: str) -> Iterator[str]:
             else not is_on(fact.properties.get("options", []), "security_invoker")
         )
         wanted = "EXECUTE" if fact.kind in ROUTINES else "SELECT"
-        if not lends or not _may(facts, fact.key, role, {wanted}):
+        if not lends or not has_right(facts, fact.key, role, wanted):
             continue
         if node in closure.of(fact.key):
             verb = "may call" if wanted == "EXECUTE" else "may read"
             owner = fact.properties.get("owner")
             yield f"{role} {verb} {fact.kind} {in_quotes(fact.identity)}, which reaches it with the rights of {owner}"
-
-
-def _may(facts: Facts, target: Key, role: str, wanted: Collection[str]) -> bool:
-    rights = held_rights(facts)
-    return any(
-        set(wanted) & rights.get((target, each), frozenset()) for each in {*reachable_roles(facts, [role]), PUBLIC}
-    )
 
 
 def _sent(facts: Facts, relation: str) -> Iterator[str]:

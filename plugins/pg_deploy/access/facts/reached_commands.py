@@ -1,24 +1,17 @@
-"""What a new object opens: the commands with which a role really reaches rows of it, and whether that has to be declared."""
+"""What a new object opens: the commands with which a role really reaches rows of it."""
 
 from __future__ import annotations
 
 from pglast import ast
 
 from pg_deploy.access.facts.policies import commands_of
-from pg_deploy.access.facts.rights import reachable_roles
+from pg_deploy.access.facts.rights import bypasses, reachable_roles
 from pg_deploy.catalog.names import parsed
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.parsing.expressions import call_name, conjuncts, only_value, parse_predicate, sides_of
 
 NOT_SIGNED_IN = "anon"
 """The role of requests that name no user: auth.uid() is null there."""
-_BYPASSES = ("superuser", "bypass row level security")
-
-
-def bypasses(role: str, facts: Facts) -> bool:
-    """Whether no policy holds the role back: all that is new is within its reach, and saying so declares nothing."""
-    fact = facts.by_key.get(("role", role))
-    return fact is not None and any(fact.properties.get(attribute) for attribute in _BYPASSES)
 
 
 def reached_commands(role: str, commands: tuple[str, ...], kind: str, name: str, facts: Facts) -> tuple[str, ...]:

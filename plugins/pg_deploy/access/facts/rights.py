@@ -10,6 +10,8 @@ from pg_deploy.catalog.names import Identity, Key
 from pg_deploy.catalog.reader import Facts
 
 PUBLIC = "public"
+GRANTABLE = " with grant option"
+_BYPASSES = ("superuser", "bypass row level security")
 
 
 # What is asked about the facts before and after a migration is asked a dozen times.
@@ -20,12 +22,12 @@ def held_rights(facts: Facts) -> Mapping[tuple[Key, str], frozenset[str]]:
 
 
 def granted(facts: Facts) -> Iterator[tuple[Identity, str, frozenset[str]]]:
-    """Each grant: what it is on, who holds it, and the rights."""
+    """Each grant: what it is on, who holds it, and the rights; `SELECT with grant option` stands beside `SELECT`."""
     for fact in facts.facts:
         of = fact.identity.of if fact.kind == "grant" else None
         if of is not None:
             rights = {right.strip() for privileges in fact.properties.values() for right in str(privileges).split(",")}
-            yield of, fact.identity.role, frozenset(rights)
+            yield of, fact.identity.role, frozenset(rights | {right.removesuffix(GRANTABLE) for right in rights})
 
 
 @dataclass(frozen=True)
@@ -86,3 +88,15 @@ def reachable_roles(facts: Facts, roles: Iterable[str]) -> frozenset[str]:
             found.add(role)
             waiting.extend(member_of.get(role, ()))
     return frozenset(found)
+
+
+def has_right(facts: Facts, target: Key, role: str, right: str) -> bool:
+    """Whether a role has a right on an object, by itself, through a group or through PUBLIC."""
+    rights = held_rights(facts)
+    return any(right in rights.get((target, each), frozenset()) for each in reachable_roles(facts, [role]))
+
+
+def bypasses(role: str, facts: Facts) -> bool:
+    """Whether no policy holds the role back."""
+    fact = facts.by_key.get(("role", role))
+    return fact is not None and any(fact.properties.get(attribute) for attribute in _BYPASSES)

@@ -59,7 +59,7 @@ class Difference:
     new: Fact | None
 
     @property
-    def said(self) -> str:
+    def sentence(self) -> str:
         """`function "f()" is defined differently`, for people."""
         kind, identity = self.node
         became = "is new" if self.old is None else "is gone" if self.new is None else "is defined differently"
@@ -85,14 +85,13 @@ class Settlement:
     functions: frozenset[str]
     unsettled: tuple[Unsettled, ...]
     views_with_other_rows: frozenset[str] = frozenset()
-    """Of `views` those that read a table whose rows the migration wrote."""
+    """Those of `views` that read a table whose rows the migration wrote."""
     views_defined_otherwise: frozenset[str] = frozenset()
-    """Of `views` those that rest on something of the catalog that differs."""
+    """Those of `views` that rest on something of the catalog that differs."""
     carried: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Of `functions` those that answer as tables do, with these tables: to be called only where a table is not settled."""
-
+    """Those of `functions` that answer as tables do, with these tables: they are called only if such a table is not settled."""
     written: frozenset[str] = frozenset()
-    """Relations whose writes rest on something that differs, and that no predicate tells."""
+    """Relations whose writes rest on something that differs and that is in no predicate."""
 
 
 @lru_cache(maxsize=4)
@@ -116,7 +115,7 @@ def roots_of(facts: Facts, api: Api) -> Roots:
 
 
 def differences(before: Facts, after: Facts) -> tuple[Difference, ...]:
-    """All facts that differ, without those that decide nothing by their kind, or differ only in what decides nothing."""
+    """All facts that differ in anything that can decide about rows."""
     keys = {fact.key for fact in before.facts ^ after.facts}
     found = []
     for key in sorted(keys):
@@ -127,7 +126,7 @@ def differences(before: Facts, after: Facts) -> tuple[Difference, ...]:
 
 
 def _meaning(fact: Fact) -> object:
-    """What of a fact can decide anything: a function's costs and a column's place in its table cannot."""
+    """The part of a fact that can decide anything: a function's costs and a column's place in its table cannot."""
     properties = dict(fact.properties)
     if fact.kind in ROUTINES and "definition" in properties:
         head, mark, body = str(properties["definition"]).partition("\nAS ")
@@ -180,10 +179,10 @@ class _Settling:
             closure, roots = closure_of(facts), roots_of(facts, self.api)
             touched = frozenset(nodes) | rows | self._tables_of_columns(facts)
             for name in roots.tables - self._new:
-                if self._lies(closure, _relation(name, facts), touched, was_there=was_there):
+                if self._rests_on_difference(closure, _relation(name, facts), touched, was_there=was_there):
                     tables.add(name)
             for name in roots.views - self._new:
-                if self._lies(closure, _relation(name, facts), touched, was_there=was_there):
+                if self._rests_on_difference(closure, _relation(name, facts), touched, was_there=was_there):
                     views.add(name)
                     found = closure.of(_relation(name, facts))
                     if not found.isdisjoint(rows):
@@ -191,7 +190,7 @@ class _Settling:
                     if not found.isdisjoint(nodes):
                         defined.add(name)
             for name in roots.functions - self._new:
-                if self._lies(closure, _routine(name, facts), touched, was_there=was_there):
+                if self._rests_on_difference(closure, _routine(name, facts), touched, was_there=was_there):
                     functions.add(name)
                     one = carried_tables(closure, _routine(name, facts), touched, dynamic=was_there)
                     other = carried.get(name, frozenset())
@@ -224,7 +223,7 @@ class _Settling:
         )
 
     def _hooks(self, touched: frozenset[Node]) -> Iterator[Unsettled]:
-        """Functions that only somebody beside the API runs, such as the one that writes what tokens say: nobody can ask as he does."""
+        """Functions that only a role beside the API runs, such as the hook that writes tokens: no engine asks as that role."""
         for facts in (self.before, self.after):
             closure, roots = closure_of(facts), roots_of(facts, self.api)
             outside = _outside(facts, self.api)
@@ -269,7 +268,7 @@ class _Settling:
         return frozenset(found)
 
     @staticmethod
-    def _lies(closure: Closure, root: Node, touched: frozenset[Node], *, was_there: bool) -> bool:
+    def _rests_on_difference(closure: Closure, root: Node, touched: frozenset[Node], *, was_there: bool) -> bool:
         """Whether anything differs that a root rests on; a dynamic function may read whatever was there and differs."""
         found = closure.of(root)
         return not found.isdisjoint(touched) or (was_there and not found.isdisjoint(closure.dynamic))
@@ -277,7 +276,7 @@ class _Settling:
     def _writing(
         self, closure: Closure, root: Node, nodes: Mapping[Node, Difference], rows: set[Node], name: str
     ) -> Iterator[Unsettled]:
-        """What fires where a relation is written to, and differs or reads what differs, and no predicate tells."""
+        """What takes part in writes to a relation, is no predicate, and differs or reads what differs."""
         read = self._read_columns
         for part in closure.parts.get(name, ()):
             node = part.key
@@ -295,7 +294,7 @@ class _Settling:
                     continue
             for each in differing:
                 if each[0] in ("trigger", "rule"):
-                    yield Unsettled(name, f"{nodes[each].said}, and it takes part in every write there")
+                    yield Unsettled(name, f"{nodes[each].sentence}, and it takes part in every write there")
                 elif each[0] == "constraint":
                     if reason := self._constraint(nodes[each], read, name):
                         yield Unsettled(name, reason)
@@ -307,7 +306,7 @@ class _Settling:
                         continue
                     what = f'{part.kind} "{part.identity.name}"'
                     if part.kind != "constraint" or nodes[each].old is not None:
-                        yield Unsettled(name, f"{nodes[each].said}, and {what} rests on it when rows are written")
+                        yield Unsettled(name, f"{nodes[each].sentence}, and {what} rests on it when rows are written")
             moved = sorted(below & rows)
             if moved and part.kind == "trigger":
                 yield Unsettled(
@@ -328,19 +327,19 @@ class _Settling:
                 if each.old is None and _columns_are_new(definition, name, self.before):
                     return None
                 parent = first_relation(definition.split("REFERENCES ", 1)[-1])
-                changed = f"{_and(acts)} of a row of {in_quotes(parent)} now changes rows of {in_quotes(name)}"
-                return f"{each.said}: {changed}, whatever its policies say"
+                changed = f"{_either(acts)} of a row of {in_quotes(parent)} now changes rows of {in_quotes(name)}"
+                return f"{each.sentence}: {changed}, whatever its policies say"
             if each.old is None or definition.startswith(("FOREIGN KEY", "PRIMARY KEY", "UNIQUE")):
                 return None
-            return f"{each.said}, and it decides which rows can be written" if words_of(old) & read else None
+            return f"{each.sentence}, and it decides which rows can be written" if words_of(old) & read else None
         if old.startswith("CHECK") and words_of(old) & read:
-            return f"{each.said}, and rows can be written that it refused"
+            return f"{each.sentence}, and rows can be written that it refused"
         if (
             not old.startswith("CHECK")
             and _own_columns(old) & words_about(name, self.before)
             and not self._kept(old, name)
         ):
-            return f"{each.said}, and rows can be written that it refused"
+            return f"{each.sentence}, and rows can be written that it refused"
         return None
 
     def _kept(self, definition: str, name: str) -> bool:
@@ -368,7 +367,7 @@ class _Settling:
             return f'column "{column}", which policies or functions read, takes any value now'
         if old.get("default") != new.get("default"):
             if old.get("generated") or new.get("generated"):
-                return f"{each.said}, and it shows other values than before"
+                return f"{each.sentence}, and it shows other values than before"
             if column in read:
                 return f'the default of column "{column}", which policies or functions read, is another one'
         return None
@@ -378,15 +377,15 @@ class _Settling:
         if kind in TOLD or kind in _BY_CLOSURE:
             return None
         if kind == "cron job":
-            return _of_job(each)
+            return _job_reason(each)
         if kind == "extension":
             schema = str((each.new or each.old or _nothing()).properties.get("schema", ""))
             if schema in self.api.ignored_schemas or schema.startswith("pg_"):
                 return None
-            return f'{each.said}: its functions in schema "{schema}" may be executed by everybody'
+            return f'{each.sentence}: its functions in schema "{schema}" may be executed by everybody'
         if kind in ("publication", "publication schema"):
             return None  # told by access_changes
-        return f"{each.said}, and nobody has said what a {kind} decides"
+        return f"{each.sentence}, and nobody has said what a {kind} decides"
 
 
 @lru_cache(maxsize=4)
@@ -497,7 +496,7 @@ def _acting_parent(each: Difference) -> str | None:
     return first_relation(definition.split("REFERENCES ", 1)[-1])
 
 
-def _and(words: Collection[str]) -> str:
+def _either(words: Collection[str]) -> str:
     return " or ".join(sorted(word.lower() for word in words))
 
 
@@ -506,7 +505,7 @@ def _columns_are_new(definition: str, name: str, before: Facts) -> bool:
     return all(("column", f"{name}.{column.strip()}") not in before.by_key for column in listed.split(","))
 
 
-def _of_job(each: Difference) -> str | None:
+def _job_reason(each: Difference) -> str | None:
     if each.new is None:
         return None
     command = str(each.new.properties.get("command", ""))
@@ -516,4 +515,4 @@ def _of_job(each: Difference) -> str | None:
         statements = [None]
     if all(isinstance(node, (ast.RefreshMatViewStmt, ast.VacuumStmt)) for node in statements):
         return None
-    return f"{each.said}: what it runs later ({' '.join(command.split())[:80]}) is not rehearsed"
+    return f"{each.sentence}: what it runs later ({' '.join(command.split())[:80]}) is not rehearsed"

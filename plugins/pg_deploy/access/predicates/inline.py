@@ -37,7 +37,6 @@ class Inliner:
     connection: Connection
     functions: Functions
     views: dict[str, Owned] = field(default_factory=dict)
-    kept: set[str] = field(default_factory=set)
 
     def predicate(self, tree: ast.Node) -> ast.Node:
         """The predicate with its per-row helpers replaced; the same object if there are none."""
@@ -50,11 +49,9 @@ class Inliner:
             function = self.functions.called(*call_name(node), len(node.args or ()))
             if function is None or not function.returns_boolean or function.volatility == "v" or depth > DEEPEST:
                 return node
-            expression = self._expression(function, tuple(node.args or ()), depth)
-        except Refuse as refusal:
-            self.kept.add(refusal.reason)
+            return self._expression(function, tuple(node.args or ()), depth)
+        except Refuse:
             return node
-        return expression
 
     def _expression(self, function: Function, arguments: tuple[ast.Node, ...], depth: int) -> ast.Node:
         body = copy.deepcopy(self.functions.body(function))

@@ -25,7 +25,7 @@ _POSIX = {
 
 
 def texts_that_fit(pattern: str) -> list[str]:
-    """Up to six texts; none if the pattern is none, or is written in a way of the server's own."""
+    """Up to six texts; none if it is no pattern, or if only the server understands it."""
     for name, stands_for in _POSIX.items():
         pattern = pattern.replace(name, stands_for)
     try:

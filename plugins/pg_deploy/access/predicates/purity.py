@@ -82,14 +82,12 @@ def _require_operator(expression: ast.A_Expr) -> None:
         raise Refuse(f"operator {names[-1]} may raise")
 
 
-def flags_of(node: ast.Node, text: str, functions: Functions) -> set[str]:
-    """What a closed expression rests on: `time` for the clock, `trusted` for bodies taken as they are labelled.
+def reads_clock(node: ast.Node, text: str, functions: Functions) -> bool:
+    """Whether a closed expression, or a function in it through any depth, reads the clock.
 
-    Raises Refuse if any function in it, through any depth, is volatile, hidden or dynamic.
+    Raises Refuse if any of these functions is volatile, hidden or dynamic.
     """
-    found: set[str] = set()
-    if any(isinstance(part, ast.SQLValueFunction) for part in nodes(node)) or _TIME.search(text):
-        found.add("time")
+    found = any(isinstance(part, ast.SQLValueFunction) for part in nodes(node)) or bool(_TIME.search(text))
     if _VOLATILE.search(text):
         raise Refuse("a volatile function is called")
     for call in calls(node):
@@ -98,13 +96,13 @@ def flags_of(node: ast.Node, text: str, functions: Functions) -> set[str]:
             continue
         function = functions.called(schema, name, len(call.args or ()))
         if function is not None:
-            found |= _function_flags(function, functions, set())
+            found |= _body_reads_clock(function, functions, set())
     return found
 
 
-def _function_flags(function: Function, functions: Functions, seen: set[int]) -> set[str]:
+def _body_reads_clock(function: Function, functions: Functions, seen: set[int]) -> bool:
     if function.id in seen:
-        return set()
+        return False
     seen.add(function.id)
     if function.volatility == "v":
         raise Refuse(f"function {in_quotes(function.full_name)} is volatile")
@@ -113,13 +111,11 @@ def _function_flags(function: Function, functions: Functions, seen: set[int]) ->
         raise Refuse(f"function {in_quotes(function.full_name)} is labelled stable and calls a volatile function")
     if _DYNAMIC.search(source):
         raise Refuse(f"function {in_quotes(function.full_name)} runs dynamic SQL")
-    found = {"time"} if _TIME.search(source) else set()
     if function.language not in ("sql", "plpgsql"):
         raise Refuse(f"function {in_quotes(function.full_name)} is written in {function.language}")
-    if function.language == "plpgsql":
-        found.add("trusted")
+    found = bool(_TIME.search(source))
     for inner in _inner(source, functions):
-        found |= _function_flags(inner, functions, seen)
+        found |= _body_reads_clock(inner, functions, seen)
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 
 from pg_deploy.access.facts.api import Api
 from pg_deploy.postgres.quoting import quote
@@ -31,7 +31,6 @@ class Relation:
     key: list[str]
     key_types: list[str]
     rights: Mapping[str, Mapping[str, bool]]
-    invoker: bool
     plain: bool
 
     @property
@@ -86,10 +85,3 @@ def unique_keys(connection: Connection) -> dict[str, list[list[str]]]:
     for schema, name, key in connection.execute(engine_sql("access/unique_keys")).fetchall():
         found.setdefault(quote(schema, name), []).append(key)
     return found
-
-
-def attributes(connection: Connection, roles: tuple[str, ...]) -> dict[str, bool]:
-    """Which of the roles bypass row level security. Reads only."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        query = "select rolname, rolsuper or rolbypassrls as free from pg_catalog.pg_roles where rolname = any (%s)"
-        return {row["rolname"]: row["free"] for row in cursor.execute(query, [list(roles)]).fetchall()}

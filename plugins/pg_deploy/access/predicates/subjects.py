@@ -45,12 +45,12 @@ class Subject:
     """The user's id, if the session is a user's own."""
 
     def with_user(self) -> Subject:
-        """The same, with the id that its claims name where it is one of the users: the ledger keeps the claims alone."""
+        """The same; a user's session gets the id that its claims name, because the ledger keeps the claims alone."""
         return replace(self, user=json.loads(self.claims).get("sub")) if self.kind == USERS and self.claims else self
 
 
 def is_malformed(subject: Subject, sqlstate: str) -> bool:
-    """Whether an error is that of a session that nobody had, made so that a value is none of the type that a policy makes of it."""
+    """Whether an error comes from a session that was made up, or has no claims, and whose value cannot be cast as a policy casts it."""
     return subject.kind in (MADE, WITHOUT) and sqlstate.startswith("22")
 
 
@@ -156,7 +156,7 @@ def _made(
 
 
 def _alike(values: Sequence[str]) -> Iterator[str]:
-    """Texts that a comparison of another kind takes for a value that occurs: in other case, as the domain of an address, longer."""
+    """Texts that a looser comparison takes for a value that occurs: in the other case, as the domain of an address, longer."""
     words = [value for value in values if any(letter.isalpha() for letter in value)]
     for value in [value for value in words if not _UUID.fullmatch(value)][:MOST_ALIKE]:
         yield from (value.swapcase(), f"x@{value}", f"{value}x", f"x{value}")

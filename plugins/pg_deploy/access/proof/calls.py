@@ -143,7 +143,9 @@ def call_differences(
                     differing.setdefault(subject.role, []).append((subject, text, one, other))
                     break
         if differing:
-            found += [_told(identity, before.kind, role, cases, len(subjects)) for role, cases in differing.items()]
+            found += [
+                _difference(identity, before.kind, role, cases, len(subjects)) for role, cases in differing.items()
+            ]
         elif not answered:
             unsettled.append(
                 Unsettled(identity, "every call of it ended in an error, so that its answers are not known")
@@ -219,7 +221,7 @@ def _said(written: Iterable[Written]) -> str:
     )
 
 
-def _told(identity: str, kind: str, role: str, cases: list[_Case], of: int) -> RowDifference:
+def _difference(identity: str, kind: str, role: str, cases: list[_Case], of: int) -> RowDifference:
     subject, text, one, other = cases[0]
     rows = ["".join(answer.values[:1]) for answer in (one, other)]
     if one.error or other.error or (kind == "procedure" and one.values != other.values):

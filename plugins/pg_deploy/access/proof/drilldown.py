@@ -25,15 +25,11 @@ MOST_TUPLES = 300_000
 
 @dataclass(frozen=True)
 class Suspect:
-    """A cell that differs, and for whom: `direction` is 1 for more rows, -1 for fewer, 0 for others or an error, 2 for no error.
-
-    `real` says that engine R saw it.
-    """
+    """A cell that differs, and for whom: `direction` is 1 for more rows, -1 for fewer, 0 for others or an error, 2 for no error."""
 
     cell: Cell
     subjects: tuple[int, ...]
     direction: int = 0
-    real: bool = True
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,7 @@ def _prove_rows(
         {change.table: change for change in data},
         changes,
         subjects,
-        tuple(each.said for each in settlement.differences if each.node[0] not in TOLD),
+        tuple(each.sentence for each in settlement.differences if each.node[0] not in TOLD),
     )
     differences = [*drill.explain(suspects), *_lost_rows(data, suspects)]
     timings["drill-down"] = time.monotonic() - mark

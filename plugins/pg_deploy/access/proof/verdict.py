@@ -62,7 +62,7 @@ def judge(
         for direction in (2, 1, -1, 0):
             sids = tuple(sorted(sid for sid in different if _direction(old, new, cell, sid) == direction))
             if sids:
-                suspects.append(Suspect(cell, sids, direction, real=bool(real)))
+                suspects.append(Suspect(cell, sids, direction))
         verdict = CellOutcome.DIFFERENT if different else CellOutcome.EQUAL if labels else CellOutcome.PROVED
         kinds = tuple(sorted({names[sid].kind for sid in different}))
         verdicts.append(CellVerdict(cell, verdict, tuple(labels), kinds, _notes(old, new, cell)))
@@ -95,13 +95,13 @@ def _labels(old: Measured, new: Measured, cell: Cell, api: Api, sids: frozenset[
     for one in (old, new):
         if cell in one.refused and is_untrustworthy(one.refused[cell]):
             labels.append(f"its policies {one.when} cannot be asked twice with one answer: {one.refused[cell]}")
-        if not one.asked_all and not sids <= one.asked:
+        if not sids <= one.asked:
             labels.append(f"only {len(sids & one.asked)} of {len(sids)} subjects of {cell.role} were asked in time")
     before, after = old.symbols.compiled[cell], new.symbols.compiled[cell]
     if same_meaning(old, new, cell):
         return labels
     for attribute in sorted(before.attributes | after.attributes, key=lambda found: found.text):
-        if "time" in attribute.flags:
+        if attribute.reads_clock:
             labels.append(f"`{attribute.text}` depends on the time: it was asked for this instant only")
         if attribute.text not in api.user_expressions and is_whole_claims(attribute.text):
             labels.append(f"`{attribute.text}` reads the claims as a whole: it was asked with a few only")

@@ -92,7 +92,9 @@ def view_differences(
                     unread.append(Unsettled(name, reason))
                     break
                 differing.setdefault((subject.role, gain.direction), []).append(gain)
-        found += [_told(name, role, direction, gains, len(reading)) for (role, direction), gains in differing.items()]
+        found += [
+            _difference(name, role, direction, gains, len(reading)) for (role, direction), gains in differing.items()
+        ]
     return found, unread, asked
 
 
@@ -127,7 +129,7 @@ def _answer(answer: Answer) -> str:
     return answer.error or f"{answer.allowed} rows"
 
 
-def _told(name: str, role: str, direction: str, gains: list[_Gain], of: int) -> RowDifference:
+def _difference(name: str, role: str, direction: str, gains: list[_Gain], of: int) -> RowDifference:
     first = gains[0]
     if first.now.error or first.was.error:
         got, had = (_answer(answer) for answer in (first.now, first.was))

@@ -99,7 +99,7 @@ def write_differences(
             for attempt, one, other in zip(attempts, was, now, strict=True):
                 if _differ(one, other, constraints):
                     cases.setdefault((subject.role, attempt.command), []).append((subject, attempt, one, other))
-        found += [_told(name, role, command, some) for (role, command), some in cases.items()]
+        found += [_difference(name, role, command, some) for (role, command), some in cases.items()]
     return found
 
 
@@ -232,7 +232,7 @@ def _counts(connection: Connection, watched: Sequence[int]) -> list[Written]:
     return [Written(*row) for row in connection.execute(_COUNTED, [list(watched)]).fetchall()]
 
 
-def _told(name: str, role: str, command: str, cases: Sequence[_Case]) -> RowDifference:
+def _difference(name: str, role: str, command: str, cases: Sequence[_Case]) -> RowDifference:
     subject, attempt, one, other = cases[0]
     labels = tuple(dict.fromkeys(case[0].label for case in cases))
     if one.sqlstate:

@@ -1,4 +1,5 @@
--- The values of a role's closed expressions for every subject of a role, as text; a statement each, for the same reason.
+-- The values of a role's closed expressions for every subject of that role, as text. Each subject runs the statements anew: one
+-- statement over all subjects would reuse the sub-plans of the first, and be wrong.
 create function access_proof.attributes(of_role text, statements integer, claims_name text, sub_name text)
 returns table (sid integer, texts text[], errors text[])
 language plpgsql

@@ -16,14 +16,14 @@ select
         join pg_catalog.pg_namespace parent_schema on parent_schema.oid = parent.relnamespace
         join pg_catalog.pg_attribute parent_column on parent_column.attrelid = parent.oid and parent_column.attnum = f.confkey[1]
         where f.conrelid = a.attrelid
-          and f.contype = 'f'
-          and f.conkey = array[a.attnum]
+            and f.contype = 'f'
+            and f.conkey = array[a.attnum]
         limit 1
     ) as parent
 from pg_catalog.pg_attribute a
 join pg_catalog.pg_type t on t.oid = a.atttypid
 left join pg_catalog.pg_collation l on l.oid = a.attcollation
 where a.attrelid = %(relation)s
-  and a.attnum > 0
-  and not a.attisdropped
+    and a.attnum > 0
+    and not a.attisdropped
 order by a.attnum

@@ -1,4 +1,4 @@
--- What a call by qualified name and number of arguments means; several rows where it is overloaded.
+-- What a call by qualified name and number of arguments means; several rows if it is overloaded.
 select
     p.oid::bigint as id,
     n.nspname::text as schema,
@@ -24,6 +24,6 @@ join pg_catalog.pg_namespace n on n.oid = p.pronamespace
 join pg_catalog.pg_language l on l.oid = p.prolang
 join pg_catalog.pg_type t on t.oid = p.prorettype
 where n.nspname = %(schema)s
-  and p.proname = %(name)s
-  and p.prokind = 'f'
-  and %(given)s between p.pronargs - p.pronargdefaults and p.pronargs
+    and p.proname = %(name)s
+    and p.prokind = 'f'
+    and %(given)s between p.pronargs - p.pronargdefaults and p.pronargs

@@ -26,10 +26,6 @@ select
         from pg_catalog.pg_roles r
         where r.rolname = any (%(roles)s)
     ) as rights,
-    -- the server's own meaning: on, true, yes, 1 and what they begin with
-    coalesce((
-        select o.option_value::boolean from pg_options_to_table(c.reloptions) o where o.option_name = 'security_invoker'
-    ), false) as invoker,
     c.relpersistence = 'p' and c.relkind = 'r' and not c.relispartition and not c.relhassubclass as plain
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -41,19 +37,19 @@ cross join lateral (
     cross join lateral unnest(i.indkey::smallint[]) with ordinality k (number, place)
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = k.number
     where i.indrelid = c.oid
-      and i.indisprimary
+        and i.indisprimary
 ) primary_key
 where c.relkind in ('r', 'p', 'v', 'm', 'f')
-  and not starts_with(n.nspname, 'pg_')
-  and n.nspname <> all (%(ignored)s)
-  and (%(everything)s or exists (
-    select
-    from pg_catalog.pg_roles r
-    where r.rolname = any (%(roles)s)
-      and has_schema_privilege(r.oid, n.oid, 'usage')
-      and (
-        has_any_column_privilege(r.oid, c.oid, 'select, insert, update')
-        or has_table_privilege(r.oid, c.oid, 'delete')
-    )
-))
+    and not starts_with(n.nspname, 'pg_')
+    and n.nspname <> all (%(ignored)s)
+    and (%(everything)s or exists (
+        select
+        from pg_catalog.pg_roles r
+        where r.rolname = any (%(roles)s)
+            and has_schema_privilege(r.oid, n.oid, 'usage')
+            and (
+                has_any_column_privilege(r.oid, c.oid, 'select, insert, update')
+                or has_table_privilege(r.oid, c.oid, 'delete')
+            )
+    ))
 order by n.nspname, c.relname

@@ -9,6 +9,6 @@ select
     ) as roles
 from pg_catalog.pg_policy p
 where p.polrelid = %(relation)s
-  and p.polcmd in ('*', 'r')
-  and p.polqual is not null
+    and p.polcmd in ('*', 'r')
+    and p.polqual is not null
 order by p.polname

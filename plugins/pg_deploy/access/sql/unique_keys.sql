@@ -9,18 +9,18 @@ join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 cross join lateral unnest(i.indkey::smallint[]) with ordinality k (number, place)
 left join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
 where i.indisunique
-  and i.indisvalid
-  and i.indimmediate
-  and i.indpred is null
-  and i.indexprs is null
-  and i.indnatts = i.indnkeyatts
-  and not starts_with(n.nspname, 'pg_')
+    and i.indisvalid
+    and i.indimmediate
+    and i.indpred is null
+    and i.indexprs is null
+    and i.indnatts = i.indnkeyatts
+    and not starts_with(n.nspname, 'pg_')
 group by i.indexrelid, n.nspname, c.relname
 having bool_and(a.attnotnull and not exists (
     select
     from pg_catalog.pg_constraint k
     where k.conrelid = a.attrelid
-      and k.contype = 'n'
-      and k.conkey = array[a.attnum]
-      and not k.convalidated
+        and k.contype = 'n'
+        and k.conkey = array[a.attnum]
+        and not k.convalidated
 ))

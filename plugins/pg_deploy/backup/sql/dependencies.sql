@@ -78,7 +78,7 @@ place as materialized (
     ) part
     join pg_catalog.pg_class c on c.oid = part.relation
 ),
-edge as (
+dependency as (
     select
         a.schema as dependent,
         b.schema as referenced
@@ -116,7 +116,7 @@ edge as (
 select distinct
     dependent.nspname::text as dependent,
     referenced.nspname::text as referenced
-from edge e
-left join pg_catalog.pg_namespace dependent on dependent.oid = e.dependent
-join pg_catalog.pg_namespace referenced on referenced.oid = e.referenced
+from dependency d
+left join pg_catalog.pg_namespace dependent on dependent.oid = d.dependent
+join pg_catalog.pg_namespace referenced on referenced.oid = d.referenced
 where dependent.nspname is distinct from referenced.nspname

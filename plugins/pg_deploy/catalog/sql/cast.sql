@@ -10,11 +10,11 @@ select
     ) as definition
 from pg_catalog.pg_cast k
 where k.oid >= 16384
-  and ('pg_catalog.pg_cast'::regclass, k.oid) not in (select e.classid, e.objid from extension_member e)
-  and not exists (
-    select
-    from pg_catalog.pg_depend d
-    where d.classid = 'pg_catalog.pg_cast'::regclass
-      and d.objid = k.oid
-      and d.deptype = 'i'
-)
+    and ('pg_catalog.pg_cast'::regclass, k.oid) not in (select e.classid, e.objid from extension_member e)
+    and not exists (
+        select
+        from pg_catalog.pg_depend d
+        where d.classid = 'pg_catalog.pg_cast'::regclass
+            and d.objid = k.oid
+            and d.deptype = 'i'
+    )

@@ -1,4 +1,4 @@
--- Some through jsonb: the locale's column is collcollate, colliculocale (15, 16) or colllocale (17 on); collicurules is new in 16.
+-- Some columns are read through jsonb: the locale's column is collcollate, colliculocale (15, 16) or colllocale (17 on); collicurules is new in 16.
 -- The version of the operating system's library is no fact of the schema.
 select
     'collation' as kind,

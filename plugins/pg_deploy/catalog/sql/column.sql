@@ -1,5 +1,5 @@
 -- The position counts live columns only: a column added and dropped again leaves a gap in attnum and no trace here.
--- NOT NULL is one thing, said here: from version 18 on it is a constraint besides, whose name and options belong to it.
+-- NOT NULL is a fact of its column: from version 18 on it is a constraint too, and the column's fact holds its name and options.
 select
     'column' as kind,
     null as identity,
@@ -45,9 +45,9 @@ from (
     join included_schema s on s.oid = c.relnamespace
     join pg_catalog.pg_attribute a on a.attrelid = c.oid
     where c.relkind in ('r', 'p', 'v', 'm', 'f')
-      and a.attnum > 0
-      and not a.attisdropped
-      and ('pg_catalog.pg_class'::regclass, c.oid) not in (select e.classid, e.objid from extension_member e)
+        and a.attnum > 0
+        and not a.attisdropped
+        and ('pg_catalog.pg_class'::regclass, c.oid) not in (select e.classid, e.objid from extension_member e)
 ) a
 join pg_catalog.pg_type t on t.oid = a.atttypid
 left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum

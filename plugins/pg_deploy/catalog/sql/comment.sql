@@ -5,9 +5,9 @@ select
     'database' as scope,
     jsonb_build_object('text', d.description) as definition
 from pg_catalog.pg_description d
-join spoken o on o.classoid = d.classoid and o.objoid = d.objoid and o.objsubid = d.objsubid
+join described_object o on o.classoid = d.classoid and o.objoid = d.objoid and o.objsubid = d.objsubid
 where o.schema is null
-   or exists (select from included_schema s where o.schema in (s.nspname, quote_ident(s.nspname)))
+    or exists (select from included_schema s where o.schema in (s.nspname, quote_ident(s.nspname)))
 union all
 select
     'comment',
@@ -16,6 +16,6 @@ select
     'cluster',
     jsonb_build_object('text', d.description)
 from pg_catalog.pg_shdescription d
-join spoken o on o.classoid = d.classoid and o.objoid = d.objoid
+join described_object o on o.classoid = d.classoid and o.objoid = d.objoid
 where d.classoid <> 'pg_catalog.pg_database'::regclass
-   or d.objoid = (select b.oid from pg_catalog.pg_database b where b.datname = current_database())
+    or d.objoid = (select b.oid from pg_catalog.pg_database b where b.datname = current_database())

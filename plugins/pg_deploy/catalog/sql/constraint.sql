@@ -1,5 +1,5 @@
--- Of tables and of domains. NOT NULL, from version 17 on a constraint of domains and from 18 on of tables, is said with the
--- column and with the domain.
+-- The constraints of tables and of domains. NOT NULL is a constraint of domains from version 17 on, and of tables from 18 on; it
+-- is part of the fact of its column or domain.
 select
     'constraint' as kind,
     null as identity,
@@ -14,8 +14,8 @@ select
             select
             from pg_catalog.pg_trigger g
             where g.tgconstraint = k.oid
-              and g.tgisinternal
-              and g.tgenabled <> 'O'
+                and g.tgisinternal
+                and g.tgenabled <> 'O'
         )
     ) as definition
 from pg_catalog.pg_constraint k
@@ -23,7 +23,7 @@ join included_schema s on s.oid = k.connamespace
 left join pg_catalog.pg_class c on c.oid = k.conrelid
 left join pg_catalog.pg_type t on t.oid = k.contypid
 where (k.conrelid <> 0 or k.contypid <> 0)
-  -- a constraint trigger shows as a trigger
-  and k.contype not in ('t', 'n')
-  and ('pg_catalog.pg_class'::regclass, k.conrelid) not in (select e.classid, e.objid from extension_member e)
-  and ('pg_catalog.pg_type'::regclass, k.contypid) not in (select e.classid, e.objid from extension_member e)
+    -- a constraint trigger shows as a trigger
+    and k.contype not in ('t', 'n')
+    and ('pg_catalog.pg_class'::regclass, k.conrelid) not in (select e.classid, e.objid from extension_member e)
+    and ('pg_catalog.pg_type'::regclass, k.contypid) not in (select e.classid, e.objid from extension_member e)

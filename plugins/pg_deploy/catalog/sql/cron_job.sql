@@ -1,5 +1,5 @@
--- Known by its name, or by its command where it has none: a job scheduled again gets another jobid.
--- jobname through jsonb, because the first versions of pg_cron have no such column.
+-- A job is known by its name, or by its command if it has no name: a job scheduled again gets another jobid.
+-- The name is read through jsonb, because the first versions of pg_cron have no such column.
 select
     'cron job' as kind,
     coalesce(to_jsonb(j) ->> 'jobname', 'command: ' || j.command) as identity,

@@ -1,8 +1,8 @@
 -- ALTER DEFAULT PRIVILEGES: what objects made from now on will be granted.
 select
     'default grant' as kind,
-    said.parts[1] || ' made by ' || said.parts[2] || coalesce(' in schema ' || nullif(said.parts[3], ''), '') as identity,
-    said.parts,
+    named.parts[1] || ' made by ' || named.parts[2] || coalesce(' in schema ' || nullif(named.parts[3], ''), '') as identity,
+    named.parts,
     'database' as scope,
     jsonb_build_object('present', true) || coalesce((
         select jsonb_object_agg(r.grantee, r.privileges)
@@ -27,6 +27,6 @@ cross join lateral (
         quote_ident(pg_get_userbyid(d.defaclrole)),
         coalesce(quote_ident(s.nspname), '')
     ] as parts
-) said
+) named
 where d.defaclnamespace = 0
-   or s.oid is not null
+    or s.oid is not null

@@ -1,4 +1,4 @@
--- ALTER … DEPENDS ON EXTENSION: dropped with it.
+-- ALTER … DEPENDS ON EXTENSION: such an object is dropped with the extension.
 select
     'dependency on extension' as kind,
     o.parts[1] || ' ' || o.identity || ' on extension ' || quote_ident(x.extname) as identity,
@@ -40,5 +40,5 @@ from (
 join pg_catalog.pg_depend d on d.classid = o.classid and d.objid = o.oid
 join pg_catalog.pg_extension x on x.oid = d.refobjid
 where d.refclassid = 'pg_catalog.pg_extension'::regclass
-  and d.deptype = 'x'
-  and d.objsubid = 0
+    and d.deptype = 'x'
+    and d.objsubid = 0

@@ -37,11 +37,11 @@ join included_schema s on s.oid = p.pronamespace
 left join pg_catalog.pg_aggregate a on a.aggfnoid = p.oid
 cross join lateral (select p.oid::regprocedure::text as identity offset 0) called
 where ('pg_catalog.pg_proc'::regclass, p.oid) not in (select e.classid, e.objid from extension_member e)
-  -- a range type's own come and go with it
-  and not exists (
-    select
-    from pg_catalog.pg_depend d
-    where d.classid = 'pg_catalog.pg_proc'::regclass
-      and d.objid = p.oid
-      and d.deptype = 'i'
-)
+    -- a range type's own come and go with it
+    and not exists (
+        select
+        from pg_catalog.pg_depend d
+        where d.classid = 'pg_catalog.pg_proc'::regclass
+            and d.objid = p.oid
+            and d.deptype = 'i'
+    )

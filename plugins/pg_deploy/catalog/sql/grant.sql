@@ -1,5 +1,5 @@
--- One fact a grantee and object, the owner's own rights included: no ACL and the default written out are the same.
--- What belongs to an extension or to the server shows only where its rights are no longer those that it came with.
+-- One fact for each grantee and object, the owner's own rights included: no ACL and the default written out are the same.
+-- An object of an extension or of the server has facts only if its rights are no longer those that it came with.
 with object as (
     select
         case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
@@ -17,7 +17,7 @@ with object as (
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     left join included_schema s on s.oid = n.oid
     where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-      and (s.oid is not null or (c.relacl is not null and n.nspname = 'pg_catalog'))
+        and (s.oid is not null or (c.relacl is not null and n.nspname = 'pg_catalog'))
     union all
     select
         'column',
@@ -34,7 +34,7 @@ with object as (
     join pg_catalog.pg_class c on c.oid = a.attrelid
     join included_schema s on s.oid = c.relnamespace
     where a.attacl is not null
-      and not a.attisdropped
+        and not a.attisdropped
     union all
     select
         case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end,
@@ -62,14 +62,14 @@ with object as (
         offset 0
     ) called
     where (s.oid is not null or (p.proacl is not null and n.nspname = 'pg_catalog'))
-      -- a range type's own come and go with it
-      and not exists (
-        select
-        from pg_catalog.pg_depend d
-        where d.classid = 'pg_catalog.pg_proc'::regclass
-          and d.objid = p.oid
-          and d.deptype = 'i'
-    )
+        -- a range type's own come and go with it
+        and not exists (
+            select
+            from pg_catalog.pg_depend d
+            where d.classid = 'pg_catalog.pg_proc'::regclass
+                and d.objid = p.oid
+                and d.deptype = 'i'
+        )
     union all
     select
         'type',
@@ -86,9 +86,9 @@ with object as (
     join included_schema s on s.oid = t.typnamespace
     left join pg_catalog.pg_class c on c.oid = t.typrelid
     where t.typtype <> 'm'
-      -- the row type of a table counts once somebody granted something on it
-      and (t.typtype <> 'c' or c.relkind = 'c' or t.typacl is not null)
-      and t.oid not in (select element.typarray from pg_catalog.pg_type element)
+        -- the row type of a table counts once somebody granted something on it
+        and (t.typtype <> 'c' or c.relkind = 'c' or t.typacl is not null)
+        and t.oid not in (select element.typarray from pg_catalog.pg_type element)
     union all
     select
         o.type,
@@ -177,4 +177,4 @@ cross join lateral (
     group by r.grantee
 ) held
 where (e.objid is null and not o.came_with_server)
-   or o.acl is distinct from i.initprivs
+    or o.acl is distinct from i.initprivs

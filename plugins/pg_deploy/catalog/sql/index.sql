@@ -21,8 +21,8 @@ select
             select jsonb_object_agg(a.attnum::text, a.attstattarget)
             from pg_catalog.pg_attribute a
             where a.attrelid = c.oid
-              and a.attstattarget >= 0
-              and not a.attisdropped
+                and a.attstattarget >= 0
+                and not a.attisdropped
         )
     ) as definition
 from pg_catalog.pg_index i

@@ -42,4 +42,4 @@ from (
     join pg_catalog.pg_language l on l.oid = t.trflang
 ) o
 where o.oid >= 16384
-  and (o.classid, o.oid) not in (select e.classid, e.objid from extension_member e)
+    and (o.classid, o.oid) not in (select e.classid, e.objid from extension_member e)

@@ -1,5 +1,5 @@
--- pubgencols is new in version 18, prqual and prattrs in 15: the first through jsonb; for its tables the name finds the
--- inner column where there is one and the outer null where there is none.
+-- pubgencols is new in version 18 and read through jsonb. prqual and prattrs are new in 15: their names find the inner column
+-- if there is one, else the outer null.
 select
     'publication' as kind,
     null as identity,
@@ -34,9 +34,9 @@ select
                         select string_agg(format('%I', a.attname), ', ' order by a.attname)
                         from pg_catalog.pg_attribute a
                         where a.attrelid = r.prrelid
-                          and a.attnum = any ((
-                            select prattrs from pg_catalog.pg_publication_rel inner_rel where inner_rel.oid = r.oid
-                        )::int2[])
+                            and a.attnum = any ((
+                                select prattrs from pg_catalog.pg_publication_rel inner_rel where inner_rel.oid = r.oid
+                            )::int2[])
                     ) as columns
             ) chosen
             where r.prpubid = p.oid

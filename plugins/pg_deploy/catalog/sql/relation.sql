@@ -54,4 +54,4 @@ left join pg_catalog.pg_am method on method.oid = c.relam
 left join pg_catalog.pg_foreign_table f on f.ftrelid = c.oid
 left join pg_catalog.pg_foreign_server server on server.oid = f.ftserver
 where c.relkind in ('r', 'p', 'v', 'm', 'f')
-  and ('pg_catalog.pg_class'::regclass, c.oid) not in (select e.classid, e.objid from extension_member e)
+    and ('pg_catalog.pg_class'::regclass, c.oid) not in (select e.classid, e.objid from extension_member e)

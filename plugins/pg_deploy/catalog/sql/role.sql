@@ -1,4 +1,4 @@
--- pg_roles, not pg_authid: of a password not even its existence. A role's settings are facts of their own.
+-- From pg_roles, not pg_authid: a fact does not say whether there is a password. A role's settings are facts of their own.
 select
     'role' as kind,
     r.rolname::text as identity,

@@ -1,4 +1,4 @@
--- What the sequence is, not how far it has come.
+-- The definition of a sequence, without the value that it has reached.
 select
     'sequence' as kind,
     null as identity,
@@ -22,11 +22,11 @@ select
             join pg_catalog.pg_namespace n on n.oid = r.relnamespace
             join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
             where d.classid = 'pg_catalog.pg_class'::regclass
-              and d.objid = c.oid
-              and d.objsubid = 0
-              and d.refclassid = 'pg_catalog.pg_class'::regclass
-              and d.refobjsubid > 0
-              and d.deptype in ('a', 'i')
+                and d.objid = c.oid
+                and d.objsubid = 0
+                and d.refclassid = 'pg_catalog.pg_class'::regclass
+                and d.refobjsubid > 0
+                and d.deptype in ('a', 'i')
             limit 1
         )
     ) as definition

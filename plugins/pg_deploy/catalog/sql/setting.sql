@@ -1,4 +1,4 @@
--- ALTER ROLE … SET and ALTER DATABASE … SET, for every database or for this one. What is named like a secret stays out:
+-- ALTER ROLE … SET and ALTER DATABASE … SET, for every database or for this one. Values whose name is that of a secret are hidden:
 -- Supabase projects keep app.settings.jwt_secret this way. The elements of a list are worded as PostgreSQL words them when
 -- it is told them one by one: SET … FROM CURRENT keeps the text of that moment instead, whatever stands in it.
 select

@@ -1,5 +1,5 @@
--- Never the connection string: it holds a password, and only superusers may read it. Each column by itself, because those are
--- all that others may read; suborigin and the rest are newer than 14: the name finds the inner column, or the outer null.
+-- The connection string is not read: it holds a password, and only superusers may read it. The other columns are named one by
+-- one, because others may read no more. suborigin and the rest are newer than 14: the name finds the inner column, or the outer null.
 select
     'subscription' as kind,
     null as identity,

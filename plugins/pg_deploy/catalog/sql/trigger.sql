@@ -1,4 +1,4 @@
--- Internal ones (foreign keys) show in their constraint.
+-- Triggers that the server makes for a foreign key are left out: the constraint shows them.
 select
     'trigger' as kind,
     null as identity,
@@ -12,4 +12,4 @@ from pg_catalog.pg_trigger g
 join pg_catalog.pg_class c on c.oid = g.tgrelid
 join included_schema s on s.oid = c.relnamespace
 where not g.tgisinternal
-  and ('pg_catalog.pg_class'::regclass, c.oid) not in (select e.classid, e.objid from extension_member e)
+    and ('pg_catalog.pg_class'::regclass, c.oid) not in (select e.classid, e.objid from extension_member e)

@@ -1,4 +1,4 @@
--- Not the row types of tables, nor the array and multirange types that come with another type.
+-- Types, without the row types of tables and the array and multirange types that come with another type.
 select
     'type' as kind,
     null as identity,
@@ -18,7 +18,7 @@ select
             select k.conname
             from pg_catalog.pg_constraint k
             where k.contypid = t.oid
-              and k.contype = 'n'
+                and k.contype = 'n'
         ),
         'default value', pg_get_expr(t.typdefaultbin, 0),
         'collation', (
@@ -27,7 +27,7 @@ select
             join pg_catalog.pg_namespace n on n.oid = k.collnamespace
             join pg_catalog.pg_type b on b.oid = t.typbasetype
             where k.oid = t.typcollation
-              and k.oid <> b.typcollation
+                and k.oid <> b.typcollation
         )
     )
     when 'c' then jsonb_build_object('composite', (
@@ -42,8 +42,8 @@ select
         left join pg_catalog.pg_collation k on k.oid = a.attcollation
         left join pg_catalog.pg_namespace n on n.oid = k.collnamespace
         where a.attrelid = t.typrelid
-          and a.attnum > 0
-          and not a.attisdropped
+            and a.attnum > 0
+            and not a.attisdropped
     ))
     when 'r' then (
         select jsonb_build_object(
@@ -89,6 +89,6 @@ from pg_catalog.pg_type t
 join included_schema s on s.oid = t.typnamespace
 left join pg_catalog.pg_class c on c.oid = t.typrelid
 where t.typtype <> 'm'
-  and (t.typtype <> 'c' or c.relkind = 'c')
-  and t.oid not in (select element.typarray from pg_catalog.pg_type element)
-  and ('pg_catalog.pg_type'::regclass, t.oid) not in (select e.classid, e.objid from extension_member e)
+    and (t.typtype <> 'c' or c.relkind = 'c')
+    and t.oid not in (select element.typarray from pg_catalog.pg_type element)
+    and ('pg_catalog.pg_type'::regclass, t.oid) not in (select e.classid, e.objid from extension_member e)

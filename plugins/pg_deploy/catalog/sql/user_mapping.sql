@@ -1,4 +1,4 @@
--- Through the view, which everybody may read; of the options only their names, and the value of "user".
+-- Read from the view, which everybody may read. Only the names of the options are kept, and the value of "user".
 select
     'user mapping' as kind,
     format('%s on server %I', case m.umuser when 0 then 'public' else quote_ident(m.usename) end, m.srvname) as identity,

@@ -1,4 +1,4 @@
-"""What is known about access after a migration, on a copy or on the target, and what its declaration makes of that."""
+"""What is known of access after a migration, on a copy or on the target, and how its declaration judges that."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pg_deploy.ledger.detail import Kept
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.kept_values import Kept
+from pg_deploy.ledger.word_enum import Word
 
 _AS_ON_COPY = "on the copy, and the target's access facts changed in the same way"
 
@@ -34,12 +34,12 @@ class Verdict(Word):
 
     @property
     def on_copy(self) -> Verdict:
-        """Of what was proved on the copy and held on the target, what was proved there; of all others themselves."""
+        """The verdict on the copy, if that held on the target; else this verdict itself."""
         return _ON_COPY.get(self, self)
 
     @property
     def as_on_copy(self) -> Verdict:
-        """What a proof on a copy is on a target whose access facts changed in the same way."""
+        """This verdict of a copy, said of a target whose access facts changed in the same way."""
         return next((target for target, copy in _ON_COPY.items() if copy == self), self)
 
 
@@ -50,11 +50,11 @@ _ON_COPY: Mapping[Verdict, Verdict] = {
     Verdict.NOT_PROVED_AS_ON_COPY: Verdict.NOT_PROVED,
 }
 _SETTLED_BEFORE = ("equal by catalog",)
-"""Words of versions before, which had no others that left nothing open."""
+"""Words of an older version, which had no others for a verdict that leaves nothing open."""
 
 
 class Outcome(Word):
-    """What the declaration makes of it: `undeclared` is shown and protects nobody, `different` fails."""
+    """How the declaration judges it: `undeclared` is shown and protects nobody, `different` fails."""
 
     UNCHANGED = "unchanged"
     AS_DECLARED = "as declared"
@@ -63,7 +63,7 @@ class Outcome(Word):
 
 
 class CellOutcome(Word):
-    """What is known of one command of one role on one table: `equal` is no difference found, and not proved."""
+    """What is known of one command of one role on one table: `equal` says that no difference was found, `proved` that there is none."""
 
     PROVED = "proved"
     EQUAL = "equal"
@@ -72,7 +72,7 @@ class CellOutcome(Word):
 
 @dataclass(frozen=True)
 class KeptCell(Kept):
-    """One cell of a proof; `kinds` are the kinds of subjects that differ, empty in rows of before that did not tell them."""
+    """One cell of a proof; `kinds` are the kinds of subjects that differ, empty in rows of an older version, which did not keep them."""
 
     role: str
     table: str
@@ -139,7 +139,7 @@ class AccessFound(Kept):
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """Of those, what somebody gets an error for now. On the target the ledger has nothing but the sentences to tell it by."""
+        """Those of `undeclared` by which somebody gets an error now. Of the target the ledger holds sentences alone, so these decide."""
         return tuple(each for each in self.undeclared if " get an error " in f" {each} ")
 
     def to_detail(self) -> dict[str, Any]:
@@ -160,7 +160,7 @@ _CELL = tuple(each.name for each in fields(KeptCell))
 
 @dataclass(frozen=True)
 class AskedAgain(Kept):
-    """What the sample said when it was asked again after the migration."""
+    """What the sample answered after the migration; `moved` pairs were changed by the application's traffic."""
 
     pairs: int
     subjects: int

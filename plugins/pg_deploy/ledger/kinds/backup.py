@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.evidence import Evidence
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.kept_values import Kept
+from pg_deploy.ledger.word_enum import Word
 
 
 class BackupOutcome(Word):
-    """Who has it."""
+    """Who has the backup."""
 
     TAKEN = "taken"
     EXTERNAL = "external"
@@ -26,7 +26,7 @@ class RestoreOutcome(Word):
 
 @dataclass(frozen=True)
 class BackupKept(Kept):
-    """What the ledger says of a run's backup, see `take.Backup` and `external.Point`: `backup` is its name in its store."""
+    """What the ledger says of a run's backup, see `take.Backup` and `recovery_point.RecoveryPoint`: `backup` is its name in its store."""
 
     name: str
     outcome: str

@@ -1,10 +1,10 @@
-"""What the lints found before a migration; what came with it is kept as each `lints.Finding`."""
+"""What the lints found before a migration. Each finding that came with it is kept by itself, as a `catalog.finding.Finding`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pg_deploy.ledger.detail import Kept
+from pg_deploy.ledger.kept_values import Kept
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pg_deploy.ledger.detail import Kept
+from pg_deploy.ledger.kept_values import Kept
 from pg_deploy.ledger.kinds.access import AccessFound
 from pg_deploy.ledger.kinds.benchmark import ComparedBenchmark
 from pg_deploy.ledger.kinds.check import CheckOutcome
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.word_enum import Word
 from pg_deploy.parsing.lock_modes import Lock, lock_of
 
 Key = tuple[str, str]
@@ -60,7 +60,7 @@ class StatementLocks(Kept):
 
 
 def _mode(kept: str) -> Lock:
-    """`ACCESS EXCLUSIVE`, or `AccessExclusiveLock` as once."""
+    """From `ACCESS EXCLUSIVE`, or `AccessExclusiveLock` as an older version wrote it."""
     return Lock[kept.replace(" ", "_")] if kept.isupper() else lock_of(kept)
 
 
@@ -74,7 +74,7 @@ class Changes(Kept):
 
     @property
     def all(self) -> tuple[Key, ...]:
-        """Whatever became of them."""
+        """All of them, however they changed."""
         return (*self.added, *self.removed, *self.changed)
 
 
@@ -88,19 +88,19 @@ class Rehearsal(Kept):
     apply_s: float | None = None
     rollback_s: float | None = None
     only_tried: bool = False
-    """Whether the transaction of its rollback, which led to the state before, was not kept."""
+    """Whether its rollback led to the state before in a transaction that was not kept."""
     statements: tuple[StatementLocks, ...] = ()
     checks: tuple[tuple[str, CheckOutcome], ...] = ()
     benchmarks: tuple[ComparedBenchmark, ...] = ()
     lost: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
-    """What it changed and a rollback leaves so."""
+    """What it changed and its rollback leaves changed."""
     generated_rollback: str | None = None
     not_rehearsed: tuple[str, ...] = ()
     cannot_be_undone: str | None = None
     changes: Changes | None = None
     written: tuple[str, ...] = ()
-    """The tables of which it wrote rows, and that were there before."""
+    """The tables that were there before and in which it wrote rows."""
     bundle_hash: str = ""
     error: str | None = None
     access: AccessFound | None = None

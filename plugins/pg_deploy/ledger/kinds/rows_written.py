@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.evidence import Evidence, Kind
+from pg_deploy.ledger.kept_values import Kept
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,12 @@ class RowsWritten(Kept):
 
 
 def written_of(rows: Iterable[Evidence]) -> tuple[Written, ...]:
-    """The sum of what these rows say that was written, by table; rows of other kinds say nothing."""
+    """What was written by these rows of evidence, added up for each table; rows of other kinds say nothing."""
     sums: dict[str, Written] = {}
     for row in rows:
-        for each in row.detail.get("tables") or () if row.kind == Kind.ROWS_WRITTEN else ():
+        if row.kind != Kind.ROWS_WRITTEN:
+            continue
+        for each in row.detail.get("tables") or ():
             more = Written.from_detail(each)
             sums[more.table] = sums[more.table] + more if more.table in sums else more
     return tuple(sums[table] for table in sorted(sums))

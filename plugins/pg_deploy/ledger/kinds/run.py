@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pg_deploy.ledger import evidence
-from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.evidence import Evidence, Kind
+from pg_deploy.ledger.kept_values import Kept
 from pg_deploy.postgres.session import Connection
 
 

@@ -150,21 +150,6 @@ class ServerState:
     not_visible: tuple[str, ...] = ()
 
     @property
-    def connections_used(self) -> int:
-        """Client connections to the whole server now."""
-        return self.connections.used
-
-    @property
-    def connections_max(self) -> int:
-        """`max_connections`."""
-        return self.connections.most
-
-    @property
-    def connections_reserved(self) -> int:
-        """How many of `max_connections` this role may not use."""
-        return self.connections.reserved
-
-    @property
     def oldest_transaction(self) -> Transaction | None:
         """The oldest open transaction of another session in this database, or None."""
         return self.transactions[0] if self.transactions else None

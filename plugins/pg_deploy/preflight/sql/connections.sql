@@ -1,4 +1,5 @@
--- Without pg_read_all_stats the type of other sessions is null; then those with a database are counted.
+-- The connections in use, and the limits of server, role and database. Without pg_read_all_stats the type of other sessions is
+-- null; then those with a database are counted.
 with client as (
     select a.datname, a.usename
     from pg_catalog.pg_stat_activity a

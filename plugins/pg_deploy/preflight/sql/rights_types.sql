@@ -1,4 +1,4 @@
--- Parameters: a list of schemas and a list of names, read pairwise. Where the schema is null, the search_path decides.
+-- Parameters: a list of schemas and a list of names, read pairwise. If the schema is null, the search_path decides.
 select
     w.position::int as position,
     n.nspname || '.' || y.typname as name,

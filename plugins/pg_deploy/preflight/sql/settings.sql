@@ -1,4 +1,4 @@
--- The values that a new session would have: ours has changed some of these for itself.
+-- The values that a new session would have: our session has changed some of them for itself.
 select
     s.name,
     case

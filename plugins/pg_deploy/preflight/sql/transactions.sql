@@ -1,4 +1,4 @@
--- Only those of this database: a CONCURRENTLY build waits for no others.
+-- The open transactions of this database: a CONCURRENTLY build waits for no others.
 select
     a.pid,
     coalesce(a.usename::text, '') as "user",

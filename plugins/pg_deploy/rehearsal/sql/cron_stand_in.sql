@@ -1,4 +1,4 @@
--- Stands in for pg_cron where that cannot run: jobs are recorded as it records them, and none is ever run.
+-- Stands in for pg_cron if that cannot run: jobs are recorded as pg_cron records them, and none is ever run.
 
 create schema cron;
 

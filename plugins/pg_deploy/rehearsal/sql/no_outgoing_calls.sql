@@ -1,4 +1,4 @@
--- dblink exists in the copy, so that what calls it can be made; a call fails and says why.
+-- dblink exists in the copy, so that functions that call it can be made. A call fails and says why.
 do $cut$
 declare
     called record;
@@ -15,7 +15,7 @@ begin
             and p.prorettype <> 'trigger'::regtype
             and not exists (select from pg_catalog.pg_foreign_data_wrapper w where p.oid in (w.fdwhandler, w.fdwvalidator))
     loop
-        -- Only where the function's code is found: its signature, rights and comments stay.
+        -- Only the code is replaced: signature, rights and comments stay.
         update pg_catalog.pg_proc set
             prolang = (select l.oid from pg_catalog.pg_language l where l.lanname = 'plpgsql'),
             probin = null,

@@ -207,11 +207,11 @@ def _add_enum(draft: Draft, key: Key, before: list[str], after: list[str]) -> No
         draft.refuse(key, f"an enum value cannot be removed ({', '.join(added) or 'its values changed'})")
         return
     # First of all: definitions that are made again speak of the old labels.
-    for label, wanted in labels_renamed(before, after):
+    for label, wanted in order_label_renames(before, after):
         draft.add(Phase.RENAME, f"alter type {key[1]} rename value {literal(label)} to {literal(wanted)}")
 
 
-def labels_renamed(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, str]]:
+def order_label_renames(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The renames, in order, that lead from the labels `after` to those `before`, of which there are as many. Pure.
 
     One whose new name another still has waits for it; in a circle one steps aside first.

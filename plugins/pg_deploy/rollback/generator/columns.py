@@ -133,7 +133,7 @@ def add_options_anew(draft: Draft, old: Fact) -> None:
 
 def _plain(column: Fact) -> Fact:
     """The column as it is when it was just made: of its type, and nothing set on it."""
-    return column.saying({name: column.properties[name] for name in ("type", "position")})
+    return column.with_properties({name: column.properties[name] for name in ("type", "position")})
 
 
 def add_generated_column(fact: Fact, draft: Draft) -> str | None:
@@ -167,7 +167,7 @@ def _column_holding(table: str, draft: Draft) -> str | None:
 
 
 def is_held_within(domain: str, draft: Draft) -> bool:
-    """Whether a column holds values of the domain within an array or a composite type, where the server cannot check them."""
+    """Whether a column holds values of the domain within an array or a composite type: the server cannot check them there."""
     chain, more = {domain}, {domain}
     while more:
         more = {

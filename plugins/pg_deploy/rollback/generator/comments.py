@@ -86,8 +86,8 @@ def _words(comment: Identity) -> str | None:
     if of.kind == "column":
         return f"column {of}"
     if of.kind in ON_RELATION:
-        on = "domain " if comment.spoken == "domain constraint" else ""
+        on = "domain " if comment.server_kind == "domain constraint" else ""
         return f"{of.kind} {of.name} on {on}{of.relation}"
     if of.kind not in _SAID_OF:
         return None
-    return f"{of.kind} {comment.said_name}"
+    return f"{of.kind} {comment.name_in_comment}"

@@ -19,7 +19,7 @@ from pg_deploy.rollback.generator.columns import (
 from pg_deploy.rollback.generator.definitions import add_last_foreign_column, create_more, create_range
 from pg_deploy.rollback.generator.draft import ByKey, Draft, Phase, is_of_identity
 from pg_deploy.rollback.generator.drops import backing_constraint, comes_before_joining, rejoins
-from pg_deploy.rollback.generator.order import needed_first, relation_of
+from pg_deploy.rollback.generator.order import order_by_need, relation_of
 from pg_deploy.rollback.generator.sequences import add_sequence
 from pg_deploy.rollback.generator.sql_text import INDEX_STORAGE, role, storage_options
 
@@ -37,7 +37,7 @@ _FIRES = {
 def add_creates(draft: Draft) -> None:
     """Make again what is missing or replaced, what is needed first."""
     facts = [draft.before[key] for key in draft.made]
-    for fact in needed_first((each for each in facts if not _comes_with_another(each, draft)), draft.needs_before.of):
+    for fact in order_by_need((each for each in facts if not _comes_with_another(each, draft)), draft.needs_before.of):
         key = fact.key
         draft.subject = key
         if fact.kind == "column" and (statement := add_generated_column(fact, draft)):
@@ -210,7 +210,7 @@ def create_type(fact: Fact) -> tuple[str, ...]:
 def create_index(fact: Fact, *, attaches: bool = True) -> tuple[str, ...]:
     """The index, attached, marked and measured as it was; none if it was left invalid.
 
-    Where its table joins the parent afterwards nothing `attaches` it: the parent's index then takes the one that is there.
+    If its table joins the parent afterwards, nothing `attaches` it: the parent's index then takes the one that is there.
     """
     p, name = fact.properties, fact.identity.name
     relation = relation_of(fact)

@@ -237,7 +237,7 @@ def _foreign_column(column: Fact) -> str | None:
     parts: list[str] = [column.identity.name, str(p["type"]) + options]
     parts += [f"collate {p['collation']}"] if p.get("collation") else []
     parts += [f"default {p['default']}"] if p.get("default") and not p.get("generated") else []
-    parts += [f"generated always as ({p['default']}) stored"] if p.get("generated") else []
+    parts += [f"generated always as ({p['default']}) {p['generated']}"] if p.get("generated") else []
     parts += ["not null"] if p.get("not null") else []
     return " ".join(parts)
 

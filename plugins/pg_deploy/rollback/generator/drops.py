@@ -9,7 +9,7 @@ from pg_deploy.catalog.kinds import CALLED_ON, OF_THE_DATABASE, OF_TYPES, ON_REL
 from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.rollback.generator.draft import ByKey, Draft, Loss, Phase, is_of_identity, owned_by
-from pg_deploy.rollback.generator.order import need_each_other, needed_first, rank_kind, relation_of
+from pg_deploy.rollback.generator.order import has_circle, order_by_need, rank_kind, relation_of
 from pg_deploy.rollback.generator.sql_text import role
 
 _PLAIN = frozenset({
@@ -52,7 +52,7 @@ def add_drops(draft: Draft) -> None:
         return tuple(parts.get(fact.identity, ())) if fact.kind in (*RELATIONS, "column") else ()
 
     needs = draft.needs_after.of
-    if need_each_other(nodes, needs, parts_of):
+    if has_circle(nodes, needs, parts_of):
         for name, of_name in parts.items():
             apart = [
                 part
@@ -63,7 +63,7 @@ def add_drops(draft: Draft) -> None:
             ]
             nodes += apart
             parts[name] = [part for part in of_name if part not in apart]
-    for fact in _heirs_later(list(reversed(needed_first(nodes, needs, parts_of))), draft):
+    for fact in _heirs_later(list(reversed(order_by_need(nodes, needs, parts_of))), draft):
         statement = _drop(fact, draft.after)
         if statement is None:
             continue

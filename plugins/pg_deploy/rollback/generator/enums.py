@@ -41,4 +41,4 @@ def add_type_made_anew(draft: Draft, key: Key) -> None:
         draft.retyped.add(user)
         draft.changed.discard(user)
     draft.subject = None
-    draft.add(Phase.DEFAULT_ON, f"drop type {identity.renamed(aside)}")
+    draft.add(Phase.DEFAULT_ON, f"drop type {identity.with_name(aside)}")

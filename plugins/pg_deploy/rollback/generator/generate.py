@@ -28,7 +28,7 @@ from pg_deploy.rollback.generator.publications import add_publication_schemas
 from pg_deploy.rollback.generator.renames import Renaming, take_back_names
 from pg_deploy.rollback.generator.replacing import find_replaced
 from pg_deploy.rollback.generator.row_changes import Wrote, add_row_refusals, tables_named
-from pg_deploy.rollback.generator.step_order import in_order
+from pg_deploy.rollback.generator.step_order import order_steps
 
 _APART = PROPERTIES - {"setting", "membership"} | {"cron job"}
 """What is written by its own rules, and not as an object that is made, altered or dropped."""
@@ -155,7 +155,7 @@ def _scope(draft: Draft, key: Key) -> str:
 
 
 def _text(draft: Draft) -> str:
-    steps = in_order(draft)
+    steps = order_steps(draft)
     if not steps:
         return ""
     lines = []

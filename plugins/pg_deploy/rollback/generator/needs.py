@@ -8,15 +8,15 @@ from pg_deploy.catalog.kinds import ON_RELATION, RELATIONS
 from pg_deploy.catalog.names import Key, identity_of
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.rollback.generator.draft import ByKey, Needs
-from pg_deploy.rollback.generator.order import relation_of, text_edges
-from pg_deploy.rollback.generator.renames import Renaming, renamed_edges
+from pg_deploy.rollback.generator.order import find_text_needs, relation_of
+from pg_deploy.rollback.generator.renames import Renaming, list_renamed_needs
 
 
 def needs_of(facts: Facts, by_key: ByKey, renaming: Renaming, keys: Iterable[Key]) -> Needs:
     """The graph of `facts`, which read `by_key` once the names are taken back; from texts, what needs one of `keys`."""
     if facts.objects is not None and facts.objects.is_whole:
-        return Needs([*_with_relations(renamed_edges(facts.objects, renaming), by_key), *_parts(by_key)])
-    return Needs([*_with_relations(text_edges(by_key, keys), by_key), *_parts(by_key)])
+        return Needs([*_with_relations(list_renamed_needs(facts.objects, renaming), by_key), *_parts(by_key)])
+    return Needs([*_with_relations(find_text_needs(by_key, keys), by_key), *_parts(by_key)])
 
 
 def _with_relations(edges: Iterable[tuple[Key, Key, str]], facts: ByKey) -> Iterator[tuple[Key, Key, str]]:

@@ -101,16 +101,14 @@ def rank_kind(fact: Fact) -> str:
     return fact.kind
 
 
-def needed_first(
+def order_by_need(
     facts: Iterable[Fact], needs: Mapping[Key, AbstractSet[Key]], parts_of: PartsOf | None = None
 ) -> list[Fact]:
     """`facts` so that each comes after those that it needs; by kind, if they need each other."""
     return _sorted(facts, needs, parts_of)[0]
 
 
-def need_each_other(
-    facts: Iterable[Fact], needs: Mapping[Key, AbstractSet[Key]], parts_of: PartsOf | None = None
-) -> bool:
+def has_circle(facts: Iterable[Fact], needs: Mapping[Key, AbstractSet[Key]], parts_of: PartsOf | None = None) -> bool:
     """Whether there is a circle among `facts`, so that none of it can come first."""
     return _sorted(facts, needs, parts_of)[1]
 
@@ -128,14 +126,14 @@ def _sorted(
         {other for part in group for key in needs.get(part.key, ()) for other in of_key.get(key, ()) if other != number}
         for number, group in enumerate(whole)
     ]
-    numbers, circle = numbers_in_order(first)
+    numbers, circle = order_numbers(first)
     return [waiting[number] for number in numbers], circle
 
 
-def numbers_in_order(waits_for: Sequence[AbstractSet[int]]) -> tuple[list[int], bool]:
-    """The numbers of all that waits, each behind those that it waits for, else in their order; and whether some wait for each other.
+def order_numbers(waits_for: Sequence[AbstractSet[int]]) -> tuple[list[int], bool]:
+    """All numbers, each behind those that it waits for, else in their order; and whether some wait for each other.
 
-    In such a circle the smallest number goes first. Pure.
+    If all that is left waits, the smallest number goes first. Pure.
     """
     later: list[list[int]] = [[] for _ in waits_for]
     for number, firsts in enumerate(waits_for):
@@ -162,10 +160,10 @@ def numbers_in_order(waits_for: Sequence[AbstractSet[int]]) -> tuple[list[int], 
 
 def dependents(facts: ByKey, keys: Iterable[Key]) -> set[Key]:
     """The objects in `facts` that name one of `keys`."""
-    return {one for one, _, _ in text_edges(facts, keys)}
+    return {one for one, _, _ in find_text_needs(facts, keys)}
 
 
-def text_edges(facts: ByKey, keys: Iterable[Key]) -> Iterator[tuple[Key, Key, str]]:
+def find_text_needs(facts: ByKey, keys: Iterable[Key]) -> Iterator[tuple[Key, Key, str]]:
     """Who names one of `keys` in its definition, and which."""
     by_name: dict[str, set[Fact]] = {}
     odd: set[Fact] = set()
@@ -181,7 +179,7 @@ def text_edges(facts: ByKey, keys: Iterable[Key]) -> Iterator[tuple[Key, Key, st
         # Reading each text for each name would take minutes on a large schema.
         likely = {other for name in _tokens(fact) & by_name.keys() for other in by_name[name]}
         for other in likely | odd:
-            if other is not fact and depends_on(fact, other):
+            if depends_on(fact, other):
                 yield key, other.key, "n"
 
 

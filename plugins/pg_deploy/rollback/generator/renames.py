@@ -116,7 +116,7 @@ class _Names:
             if key[0] in OF_TYPES and self.there.addresses.get(key) not in was:
                 # It is new, and its schema gets its old name back; so may those of its arguments' types.
                 arguments = wording.text(identity_of(key).arguments or "", set())
-                changed[key] = (key[0], identity_of(then).taking(arguments))
+                changed[key] = (key[0], identity_of(then).with_arguments(arguments))
         facts: dict[Key, Fact] = {}
         keys = dict(changed)
         for key, fact in self.after.by_key.items():
@@ -146,7 +146,7 @@ class _Names:
             here = name
             if name.schema != wanted.schema:
                 self.statements.append(f"alter type {name} set schema {wanted.schema}")
-                here = name.moved(wanted.schema)
+                here = name.with_schema(wanted.schema)
             if name.name != wanted.name:
                 self.statements.append(f"alter type {here} rename to {wanted.name}")
             yield ("type", name), ("type", wanted)
@@ -184,13 +184,16 @@ class _Names:
             return anywhere.sub(lambda found: f"{moved[found[1]]}.", text)
 
         def called(identity: Identity) -> Identity:
-            there = identity.moved(moved.get(identity.schema, identity.schema))
+            there = identity.with_schema(moved.get(identity.schema, identity.schema))
             if there.kind == "cast":
                 return made("cast", *map(back, there.parts))
-            return there.taking(back(there.arguments)) if there.arguments else there
+            return there.with_arguments(back(there.arguments)) if there.arguments else there
 
         of = fact.identity.of if fact.kind not in ON_RELATION else None
-        identity, definition = fact.identity.about(called(of)) if of else called(fact.identity), back(fact.definition)
+        identity, definition = (
+            fact.identity.with_object(called(of)) if of else called(fact.identity),
+            back(fact.definition),
+        )
         old = self.before.by_key.get((fact.kind, identity))
         return replace(fact, identity=identity, definition=definition) if old and old.definition == definition else fact
 
@@ -258,7 +261,7 @@ class _Names:
         if was.kind not in ON_RELATION and self._identity(address).schema != schema:
             if self._identity(address).name != own and self._has(self._in_schema(address, schema), address):
                 # On the way it would have a name that another one has: that of now there, or the old one here.
-                here = (was.kind, self._identity(address).renamed(own))
+                here = (was.kind, self._identity(address).with_name(own))
                 self._rename(address, own=self._free_name(address) if self._has(here, address) else own)
             self._set_schema(address, schema)
         if self._identity(address).name != own:
@@ -291,7 +294,7 @@ class _Names:
 
     def _in_schema(self, address: Address, schema: str) -> Key:
         called = self._identity(address)
-        return called.kind, called.moved(schema)
+        return called.kind, called.with_schema(schema)
 
     @cached_property
     def belongings(self) -> dict[str, list[Address]]:
@@ -316,7 +319,7 @@ class _Names:
         for each in (address, *heirs):
             for other in (each, self._twin(each)):
                 if other is not None:
-                    self._call(other, (self.now[other][0], self._identity(other).renamed(own)))
+                    self._call(other, (self.now[other][0], self._identity(other).with_name(own)))
 
     def _follows_its_type(self, address: Address) -> bool:
         """Whether it is a typed table's column: it gets its name back with the attribute of that type."""
@@ -327,7 +330,7 @@ class _Names:
     def _of_old_types(self, address: Address) -> Key:
         """What it is called at the moment, once the types of its arguments have their old names again."""
         called, was = self._identity(address), identity_of(self.pairs[address][1])
-        return called.kind, called.taking(was.arguments or "")
+        return called.kind, called.with_arguments(was.arguments or "")
 
     def _twin(self, address: Address) -> Address | None:
         """What is renamed with it: a constraint's index, an index's constraint."""
@@ -353,7 +356,7 @@ class _Names:
             return
         for other, each in list(self.now.items()):
             if identity_of(each).schema == old[1]:
-                self._set(other, (each[0], identity_of(each).moved(key[1])))
+                self._set(other, (each[0], identity_of(each).with_schema(key[1])))
 
     def _set(self, address: Address, key: Key) -> None:
         called = self._identity(address)
@@ -432,7 +435,7 @@ def _renaming(called: Identity, own: str, fact: Fact, of_domain: bool) -> str:
     return f"{_words(kind, called, fact)} rename to {own}"
 
 
-def renamed_edges(objects: Objects, renaming: Renaming) -> Iterator[tuple[Key, Key, str]]:
+def list_renamed_needs(objects: Objects, renaming: Renaming) -> Iterator[tuple[Key, Key, str]]:
     """Who needs whom, by the keys as they will be; see `Objects.edges`."""
     members = {
         (classid, oid): renaming.key(objects.keys[refclass, refoid, 0])

@@ -185,13 +185,13 @@ class _New:
         elif kind == "RenameStmt" and stmt.get("renameType") in ("OBJECT_TABLE", "OBJECT_COLUMN"):
             table, called = _name(stmt.get("relation")), identifier(text(stmt.get("newname")))
             if stmt["renameType"] == "OBJECT_TABLE":
-                self._call_table(table, table.renamed(called))
+                self._call_table(table, table.with_name(called))
             elif (column_key := ("column", part_of(table, identifier(text(stmt.get("subname")))))) in self.created:
                 self.created.remove(column_key)
                 self.created.add(("column", part_of(table, called)))
         elif kind == "AlterObjectSchemaStmt" and stmt.get("objectType") == "OBJECT_TABLE":
             table = _name(stmt.get("relation"))
-            self._call_table(table, table.moved(identifier(text(stmt.get("newschema")))))
+            self._call_table(table, table.with_schema(identifier(text(stmt.get("newschema")))))
 
     def _create(self, key: Key, if_not_exists: bool) -> None:
         if not if_not_exists or key not in self.there:

@@ -6,6 +6,7 @@ from pg_deploy.catalog.names import Identity, identity_of
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.postgres.quoting import literal
 from pg_deploy.rollback.generator.draft import Draft, Phase, is_of_identity, owned_by
+from pg_deploy.rollback.generator.sql_text import role
 
 
 def add_sequence(draft: Draft, fact: Fact) -> None:
@@ -21,7 +22,7 @@ def add_sequence(draft: Draft, fact: Fact) -> None:
     if owned:
         draft.add(Phase.DEFAULT_ON, f"alter sequence {fact.identity} owned by {owned}")
     else:
-        draft.add(Phase.OWNER, f'alter sequence {fact.identity} owner to "{p["owner"]}"')
+        draft.add(Phase.OWNER, f"alter sequence {fact.identity} owner to {role(str(p['owner']))}")
 
 
 def sequence_options(fact: Fact) -> str:

@@ -11,7 +11,7 @@ from pg_deploy.catalog.names import Key, identity_of
 from pg_deploy.catalog.reach import reached
 from pg_deploy.rollback.generator.draft import Draft, Phase, Step, owned_by
 from pg_deploy.rollback.generator.drops import comes_before_joining
-from pg_deploy.rollback.generator.order import numbers_in_order, relation_of
+from pg_deploy.rollback.generator.order import order_numbers, relation_of
 
 _MOVABLE = range(Phase.DEFAULT_OFF, Phase.DEFAULT_ON + 1)
 
@@ -21,12 +21,11 @@ class _Places:
     drops: dict[Key, list[int]]
     makes: dict[Key, list[int]]
     alters: dict[Key, list[int]]
-    releases: dict[Key, list[int]]
     joins: dict[Key, list[int]]
-    """Those of `alters` that give a partition, or an heir, back to its parent."""
+    """The steps among `alters` that give a partition, or an heir, back to its parent."""
 
 
-def in_order(draft: Draft) -> list[Step]:
+def order_steps(draft: Draft) -> list[Step]:
     """All steps: dependents are dropped first, what is needed is made first, and nothing is dropped that is still in use."""
     steps = sorted(draft.steps, key=lambda step: step.phase)
     fixed_before = [step for step in steps if step.phase < _MOVABLE.start]
@@ -42,19 +41,18 @@ def _sorted(steps: list[Step], draft: Draft) -> list[Step]:
         if first != second:
             waits_for[second].add(first)
     # In a circle the phases decide.
-    return [steps[number] for number in numbers_in_order(waits_for)[0]]
+    return [steps[number] for number in order_numbers(waits_for)[0]]
 
 
 def _places(steps: list[Step]) -> _Places:
-    places = _Places({}, {}, {}, {}, {})
+    places = _Places({}, {}, {}, {})
     for number, step in enumerate(steps):
-        if step.subject is None:
+        # What is taken off waits for nothing, and the phases put it first.
+        if step.subject is None or step.phase is Phase.DEFAULT_OFF:
             continue
         where = places.alters
         if step.phase is Phase.DROP:
             where = places.drops
-        elif step.phase is Phase.DEFAULT_OFF:
-            where = places.releases
         elif step.makes:
             where = places.makes
         where.setdefault(step.subject, []).append(number)
@@ -69,11 +67,9 @@ def _constraints(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
             carrier = _carrier(one, draft)
             firsts = [
                 *places.drops.get(carrier, ()),
-                *places.releases.get(one, ()),
                 *(places.alters.get(one, ()) if one not in draft.dropped else ()),
             ]
             yield from ((first, number) for first in firsts for number in numbers if carrier != key)
-        yield from ((number, second) for second in places.makes.get(key, ()) for number in numbers)
     freed: dict[str, list[int]] = {}
     for (_, identity), numbers in places.drops.items():
         freed.setdefault(identity, []).extend(numbers)
@@ -99,8 +95,7 @@ def _constraints(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
         for other in draft.needs_before.of.get(key, ()):
             yield from ((first, number) for first in places.makes.get(other, ()) for number in numbers)
         for one in draft.needs_after.by.get(key, ()):
-            firsts = [*places.drops.get(one, ()), *places.releases.get(one, ())]
-            yield from ((first, number) for first in firsts for number in numbers)
+            yield from ((first, number) for first in places.drops.get(one, ()) for number in numbers)
     columns: dict[str, list[int]] = {}
     for key, numbers in places.alters.items():
         if key[0] == "column":
@@ -109,8 +104,6 @@ def _constraints(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
         # A table that joins must have columns like its parent's, which follow those of its own: they are as they were first.
         for parent in reached([key[1]], lambda table: _parents(table, draft)) - {key[1]}:
             yield from ((first, number) for first in columns.get(parent, ()) for number in numbers)
-    for key, numbers in places.releases.items():
-        yield from ((number, second) for second in places.alters.get(key, ()) for number in numbers)
 
 
 def _carrier(key: Key, draft: Draft) -> Key:

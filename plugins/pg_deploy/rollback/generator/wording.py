@@ -68,7 +68,7 @@ class Wording:
             properties["definition"] = self._own_name(fact, key, str(properties["definition"]))
         if fact.kind in VIEWS:
             properties["definition"] = _ALIAS.sub(r"\1.\2", str(properties["definition"]))
-        return replace(fact.saying(properties), identity=identity)
+        return replace(fact.with_properties(properties), identity=identity)
 
     def _near(self, fact: Fact) -> set[str]:
         own = fact.identity if fact.kind in RELATIONS else relation_of(fact)
@@ -83,7 +83,7 @@ class Wording:
         if kind in ON_RELATION:
             return identity.on(self.relations.get(identity.relation) or self._then(identity.relation))
         if of is not None and (kind in (*SAID, DEPENDENCY) or kind == "grant"):
-            return identity.about(self._then(of))
+            return identity.with_object(self._then(of))
         if kind == "publication schema":
             publication = ("publication", identity.part("publication"))
             identity = made(kind, identity.schema, self.changed.get(publication, publication)[1])
@@ -97,8 +97,8 @@ class Wording:
         if kind == "type" and identity in self.relations:
             # A table's own type.
             return parsed(kind, self.relations[identity])
-        moved = identity.moved(self.schemas[identity.schema]) if identity.schema in self.schemas else identity
-        return moved.taking(self.text(moved.arguments, set())) if moved.arguments else moved
+        moved = identity.with_schema(self.schemas[identity.schema]) if identity.schema in self.schemas else identity
+        return moved.with_arguments(self.text(moved.arguments, set())) if moved.arguments else moved
 
     def _value(self, name: str, value: object, near: set[str], own: Key) -> object:
         if name in ("owner", "text", "enum", "roles", "options", "tags", "label"):

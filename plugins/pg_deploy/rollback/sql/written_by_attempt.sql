@@ -1,6 +1,6 @@
--- Who wrote, since the snapshot before the attempt, the catalog's rows of these objects: "own" are the attempt's transactions
--- (the ledger's rows of its statements were written by the very same ones), "others" those that had begun before it, "later"
--- the rest. Later writers hide earlier ones; a row that is gone is not found. Ages, not numbers: those come round again.
+-- Who wrote the catalog's rows of these objects since the snapshot before the attempt. "own": the attempt's transactions, which
+-- also wrote the ledger's rows of its statements. "others": transactions that had begun before it. "later": the rest. A later
+-- writer hides an earlier one, and a row that is gone is not found. Ages are compared, because transaction numbers wrap around.
 with wanted as (
     select *
     from unnest(%(kinds)s::text[], %(identities)s::text[], %(relations)s::text[], %(names)s::text[])
@@ -10,14 +10,14 @@ own as (
     select s.xmin as xid, age(s.xmin) as age, s.ended_at is not null as committed
     from deploy_ledger.statement_run s
     where s.attempt_id = %(attempt)s
-      and s.direction = 'apply'
+        and s.direction = 'apply'
 ),
 since as (
     select age(s.xmin) as age
     from deploy_ledger.snapshot s
     where s.attempt_id = %(attempt)s
-      and s.moment = 'before'
-      and s.location = 'target'
+        and s.moment = 'before'
+        and s.location = 'target'
     order by s.id
     limit 1
 ),
@@ -52,7 +52,7 @@ written as (
         from pg_catalog.pg_attrdef d
         where d.adrelid = a.attrelid and d.adnum = a.attnum
         union all
-        -- NOT NULL, which is said with the column
+        -- NOT NULL, which belongs to the column's fact
         select c.xmin
         from pg_catalog.pg_constraint c
         where c.conrelid = a.attrelid and c.contype = 'n' and c.conkey = array[a.attnum]
@@ -84,4 +84,4 @@ select distinct
     end
 from written w
 where age(w.xid) < (select s.age from since s)
-   or exists (select from own o where o.committed and o.xid = w.xid)
+    or exists (select from own o where o.committed and o.xid = w.xid)

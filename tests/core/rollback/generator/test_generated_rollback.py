@@ -49,8 +49,8 @@ class Place:
     def open(self) -> None:
         from demo import cluster as demo
 
-        demo.drop(self.cluster, "inverse_cases")
-        self.url = demo.empty(self.cluster, "inverse_cases")
+        demo.drop(self.cluster, "rollback_cases")
+        self.url = demo.empty(self.cluster, "rollback_cases")
         self.connection = psycopg.connect(self.url, autocommit=True)
         self.connection.execute(BASE.encode())
         self.facts: Facts = read_facts(self.connection, objects="all")
@@ -64,7 +64,7 @@ def shared(demo_cluster: Cluster) -> Iterator[Place]:
     place = Place(demo_cluster)
     yield place
     place.connection.close()
-    demo.drop(demo_cluster, "inverse_cases")
+    demo.drop(demo_cluster, "rollback_cases")
 
 
 @pytest.fixture

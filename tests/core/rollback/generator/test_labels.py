@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pg_deploy.rollback.generator.alters import labels_renamed
+from pg_deploy.rollback.generator.alters import order_label_renames
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from pg_deploy.rollback.generator.alters import labels_renamed
 def test_labels_lead_back_without_two_of_one_name(before: list[str], after: list[str]) -> None:
     """The server refuses a label that is there: a chain or a circle was called "an enum value cannot be removed"."""
     now = list(after)
-    for label, wanted in labels_renamed(before, after):
+    for label, wanted in order_label_renames(before, after):
         assert wanted not in now
         now[now.index(label)] = wanted
     assert now == before

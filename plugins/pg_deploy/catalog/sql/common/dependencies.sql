@@ -1,11 +1,11 @@
--- Who needs whom, with what the server keeps for itself (a view's rule, a default, an array type, a foreign key's trigger)
--- counted for the object that it belongs to.
+-- Which object needs which. What the server keeps for itself (a view's rule, a default, an array type, a foreign key's trigger)
+-- counts as the object that it belongs to.
 , alias as materialized (
     select 'pg_catalog.pg_rewrite'::regclass as classid, r.oid as objid, 'pg_catalog.pg_class'::regclass as ownclassid,
         r.ev_class as ownid, 0 as ownsubid
     from pg_catalog.pg_rewrite r
     where r.rulename = '_RETURN'
-      and r.oid >= 16384
+        and r.oid >= 16384
     union all
     select 'pg_catalog.pg_attrdef'::regclass, d.oid, 'pg_catalog.pg_class'::regclass, d.adrelid, d.adnum
     from pg_catalog.pg_attrdef d
@@ -14,7 +14,7 @@
     from pg_catalog.pg_type t
     join pg_catalog.pg_class c on c.oid = t.typrelid
     where c.relkind <> 'c'
-      and t.oid >= 16384
+        and t.oid >= 16384
     union all
     select 'pg_catalog.pg_type'::regclass, e.typarray,
         case when c.relkind <> 'c' then 'pg_catalog.pg_class'::regclass else 'pg_catalog.pg_type'::regclass end,
@@ -22,7 +22,7 @@
     from pg_catalog.pg_type e
     left join pg_catalog.pg_class c on c.oid = e.typrelid
     where e.typarray <> 0
-      and e.oid >= 16384
+        and e.oid >= 16384
     union all
     select 'pg_catalog.pg_type'::regclass, r.rngmultitypid, 'pg_catalog.pg_type'::regclass, r.rngtypid, 0
     from pg_catalog.pg_range r
@@ -35,7 +35,7 @@
     select 'pg_catalog.pg_trigger'::regclass, g.oid, 'pg_catalog.pg_constraint'::regclass, g.tgconstraint, 0
     from pg_catalog.pg_trigger g
     where g.tgisinternal
-      and g.tgconstraint <> 0
+        and g.tgconstraint <> 0
 )
 select distinct
     coalesce(a.ownclassid, d.classid)::bigint,

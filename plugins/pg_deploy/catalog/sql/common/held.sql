@@ -1,4 +1,4 @@
--- What holds data, or is what data is made of, with its address: tables and their columns, sequences, types, schemas.
+-- Objects that hold data or that data rests on, with their addresses: tables and their columns, sequences, types, schemas.
 select coalesce(json_agg(json_build_array(o.kind, o.identity, o.classid::bigint, o.objid::bigint, o.objsubid)), '[]')::text
 from (
     select
@@ -22,16 +22,16 @@ from (
     join included_schema s on s.oid = c.relnamespace
     join pg_catalog.pg_attribute a on a.attrelid = c.oid
     where c.relkind in ('r', 'p', 'f')
-      and a.attnum > 0
-      and not a.attisdropped
+        and a.attnum > 0
+        and not a.attisdropped
     union all
     select 'type', format('%I.%I', s.nspname, t.typname), 'pg_catalog.pg_type'::regclass, t.oid, 0
     from pg_catalog.pg_type t
     join included_schema s on s.oid = t.typnamespace
     left join pg_catalog.pg_class c on c.oid = t.typrelid
     where t.typtype in ('e', 'd', 'r', 'b', 'c')
-      and (t.typtype <> 'c' or c.relkind = 'c')
-      and t.typelem = 0
+        and (t.typtype <> 'c' or c.relkind = 'c')
+        and t.typelem = 0
     union all
     select 'schema', format('%I', s.nspname), 'pg_catalog.pg_namespace'::regclass, s.oid, 0
     from included_schema s

@@ -5,17 +5,17 @@ with included_schema as materialized (
     select n.oid, n.nspname, n.nspowner, n.nspacl
     from pg_catalog.pg_namespace n
     where not starts_with(n.nspname::text, 'pg_')
-      and n.nspname::text <> all (current_setting('deploy_catalog.ignored_schemas')::text[])
+        and n.nspname::text <> all (current_setting('deploy_catalog.ignored_schemas')::text[])
 ),
 extension_member as materialized (
     select d.classid, d.objid
     from pg_catalog.pg_depend d
     where d.deptype = 'e'
-      and d.refclassid = 'pg_catalog.pg_extension'::regclass
+        and d.refclassid = 'pg_catalog.pg_extension'::regclass
 ),
--- By pg_identify_object, because pg_describe_object speaks the server's language. Objects that the server came with have no
--- comment of ours, but for the schema public.
-spoken as materialized (
+-- Read by pg_identify_object, because pg_describe_object speaks the server's language. Objects that the server came with have no
+-- comment of ours, except for the schema public.
+described_object as materialized (
     select
         d.classoid,
         d.objoid,
@@ -68,7 +68,7 @@ spoken as materialized (
         select case o.type when 'operator' then a.object_names[2] else quote_ident(a.object_names[2]) end as name
     ) called
     where d.classoid <> 'pg_catalog.pg_largeobject'::regclass
-      -- the server keeps the comment of a dropped subscription
-      and o.identity is not null
-      and (d.classoid, d.objoid) not in (select e.classid, e.objid from extension_member e)
+        -- the server keeps the comment of a dropped subscription
+        and o.identity is not null
+        and (d.classoid, d.objoid) not in (select e.classid, e.objid from extension_member e)
 )

@@ -1,4 +1,4 @@
--- Which object stands behind each fact: its address (class, oid, attribute) under the fact's own kind and identity.
+-- The object behind each fact: its address (class, oid, attribute), with the fact's kind and identity.
 select o.kind, o.identity, o.classid::bigint, o.objid::bigint, o.objsubid::int
 from (
     select
@@ -22,8 +22,8 @@ from (
     join pg_catalog.pg_class c on c.oid = a.attrelid
     join included_schema s on s.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'f', 'v', 'm')
-      and a.attnum > 0
-      and not a.attisdropped
+        and a.attnum > 0
+        and not a.attisdropped
     union all
     select
         'constraint',
@@ -36,7 +36,7 @@ from (
     left join pg_catalog.pg_class c on c.oid = k.conrelid
     left join pg_catalog.pg_type t on t.oid = k.contypid
     where (k.conrelid <> 0 or k.contypid <> 0)
-      and k.contype not in ('t', 'n')
+        and k.contype not in ('t', 'n')
     union all
     select p.kind, format('%I.%I.%I', s.nspname, c.relname, p.name), p.classid, p.oid, 0
     from (
@@ -68,8 +68,8 @@ from (
     join included_schema s on s.oid = t.typnamespace
     left join pg_catalog.pg_class c on c.oid = t.typrelid
     where t.typtype <> 'm'
-      and (t.typtype <> 'c' or c.relkind = 'c')
-      and t.oid not in (select element.typarray from pg_catalog.pg_type element)
+        and (t.typtype <> 'c' or c.relkind = 'c')
+        and t.oid not in (select element.typarray from pg_catalog.pg_type element)
     union all
     select 'schema', format('%I', s.nspname), 'pg_catalog.pg_namespace'::regclass, s.oid, 0
     from included_schema s

@@ -8,7 +8,7 @@ set local extra_float_digits = 1;
 set local bytea_output = 'hex';
 -- compiling a statement that runs once costs more than it saves
 set local jit = off;
--- a merge sorts catalogs whole of which a few rows are wanted
+-- a merge join sorts whole catalogs, of which a few rows are wanted
 set local enable_mergejoin = off;
 -- off would make a table with policies (cron.job) an error instead of a shorter answer
 set local row_security = on;

@@ -1,4 +1,4 @@
--- auth.uid() and its kin, called for each row: inside `(select …)` they are computed once a query.
+-- auth.uid(), role(), email() or jwt(), called for each row: inside `(select …)` they are computed once a query.
 select
     'auth_call_for_each_row' as name,
     'warn' as level,
@@ -19,6 +19,6 @@ cross join lateral (
         ) as text
 ) stripped
 where stripped.text ~ 'auth\.(uid|role|email|jwt)\(\)'
-  and not starts_with(n.nspname, 'pg_')
-  and n.nspname <> all (array['information_schema', 'auth', 'cron'])
+    and not starts_with(n.nspname, 'pg_')
+    and n.nspname <> all (array['information_schema', 'auth', 'cron'])
 order by object

@@ -26,14 +26,14 @@ cross join lateral (
     from pg_catalog.pg_depend d
     join pg_catalog.pg_policy l on l.oid = d.objid
     where d.classid = 'pg_catalog.pg_policy'::regclass
-      and d.refclassid = 'pg_catalog.pg_proc'::regclass
-      and d.refobjid = p.oid
+        and d.refclassid = 'pg_catalog.pg_proc'::regclass
+        and d.refobjid = p.oid
 ) called
 where p.prosecdef
-  and p.prorettype <> 'pg_catalog.trigger'::regtype
-  and not starts_with(n.nspname, 'pg_')
-  and n.nspname <> all (array['information_schema', 'auth', 'storage', 'deploy_ledger', 'cron', 'extensions'])
-  and has_schema_privilege(r.oid, n.oid, 'usage')
-  and has_function_privilege(r.oid, p.oid, 'execute')
+    and p.prorettype <> 'pg_catalog.trigger'::regtype
+    and not starts_with(n.nspname, 'pg_')
+    and n.nspname <> all (array['information_schema', 'auth', 'storage', 'deploy_ledger', 'cron', 'extensions'])
+    and has_schema_privilege(r.oid, n.oid, 'usage')
+    and has_function_privilege(r.oid, p.oid, 'execute')
 group by p.oid, n.nspname, p.proname, p.proowner, called.by_policies
 order by object

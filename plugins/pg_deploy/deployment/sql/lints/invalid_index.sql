@@ -9,12 +9,12 @@ from pg_catalog.pg_index i
 join pg_catalog.pg_class c on c.oid = i.indexrelid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where not (i.indisvalid and i.indisready)
-  and c.relkind = 'i'
-  and not starts_with(n.nspname, 'pg_')
-  -- one that is being built right now is not left behind
-  and not exists (
-    select
-    from pg_catalog.pg_stat_progress_create_index b
-    where b.index_relid = i.indexrelid
-)
+    and c.relkind = 'i'
+    and not starts_with(n.nspname, 'pg_')
+    -- one that is being built right now is not left behind
+    and not exists (
+        select
+        from pg_catalog.pg_stat_progress_create_index b
+        where b.index_relid = i.indexrelid
+    )
 order by object

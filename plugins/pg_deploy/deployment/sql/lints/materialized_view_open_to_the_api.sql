@@ -9,7 +9,7 @@ from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_roles r on r.rolname in ('anon', 'authenticated')
 where c.relkind = 'm'
-  and has_schema_privilege(r.oid, n.oid, 'usage')
-  and has_any_column_privilege(r.oid, c.oid, 'select')
+    and has_schema_privilege(r.oid, n.oid, 'usage')
+    and has_any_column_privilege(r.oid, c.oid, 'select')
 group by n.nspname, c.relname
 order by object

@@ -9,13 +9,13 @@ from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_roles r on r.rolname in ('anon', 'authenticated')
 where c.relkind in ('r', 'p')
-  and not c.relrowsecurity
-  and not starts_with(n.nspname, 'pg_')
-  and n.nspname <> all (array['information_schema', 'deploy_ledger', 'supabase_migrations', 'cron', 'extensions', 'access_proof'])
-  and has_schema_privilege(r.oid, n.oid, 'usage')
-  and (
-    has_any_column_privilege(r.oid, c.oid, 'select, insert, update')
-    or has_table_privilege(r.oid, c.oid, 'delete')
-)
+    and not c.relrowsecurity
+    and not starts_with(n.nspname, 'pg_')
+    and n.nspname <> all (array['information_schema', 'deploy_ledger', 'supabase_migrations', 'cron', 'extensions', 'access_proof'])
+    and has_schema_privilege(r.oid, n.oid, 'usage')
+    and (
+        has_any_column_privilege(r.oid, c.oid, 'select, insert, update')
+        or has_table_privilege(r.oid, c.oid, 'delete')
+    )
 group by n.nspname, c.relname
 order by object

@@ -14,15 +14,15 @@ cross join lateral unnest(
 ) k (command)
 join pg_catalog.pg_roles r on r.rolname in ('anon', 'authenticated')
 where p.polpermissive
-  and c.relrowsecurity
-  and not starts_with(n.nspname, 'pg_')
-  and n.nspname <> all (array['information_schema', 'auth', 'storage', 'cron'])
-  and exists (
-    select
-    from unnest(p.polroles) named
-    where named = 0
-       or pg_has_role(r.oid, named, 'usage')
-)
+    and c.relrowsecurity
+    and not starts_with(n.nspname, 'pg_')
+    and n.nspname <> all (array['information_schema', 'auth', 'storage', 'cron'])
+    and exists (
+        select
+        from unnest(p.polroles) named
+        where named = 0
+            or pg_has_role(r.oid, named, 'usage')
+    )
 group by n.nspname, c.relname, k.command, r.rolname
 having count(*) > 1
 order by object

@@ -18,15 +18,15 @@ from pg_catalog.pg_constraint f
 join pg_catalog.pg_class c on c.oid = f.conrelid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where f.contype = 'f'
-  and f.conparentid = 0
-  and not starts_with(n.nspname, 'pg_')
-  and n.nspname <> all (array['information_schema', 'auth', 'storage', 'cron', 'deploy_ledger'])
-  and not exists (
-    select
-    from pg_catalog.pg_index i
-    where i.indrelid = f.conrelid
-      and i.indisvalid
-      and i.indpred is null
-      and (i.indkey::smallint[])[0:cardinality(f.conkey) - 1] @> f.conkey
-)
+    and f.conparentid = 0
+    and not starts_with(n.nspname, 'pg_')
+    and n.nspname <> all (array['information_schema', 'auth', 'storage', 'cron', 'deploy_ledger'])
+    and not exists (
+        select
+        from pg_catalog.pg_index i
+        where i.indrelid = f.conrelid
+            and i.indisvalid
+            and i.indpred is null
+            and (i.indkey::smallint[])[0:cardinality(f.conkey) - 1] @> f.conkey
+    )
 order by object

@@ -1,4 +1,4 @@
-"""What the monitor remembers about jobs and views from look to look, by pg_cron's job ids and the views' oids."""
+"""What the monitor remembers of jobs and views between two looks, by pg_cron's job ids and the views' oids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The target while a person is asked: given back, taken again with the answer, and compared with what it was when it was asked."""
+"""Lend the target to other runs while a person is asked, take it again with the answer, and compare it with what it was."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _MOMENT = "asked"
 _MOST = 20
 
 
-def lend(connection: Connection, target: Target, held: Ownership, phase: str) -> None:
-    """Keep what the database is like, and let others have it from now on. Commits a few times.
+def lend_target(connection: Connection, target: Target, held: Ownership, phase: str) -> None:
+    """Keep the state of the database in the ledger, and let others take the target from now on. Commits a few times.
 
     Raises DeploymentLostError.
     """
@@ -32,12 +32,12 @@ def lend(connection: Connection, target: Target, held: Ownership, phase: str) ->
     deployment.lend(connection, held.deployment_id, held.fence, phase)
 
 
-def regain(
+def regain_target(
     connection: Connection, target: Target, held: Ownership, phase: str, *, give_up_after: float, log: logging.Logger
 ) -> tuple[str, ...]:
-    """Take the target again; what is not as it was when it was lent, as sentences: who had it, the history, the catalog.
+    """Take the target again; returns what changed since it was lent, as sentences: who had it, the history, the catalog.
 
-    Raises TargetBusyError where another run has it for longer than `give_up_after` seconds, and DeploymentLostError.
+    Raises TargetBusyError if another run has it for longer than `give_up_after` seconds, and DeploymentLostError.
     """
     take_back(connection, held, phase, give_up_after=give_up_after, log=log)
     was = snapshot.load_of_deployment(connection, held.deployment_id, _MOMENT)
@@ -55,5 +55,5 @@ def regain(
     ]
     if len(lines) > _MOST:
         lines[_MOST:] = [f"and {len(lines) - _MOST} more"]
-    others = deployment.others_since(connection, held.deployment_id)
+    others = deployment.later_runs(connection, held.deployment_id)
     return (*(f"meanwhile the target was with {other}" for other in others[-3:]), *lines) if lines else ()

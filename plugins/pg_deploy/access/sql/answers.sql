@@ -1,4 +1,5 @@
--- One statement a subject: a single statement over all subjects would reuse the first one's sub-plans, and be wrong.
+-- What each subject gets from each prepared statement. Each subject runs them anew: one statement over all subjects would reuse
+-- the sub-plans of the first, and be wrong.
 create function access_proof.answers(asked integer[], of_role text, statements integer, claims_name text, sub_name text)
 returns table (sid integer, counts bigint[], first bigint[], second bigint[], errors text[])
 language plpgsql

@@ -1,4 +1,4 @@
-"""The mark of a verdict. Report, pages and downloads all take it from here, so none promises more.
+"""The tone of each verdict, which is shown as its mark. Report, pages and downloads take it from here, so none promises more.
 
 A tick promises that the thing holds. A verdict gets no tick if something was not proved, differs, was only sampled, opened
 something undeclared or gives users an error, even if the run may go on.
