@@ -10,13 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from demo.cluster import Cluster
 from pg_deploy.deployment.job import Job
 from pg_deploy.errors import PgDeployError
 from pg_deploy.ledger.evidence import Kind, of_kind
@@ -31,13 +30,32 @@ from pg_deploy.rehearsal.clones.neon import Neon
 from pg_deploy.rehearsal.clones.service import Patience
 from pg_deploy.rehearsal.errors import RehearsalFailedError
 from tests.building import write_migration
-from tests.core.backup.conftest import Place
 from tests.core.working import Working, working_on
 from tests.servers.neon import KEY, PROJECT, FakeNeon, fake_neon
-from tests.servers.server import cloned
+from tests.servers.server import Server, bootstrap, cloned, fill, running
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 IMPATIENT = Patience(ready_s=30, look_s=0.05, lost_s=0.4, remove_s=3)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server of its own, smaller than the demo, and the deploying role's target on it."""
+
+    server: Server
+
+    @property
+    def target(self) -> Target:
+        return Target("target_db", self.server.url())
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    """The same for all tests here: none changes more of it than the ledger."""
+    with running("18-wheel") as server:
+        bootstrap(server)
+        fill(server)
+        yield Place(server)
 
 
 @pytest.fixture
@@ -246,6 +264,8 @@ def test_the_next_try_removes_what_a_killed_one_left(place: Place, fake: FakeNeo
             ("br-1", "removed"),
             ("br-2", "removed"),
         ]
+    with place.target.session("test") as connection:
+        deployment.close(connection, held.id, held.fence, deployment.State.FAILED)
 
 
 @pytest.fixture
@@ -263,15 +283,15 @@ def write(tmp_path: Path) -> Callable[[str], tuple[Migration, ...]]:
     "text", ["create table public.a (id int);alter table public.a enable row level security;\n", "select 1/0;\n"]
 )
 def test_a_migration_is_rehearsed_on_a_clone_that_has_the_ledger_with_its_own_deployment_in_it(
-    place: Place, demo_cluster: Cluster, write: Callable[[str], tuple[Migration, ...]], text: str
+    place: Place, write: Callable[[str], tuple[Migration, ...]], text: str
 ) -> None:
     """A branch holds all that the target holds: also the claim of the run that asked for it, which must not stand in its way."""
     migrations = write(text)
 
     @contextmanager
     def serve() -> Iterator[str]:
-        with cloned(demo_cluster.bindir, place.admin.conninfo) as port:
-            yield place.target.conninfo.replace(f":{demo_cluster.port}/", f":{port}/")
+        with cloned(place.server.bindir, place.server.admin_url()) as port:
+            yield place.target.conninfo.replace(f":{place.server.port}/", f":{port}/")
 
     with fake_neon(serve) as fake, working_on(place.target.conninfo, migrations) as work:
         service = replace(neon(fake), timeout_s=60)
