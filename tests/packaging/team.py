@@ -25,7 +25,13 @@ from launch.api import Api
 from launch.settings import Place, environment, prepare_home
 from tests.packaging.building import CHECKOUT
 
-_COMPONENTS = ("api-server", "scheduler", "triggerer", "dag-processor")
+# Airflow's log servers would listen on every address, on ports of which a machine has one: the UI reads the logs from the disk.
+_COMPONENTS = {
+    "api-server": (),
+    "scheduler": ("--skip-serve-logs",),
+    "triggerer": ("--skip-serve-logs",),
+    "dag-processor": (),
+}
 
 
 @dataclass
@@ -79,7 +85,6 @@ class Team:
             "PATH": f"{self.bin}{os.pathsep}/usr/bin{os.pathsep}/bin",
             "HOME": str(self.home),
             "NO_PROXY": "127.0.0.1,localhost",
-            "PYTHONDONTWRITEBYTECODE": "1",
             "MIGRATIONS_DIR": str(self.migrations),
             "BACKUP_URI": f"file://{self.folder}/backups",
             # The rows of the demo target are ours; not every machine that runs the tests grants a wall.
@@ -148,10 +153,10 @@ class Team:
         """Its Airflow, started and healthy; ended at the end whatever happened."""
         self.run("airflow", "db", "migrate")
         try:
-            for name in _COMPONENTS:
+            for name, options in _COMPONENTS.items():
                 with (self.folder / f"{name}.log").open("ab") as output:
                     self.running[name] = subprocess.Popen(
-                        [str(self.bin / "airflow"), name],
+                        [str(self.bin / "airflow"), name, *options],
                         env=self.environment(),
                         cwd=self.home,
                         stdin=subprocess.DEVNULL,
