@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -15,18 +16,26 @@ from psycopg.rows import TupleRow
 from pg_deploy.access.facts.what_rests_on import what_rests_on
 from pg_deploy.catalog.finding import Finding
 from pg_deploy.catalog.reader import Facts
+from pg_deploy.configuration.own_files import LINTS, own_files
 from pg_deploy.postgres.session import Connection, aborted_transaction, one_line
-from pg_deploy.postgres.sql_files import ENGINE, PROJECT
+from pg_deploy.postgres.sql_files import ENGINE
 
 _OURS = ENGINE / "deployment" / "sql" / "lints"
-_THEIRS = PROJECT / "sql" / "lints"
 FAILING = ("error", "warn")
 
 
+def lints(project: Path | None = None) -> Mapping[str, bytes]:
+    """The text of every lint by its name, without a last semicolon: the engine's, and those in lints of the project's own files.
+
+    `project` is as in `own_files`.
+    """
+    return _lints_with(own_files(project))
+
+
 @cache
-def lints() -> Mapping[str, bytes]:
-    """The text of every lint by its name, without a last semicolon: the engine's, and those of the project's folder sql/lints."""
-    files = (*sorted(_OURS.glob("*.sql")), *sorted(_THEIRS.glob("*.sql")))
+def _lints_with(own: Path | None) -> Mapping[str, bytes]:
+    theirs = sorted((own / LINTS).glob("*.sql")) if own else ()
+    files = (*sorted(_OURS.glob("*.sql")), *theirs)
     return {path.stem: path.read_bytes().rstrip().rstrip(b";") for path in files}
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from airflow.configuration import conf
 from airflow.sdk import Variable, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 from pg_deploy.configuration.conf import MonitorConf, checked_conf
 from pg_deploy.configuration.duration import format_duration
@@ -25,6 +24,7 @@ from pg_deploy.postgres.session import Target
 from pg_deploy.presentation.addresses import database_page
 from pg_deploy.projects.project import Project
 from pg_deploy.tasks import outside_connections
+from pg_deploy.tasks.airflow_versions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 from pg_deploy.tasks.assets import target_changed
 from pg_deploy.tasks.errors import NotMeasuredError, UnknownTargetError
 from pg_deploy.tasks.notices import send_notice

@@ -11,7 +11,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 from airflow.configuration import conf as airflow_conf
-from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError
 
 from pg_deploy.approval.permission import Demands
 from pg_deploy.configuration.conf import Approval, DeployConf, checked_conf, stricter
@@ -32,6 +31,7 @@ from pg_deploy.preflight.preflight import Prepared
 from pg_deploy.presentation.secrecy import WithoutSecrets
 from pg_deploy.projects.project import Project
 from pg_deploy.projects.registry import project_of
+from pg_deploy.tasks.airflow_versions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError
 from pg_deploy.tasks.errors import NoClaimError
 from pg_deploy.tasks.target import approval_floor, four_eyes_floor, read_target
 
