@@ -56,7 +56,9 @@ def measure() -> int:
                 raise AirflowSkipException(f'there is no connection "{named}": nothing to monitor') from None
             raise
         try:
-            return take_sample(target, _limits(context), context["dag_run"].run_id, log)
+            return take_sample(
+                target, _limits(context), context["dag_run"].run_id, log, project=project_in(context).own_files
+            )
         except (ConnectionFailedError, ConnectionLostError) as error:
             why = str(error)
         except AirflowTaskTimeout:
@@ -191,7 +193,8 @@ def _conf(context: Any) -> MonitorConf:
 
 
 def _limits(context: Any) -> Thresholds:
-    return read_thresholds(project_in(context).thresholds, changes=_conf(context).thresholds)
+    project = project_in(context)
+    return read_thresholds(project.thresholds, _conf(context).thresholds, project=project.own_files)
 
 
 def _by_itself(context: Any) -> bool:
