@@ -15,9 +15,9 @@ import psycopg
 from psycopg import sql
 
 from demo import build, server
+from demo.cluster_files import Cluster, copy_data, erase_folder, load_cluster, locked, remove_cluster, save_cluster
 from demo.errors import NoClusterError, NotACopyError, PortTakenError
 from demo.making import make_cluster
-from demo.place import Cluster, copy_data, erase_folder, load_cluster, locked, remove_cluster, save_cluster
 
 __all__ = ["Cluster", "clone", "destroy", "drop", "empty", "ensure", "existing", "exists", "reset", "running", "stop"]
 

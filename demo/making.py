@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 
 from demo import build, server
+from demo.cluster_files import ADMIN, DEPLOYER, Cluster, copy_data, save_cluster
 from demo.errors import ServerMissingError
-from demo.place import ADMIN, DEPLOYER, Cluster, copy_data, save_cluster
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",

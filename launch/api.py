@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from launch.answers import (
+from launch.airflow_answers import (
     Answer,
     ApprovalAnswer,
     ConnectionAnswer,

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from launch import airflow, demo
-from launch.answers import DagAnswer
+from launch.airflow_answers import DagAnswer
 from launch.api import Api
 from launch.errors import ConfError, DagMissingError, FolderMissingError, RunOpenError
 from launch.follow import follow_run, run_url

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from urllib.parse import quote
 
-from launch.answers import LogLine, TaskAnswer
+from launch.airflow_answers import LogLine, TaskAnswer
 from launch.api import Api
 from launch.errors import ApiError
 from launch.settings import LOGIN, PASSWORD

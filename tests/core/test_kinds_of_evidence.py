@@ -30,13 +30,13 @@ from pg_deploy.ledger.kinds.benchmark import (
 )
 from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
 from pg_deploy.ledger.kinds.lint import LintsBefore
-from pg_deploy.ledger.kinds.marks import tone_of_access
 from pg_deploy.ledger.kinds.rehearsal import Changes, Held, Rehearsal, RehearsalOutcome, StatementLocks
 from pg_deploy.ledger.kinds.report import Criterion, DeploymentReport, criteria_of
 from pg_deploy.ledger.kinds.report import Verdict as Met
 from pg_deploy.ledger.kinds.rollback import Mended, ProofOutcome, RollbackProof, RowsNotRestored, WouldBeLost
 from pg_deploy.ledger.kinds.rows_written import Written
 from pg_deploy.ledger.kinds.run import Adopted, Drifted, PassedOver
+from pg_deploy.ledger.kinds.verdict_tones import tone_of_access
 from pg_deploy.migrations.access_file import AccessFile
 from pg_deploy.parsing.lock_modes import Lock
 from pg_deploy.reporting.endings import Ending, ending_of

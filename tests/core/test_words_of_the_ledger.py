@@ -42,11 +42,11 @@ ATTRIBUTES = {"outcome", "verdict", "state", "kind"}
 CUTS = ("startswith", "endswith", "removeprefix", "removesuffix", "partition", "rpartition", "split")
 MARKS = ("✓", "✗", "–", "ALERT", "user ")
 # Whose `detail` is another: a finding of the lints, and what the monitor measures. A sample is read beside its class, and
-# ledger/detail.py reads what every kind keeps.
+# ledger/kept_values.py reads what every kind keeps.
 OTHER_DETAILS = {
     "catalog/finding.py",
     "deployment/lints.py",
-    "ledger/detail.py",
+    "ledger/kept_values.py",
     "access/sampling/sample.py",
     *(path.relative_to(PLUGINS).as_posix() for path in (PLUGINS / "monitor").glob("*.py")),
 }

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from demo.place import Cluster
+from demo.cluster_files import Cluster
 from pg_deploy.catalog import reader as catalog
 from pg_deploy.configuration.conf import DeployConf, checked_conf
 from pg_deploy.errors import PgDeployError, PreflightError

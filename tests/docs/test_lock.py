@@ -19,7 +19,7 @@ VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 TESTED = (
     "tests/core/parsing/test_statements.py",
     "tests/core/deployment/test_checks.py",
-    "tests/core/preflight/test_standings.py",
+    "tests/core/preflight/test_migration_standings.py",
     "tests/core/rollback/test_rollback.py",
     "tests/core/access/test_decide.py",
     "tests/dags/test_deploy_well.py",

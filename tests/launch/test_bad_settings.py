@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from launch import airflow, processes
-from launch.answers import LogLine
+from launch.airflow_answers import LogLine
 from launch.deploy import migrations_folder, read_conf, read_target
 from launch.errors import ConfError, FolderMissingError, PortSettingError, PortTakenError, TargetUrlError
 from launch.follow import report_lines

@@ -18,11 +18,11 @@ from pg_deploy.ledger.kinds.approval import Answered
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.parsing.bulk import brief
+from pg_deploy.parsing.brief_text import brief
 from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight.lock_lint import lock_lint_lines
+from pg_deploy.preflight.migration_standings import read_state
 from pg_deploy.preflight.readers_elsewhere import elsewhere_findings
-from pg_deploy.preflight.standings import read_state
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.parsing.bulk import brief
+from pg_deploy.parsing.brief_text import brief
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 

@@ -13,7 +13,7 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.programs import client_programs, server_programs
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
-from pg_deploy.postgres.wall import refuse_without_wall, strongest_wall
+from pg_deploy.postgres.wall_around_server import refuse_without_wall, strongest_wall
 
 _UNREADABLE = engine_sql("backup/unreadable")
 

@@ -24,19 +24,19 @@ from pg_deploy.ledger.guard import Ownership
 from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
 from pg_deploy.ledger.kinds.run import Adopted
 from pg_deploy.ledger.pins import Pinned
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.word_enum import Word
 from pg_deploy.migrations import history
 from pg_deploy.migrations.folder import stamp
 from pg_deploy.migrations.history_text import history_statements
 from pg_deploy.migrations.migration import Folder, Migration, MigrationFile
 from pg_deploy.postgres.pooler import refuse_pooler_before
 from pg_deploy.postgres.session import Connection, Target
-from pg_deploy.preflight import standings
+from pg_deploy.preflight import migration_standings
 from pg_deploy.preflight.claiming import Identity, claimed_target
+from pg_deploy.preflight.migration_standings import Standing
 from pg_deploy.preflight.preflight import Prepared, read_stamped, with_file_faults
 from pg_deploy.preflight.server.judgement import refusals
 from pg_deploy.preflight.server.state import read_server_state
-from pg_deploy.preflight.standings import Standing
 
 
 class RecordedText(Word):
@@ -87,7 +87,7 @@ def check(
 
 
 def _plan(connection: Connection, files: Folder, conf: BaselineConf, refused: Sequence[PgDeployError]) -> Adoption:
-    state = standings.read_state(connection, files.versions)
+    state = migration_standings.read_state(connection, files.versions)
     adoption = plan_adoption(files, state, conf)
     faults = (*adoption.faults, *refused)
     if faults:
@@ -114,7 +114,7 @@ def adopt(job: Job, migration: Migration, conf: BaselineConf, actor: str) -> boo
             deployment.renew(
                 connection, owner.deployment_id, owner.fence, f"adopt {migration.stem}", good_for=owner.good_for
             )
-            standing = standings.read_state(connection, [migration.version]).standing(migration.version)
+            standing = migration_standings.read_state(connection, [migration.version]).standing(migration.version)
             if standing in (Standing.DEPLOYED, Standing.BASELINED):
                 job.log.info("  %s: left alone", standing.value)
                 return False

@@ -12,7 +12,7 @@ from pg_deploy.migrations.manifest import UNPROTECTED
 from pg_deploy.migrations.migration import Folder, Migration, MigrationFile, load
 from pg_deploy.migrations.names import order
 from pg_deploy.preflight.errors import HistoryMismatchError
-from pg_deploy.preflight.standings import Standing, State
+from pg_deploy.preflight.migration_standings import Standing, State
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from pg_deploy.catalog.names import parsed
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.kinds.access import AccessFound, KeptCell, KeptDifference, Outcome, Verdict
-from pg_deploy.ledger.kinds.marks import tone_of_access
+from pg_deploy.ledger.kinds.verdict_tones import tone_of_access
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import Connection, Target, one_line
 from pg_deploy.presentation.lines import sign

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import TupleRow
 
-from pg_deploy.access.facts.resting import what_rests_on
+from pg_deploy.access.facts.what_rests_on import what_rests_on
 from pg_deploy.catalog.finding import Finding
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.configuration.own_files import LINTS, own_files

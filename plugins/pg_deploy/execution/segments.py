@@ -21,12 +21,12 @@ from pg_deploy.errors import ConnectionLostError
 from pg_deploy.execution import concurrent_builds
 from pg_deploy.execution.errors import HeldUpError, LockBudgetExceededError, LockNotObtainedError, StatementFailedError
 from pg_deploy.execution.lost_connections import is_lost, is_read_only
+from pg_deploy.execution.remedies_from_database import way_out
 from pg_deploy.execution.server_watch import budget_kept_by_server
 from pg_deploy.execution.statement_watch import Observation, Watch
 from pg_deploy.execution.stop_rules import wait_until_calm
 from pg_deploy.execution.synchronous_standby import wait_for_standby
 from pg_deploy.execution.transaction_counters import count_from_none, hands_counts_over
-from pg_deploy.execution.what_is_there import way_out
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger.attempt import StatementRun
 from pg_deploy.ledger.guard import Guard

@@ -12,7 +12,7 @@ from psycopg.rows import kwargs_row
 
 from pg_deploy.ledger.errors import AttemptStateError
 from pg_deploy.ledger.sealing import seal
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.word_enum import Word
 from pg_deploy.parsing.statements import Segment
 from pg_deploy.postgres.session import Backend, Connection
 

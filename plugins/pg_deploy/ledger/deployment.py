@@ -12,10 +12,10 @@ from psycopg.rows import kwargs_row
 from psycopg.types.json import Jsonb
 
 from pg_deploy.ledger import evidence
-from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.errors import DeploymentLostError, OtherServerError, RunOverError, TargetBusyError
 from pg_deploy.ledger.evidence import Kind
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.kept_values import Kept
+from pg_deploy.ledger.word_enum import Word
 from pg_deploy.postgres.server_identity import server_of
 from pg_deploy.postgres.session import Connection, this_host
 

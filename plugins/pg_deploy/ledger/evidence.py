@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.word_enum import Word
 from pg_deploy.postgres.session import Connection
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from pg_deploy.ledger.errors import SealedError
-from pg_deploy.parsing.bulk import brief
+from pg_deploy.parsing.brief_text import brief
 from pg_deploy.presentation.secrecy import without_secrets
 
 _SEALED = re.compile(r"~sealed\.([\w\-]+=*)~")

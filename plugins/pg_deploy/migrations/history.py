@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pg_deploy.migrations.history_text import history_statements
-from pg_deploy.parsing.bulk import brief
+from pg_deploy.parsing.brief_text import brief
 from pg_deploy.postgres.session import Connection, compress_quickly
 from pg_deploy.presentation.secrecy import may_hold_secrets, without_certain_secrets
 

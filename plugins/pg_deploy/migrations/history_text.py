@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pg_deploy.parsing.bulk import brief
+from pg_deploy.parsing.brief_text import brief
 
 # The characters that JavaScript's String.trim() removes. Python's str.strip() differs in U+FEFF, U+0085, U+001C to U+001F.
 _SPACE = (

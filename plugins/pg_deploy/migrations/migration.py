@@ -35,9 +35,9 @@ from pg_deploy.migrations.errors import (
 from pg_deploy.migrations.folder import sql_names, stems
 from pg_deploy.migrations.manifest import UNPROTECTED, BenchmarkTerms, Manifest, read_manifest
 from pg_deploy.migrations.names import NAME, is_passed_over, many_dashes, order, refuse_bad_name
+from pg_deploy.migrations.our_schemas_named import our_schemas_named_in
 from pg_deploy.migrations.text_files import read_text
-from pg_deploy.migrations.touched_history import our_schemas_named_in
-from pg_deploy.parsing.bulk import brief
+from pg_deploy.parsing.brief_text import brief
 from pg_deploy.parsing.errors import EmptyMigrationError
 from pg_deploy.parsing.statements import Segment, Statement, segments, split, split_check
 

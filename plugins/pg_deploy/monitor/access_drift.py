@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 import psycopg
 from psycopg.rows import tuple_row
 
-from pg_deploy.access.facts.resting import what_rests_on
+from pg_deploy.access.facts.what_rests_on import what_rests_on
 from pg_deploy.catalog.diff import Difference, compare, describe
 from pg_deploy.catalog.kept_facts import as_read_today
 from pg_deploy.catalog.kinds import CALLED_ON, RELATIONS, ROUTINES

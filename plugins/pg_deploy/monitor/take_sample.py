@@ -16,11 +16,11 @@ from pg_deploy.monitor import identity, samples
 from pg_deploy.monitor.access_drift import MEASURE as DRIFT
 from pg_deploy.monitor.access_drift import measure_access_drift
 from pg_deploy.monitor.cron_measures import FAILURES, HISTORY
+from pg_deploy.monitor.known_jobs_and_views import as_json, from_json
 from pg_deploy.monitor.lints import MEASURE as LINTS
 from pg_deploy.monitor.lints import measure_lints
 from pg_deploy.monitor.measures import Measured, Row, explain_error, measure_files, monitor_session, run_measure
 from pg_deploy.monitor.query_measures import HEALTH, NEW_VIEWS, SLOW, TOP, measure_statements
-from pg_deploy.monitor.remembered import as_json, from_json
 from pg_deploy.monitor.samples import EndedDeployment, Sample
 from pg_deploy.monitor.thresholds import Thresholds
 from pg_deploy.monitor.views import MEASURE as VIEWS

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from pg_deploy.monitor.cron import Cron
 from pg_deploy.monitor.jobs import KnownJob
+from pg_deploy.monitor.known_jobs_and_views import KnownView
 from pg_deploy.monitor.refreshers import Refreshes
-from pg_deploy.monitor.remembered import KnownView
 from pg_deploy.monitor.thresholds import Views
 
 

@@ -18,10 +18,10 @@ from pg_deploy.monitor.cron import Cron, read_cron
 from pg_deploy.monitor.cron_measures import FAILURES, HISTORY, cron_measures
 from pg_deploy.monitor.freshness import judge_view
 from pg_deploy.monitor.jobs import KnownJob, next_due
+from pg_deploy.monitor.known_jobs_and_views import KnownView, Memory, rules_of
 from pg_deploy.monitor.materialized_at import read_ages, read_zones
 from pg_deploy.monitor.measures import Measured, Row, explain_error, set_deadlines
 from pg_deploy.monitor.refreshers import Refreshes, Routines, ViewNames, find_refreshes, path_of_role
-from pg_deploy.monitor.remembered import KnownView, Memory, rules_of
 from pg_deploy.monitor.runs import Runs, read_runs
 from pg_deploy.monitor.thresholds import Views
 from pg_deploy.monitor.verdicts import Holder, Look, SeenView

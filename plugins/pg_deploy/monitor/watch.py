@@ -13,7 +13,7 @@ from pg_deploy.ledger import evidence
 from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.kinds.benchmark import MeasuredBenchmark
 from pg_deploy.ledger.kinds.criteria import pinned_criteria
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.word_enum import Word
 from pg_deploy.migrations.project_criteria import NextStep, NextSteps
 from pg_deploy.monitor.before_deployment import MeasuredBefore, read_measured_before
 from pg_deploy.monitor.measures import Measured, Row

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from pglast import parser
 
-from pg_deploy.parsing.bulk import SHORT, brief
+from pg_deploy.parsing.brief_text import SHORT, brief
 from pg_deploy.parsing.characters import first_suspect, visible
 from pg_deploy.parsing.errors import CopyDataError, EmptyMigrationError, PsqlCommandError, SqlSyntaxError
-from pg_deploy.parsing.newer import newer_syntax
-from pg_deploy.parsing.remnants import explain_syntax_error, instead_of, other_commands, other_copies
+from pg_deploy.parsing.foreign_syntax import explain_syntax_error, instead_of, other_commands, other_copies
+from pg_deploy.parsing.newer_syntax import newer_syntax
 from pg_deploy.parsing.summary import shown_line, summary_of
 from pg_deploy.parsing.tree import fields, items, type_and_fields
 

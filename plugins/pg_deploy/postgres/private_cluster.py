@@ -31,7 +31,7 @@ from pg_deploy.postgres.errors import DiskTooSmallError, ProgramFailedError
 from pg_deploy.postgres.programs import Programs, run_program, unprivileged_account
 from pg_deploy.postgres.session import Target
 from pg_deploy.postgres.temporary import PREFIX, is_alive, mark_as_ours, owner_of, process_start
-from pg_deploy.postgres.wall import Wall, behind, strongest_wall
+from pg_deploy.postgres.wall_around_server import Wall, behind, strongest_wall
 
 _START_S = 60.0
 _PORT = 5432

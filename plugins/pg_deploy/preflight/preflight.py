@@ -32,17 +32,18 @@ from pg_deploy.migrations.migration import (
     scan_folder,
 )
 from pg_deploy.migrations.project_criteria import FILE, ProjectCriteria, read_criteria, unknown_criteria
-from pg_deploy.parsing.bulk import brief
+from pg_deploy.parsing.brief_text import brief
 from pg_deploy.parsing.syntax import in_file
 from pg_deploy.parsing.tree import unquoted
 from pg_deploy.postgres.pooler import refuse_pooler_before
 from pg_deploy.postgres.session import Connection, Target
-from pg_deploy.preflight import standings
+from pg_deploy.preflight import migration_standings
 from pg_deploy.preflight.claiming import Identity, claimed_target
 from pg_deploy.preflight.drift import drift_lines, read_drift, record_drift
 from pg_deploy.preflight.errors import FolderChangedError, MissingRightsError
 from pg_deploy.preflight.lock_finding import LockFinding
 from pg_deploy.preflight.lock_lint import lock_lint_lines
+from pg_deploy.preflight.migration_standings import Plan, Standing
 from pg_deploy.preflight.plan_text import passed_over_line, plan_lines
 from pg_deploy.preflight.readers_elsewhere import elsewhere_findings
 from pg_deploy.preflight.rights.missing import missing_rights
@@ -50,7 +51,6 @@ from pg_deploy.preflight.server.committing_calls import calls_that_commit
 from pg_deploy.preflight.server.index_estimate import disk_needed, index_estimates
 from pg_deploy.preflight.server.judgement import describe, refusals, warnings
 from pg_deploy.preflight.server.state import ServerState, read_server_state
-from pg_deploy.preflight.standings import Plan, Standing
 from pg_deploy.presentation.secrecy import without_secrets
 
 _LINES_SHOWN = 12
@@ -158,7 +158,7 @@ def with_file_faults(faults: Sequence[PgDeployError]) -> Iterator[None]:
 
 
 def _with_lines(
-    fault: PgDeployError, connection: Connection, files: Sequence[MigrationFile], state: standings.State
+    fault: PgDeployError, connection: Connection, files: Sequence[MigrationFile], state: migration_standings.State
 ) -> PgDeployError:
     """The fault of an edited file with the lines that differ, if its deployed text can be read. Other faults stay as they are."""
     if not isinstance(fault, EditedAfterDeploymentError):
@@ -177,7 +177,7 @@ def _with_lines(
     return EditedAfterDeploymentError(fault.stem, [*lines[:_LINES_SHOWN], *more])
 
 
-def _with_history(fault: PgDeployError, state: standings.State) -> PgDeployError:
+def _with_history(fault: PgDeployError, state: migration_standings.State) -> PgDeployError:
     """If files share a version that the history holds, the file that the history means keeps it: another would count as applied."""
     if not isinstance(fault, DuplicateVersionError) or fault.version not in state.history:
         return fault
@@ -187,8 +187,8 @@ def _with_history(fault: PgDeployError, state: standings.State) -> PgDeployError
 
 
 def _plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
-    state = standings.read_state(connection, files.versions)
-    plan = standings.make_plan(
+    state = migration_standings.read_state(connection, files.versions)
+    plan = migration_standings.make_plan(
         files.files, state, wanted=conf.migrations, out_of_order=conf.out_of_order, faulty=files.faulty
     )
     judged, settled = files.judged(state.elsewhere)

@@ -35,7 +35,7 @@ from pg_deploy.configuration.duration import format_duration
 from pg_deploy.postgres.private_cluster import PrivateCluster, private_cluster
 from pg_deploy.postgres.programs import server_programs
 from pg_deploy.postgres.session import Connection, Target, one_line
-from pg_deploy.postgres.wall import refuse_without_wall, strongest_wall
+from pg_deploy.postgres.wall_around_server import refuse_without_wall, strongest_wall
 from pg_deploy.rehearsal.errors import CopyDiffersError
 from pg_deploy.rehearsal.outgoing_calls import cut_off, make_extension
 

@@ -8,8 +8,8 @@ from pg_deploy.access.facts.access_change import shortened
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence, Kind
 from pg_deploy.ledger.kinds.check import CheckOutcome
-from pg_deploy.ledger.kinds.marks import tone_of_access, tone_of_benchmark, tone_of_rehearsal
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
+from pg_deploy.ledger.kinds.verdict_tones import tone_of_access, tone_of_benchmark, tone_of_rehearsal
 from pg_deploy.presentation.lines import Line, marked, plain_lines, sign
 from pg_deploy.presentation.markdown import as_plain_markdown
 

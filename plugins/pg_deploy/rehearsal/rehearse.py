@@ -37,8 +37,8 @@ from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import KeptTarget, Target
 from pg_deploy.preflight.claiming import never_over
+from pg_deploy.preflight.migration_standings import Standing, read_state
 from pg_deploy.preflight.rights.provider import ProviderGrants, provider_grants
-from pg_deploy.preflight.standings import Standing, read_state
 from pg_deploy.presentation.lines import log_lines
 from pg_deploy.rehearsal.comparison import compare_rounds
 from pg_deploy.rehearsal.copy import NO_JOB_RUNS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pg_deploy.ledger.attempt import State
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.word_enum import Word
 
 
 class Ending(Word):

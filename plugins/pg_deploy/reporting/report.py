@@ -17,11 +17,11 @@ from pg_deploy.ledger.kinds.approval import Answer, Answered
 from pg_deploy.ledger.kinds.benchmark import read_benchmark
 from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
 from pg_deploy.ledger.kinds.criteria import pinned_criteria
-from pg_deploy.ledger.kinds.marks import tone_of_access, tone_of_benchmark, tone_of_criterion
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
 from pg_deploy.ledger.kinds.report import Criterion, criteria_of
 from pg_deploy.ledger.kinds.rollback import RollbackProof
 from pg_deploy.ledger.kinds.run import PassedOver
+from pg_deploy.ledger.kinds.verdict_tones import tone_of_access, tone_of_benchmark, tone_of_criterion
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations import history
 from pg_deploy.migrations.manifest import Manifest

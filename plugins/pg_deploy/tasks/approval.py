@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf as airflow_conf
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
-from pg_deploy.approval.lending import lend, regain
+from pg_deploy.approval.lend_target import lend, regain
 from pg_deploy.approval.permission import is_somebody_else, judge_all
 from pg_deploy.configuration.installation import settings
 from pg_deploy.deployment.errors import AppliedMeanwhileError
@@ -24,8 +24,8 @@ from pg_deploy.ledger.kinds.approval import Answer, Answered
 from pg_deploy.ledger.kinds.run import PassedOver
 from pg_deploy.postgres.server_identity import Server, writable_session
 from pg_deploy.postgres.session import Connection
+from pg_deploy.preflight.migration_standings import read_state
 from pg_deploy.preflight.plan_text import Asked, several_text
-from pg_deploy.preflight.standings import read_state
 from pg_deploy.presentation.addresses import run_page
 from pg_deploy.rehearsal.rehearsal_text import rehearsal_text, rehearsal_verdict
 from pg_deploy.tasks.airflow_versions import AirflowFailException, waits_at_most

@@ -7,7 +7,7 @@ import time
 from airflow.sdk import get_current_context, task
 
 from pg_deploy.backup.evidence import record_backup, record_rehearsal
-from pg_deploy.backup.external import read_point
+from pg_deploy.backup.recovery_point import read_point
 from pg_deploy.backup.store import LocalStore, Store
 from pg_deploy.backup.take import take_backup
 from pg_deploy.configuration.backup import backup_settings
@@ -17,7 +17,7 @@ from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.kinds.backup import BackupKept
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.temporary import owned_folder
-from pg_deploy.preflight.standings import read_state
+from pg_deploy.preflight.migration_standings import read_state
 from pg_deploy.rehearsal.clone import on_clone
 from pg_deploy.rehearsal.private_copy import on_private_copy
 from pg_deploy.tasks.object_store import open_store

@@ -24,11 +24,11 @@ from pg_deploy.ledger.kinds.rollback import UndoneEarlier
 from pg_deploy.migrations.folder import migrations_dir
 from pg_deploy.postgres.server_identity import writable_session
 from pg_deploy.postgres.session import Connection
-from pg_deploy.preflight import standings
+from pg_deploy.preflight import migration_standings
 from pg_deploy.preflight.drift import keep_state
 from pg_deploy.preflight.errors import HistoryMismatchError, NoStatementsError
+from pg_deploy.preflight.migration_standings import Standing
 from pg_deploy.preflight.preflight import preflight as run_preflight
-from pg_deploy.preflight.standings import Standing
 from pg_deploy.presentation.lines import log_lines
 from pg_deploy.reporting.report import read_report, report_lines
 from pg_deploy.rollback.resume import resume
@@ -93,7 +93,7 @@ def earlier() -> None:
                 if not number:
                     log.info("nothing to do: every pending migration has a group of its own")
                 groups = groups_in(context["dag"])
-                state = standings.read_state(job.ledger, [group.split("_", 1)[0] for group in groups])
+                state = migration_standings.read_state(job.ledger, [group.split("_", 1)[0] for group in groups])
                 idle = _told_idle(job.ledger, run.deployment_id, groups, state)
     if idle:
         raise DownstreamTasksSkipped(  # type: ignore[no-untyped-call]  # Airflow gives it no types
@@ -111,7 +111,7 @@ def gate(stem: str) -> str:
             log.info("a dry run: nothing is done")
             return f"{group}.passed"
         with run.target.session(f"gate {version}") as connection:
-            state = standings.read_state(connection, [version])
+            state = migration_standings.read_state(connection, [version])
             standing = state.standing(version)
             if standing is Standing.UNBELIEVED:
                 raise NoStatementsError(stem)
@@ -258,7 +258,9 @@ def report() -> None:
             raise NotDeployedError(failures)
 
 
-def _told_idle(connection: Connection, deployment_id: int, stems: Sequence[str], state: standings.State) -> list[str]:
+def _told_idle(
+    connection: Connection, deployment_id: int, stems: Sequence[str], state: migration_standings.State
+) -> list[str]:
     """Those of `stems` of which this run has nothing to do, each with the reason in the log. Reads only."""
     pinned = pins.pinned_versions(connection, deployment_id)
     held = deployment.deployment(connection, deployment_id)
@@ -312,7 +314,7 @@ def _without_group(run: Run, job: Job, dag: Any) -> Iterator[str]:
 def _deploy_one(run: Run, job: Job, version: str) -> None:
     """All verbs on one migration; a failure is undone as on_failure says, and raised."""
     migration = run.migration_by(job.ledger, version)
-    if standings.read_state(job.ledger, [version]).standing(version).is_in_place:
+    if migration_standings.read_state(job.ledger, [version]).standing(version).is_in_place:
         log.info("in place already")
         return
     refuse_unless_permitted(job.ledger, job.deployment_id, migration, run.demands)

@@ -16,11 +16,11 @@ from pg_deploy.ledger.kinds.access import AccessFound
 from pg_deploy.ledger.kinds.approval import Answer, Answered
 from pg_deploy.ledger.kinds.backup import BackupKept, Restored
 from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
-from pg_deploy.ledger.kinds.marks import tone_of_access, tone_of_check
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal
 from pg_deploy.ledger.kinds.report import Criterion, criteria_of
 from pg_deploy.ledger.kinds.rollback import Mended, RollbackProof, RowsNotRestored, WouldBeLost
 from pg_deploy.ledger.kinds.run import Adopted, Drifted
+from pg_deploy.ledger.kinds.verdict_tones import tone_of_access, tone_of_check
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.parsing.summary import shown_line

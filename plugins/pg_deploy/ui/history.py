@@ -11,7 +11,7 @@ from pg_deploy.migrations.folder import migrations_dir
 from pg_deploy.migrations.migration import MigrationFile, scan_folder
 from pg_deploy.migrations.names import order
 from pg_deploy.postgres.session import Connection
-from pg_deploy.preflight.standings import Standing, State, read_state
+from pg_deploy.preflight.migration_standings import Standing, State, read_state
 
 Group = Literal["pending", "verified", "unverified", "drifted"]
 """What the head of the list counts."""

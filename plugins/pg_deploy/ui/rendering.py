@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.ledger.kinds.marks import tone_of_criterion, tone_of_rehearsal
+from pg_deploy.ledger.kinds.verdict_tones import tone_of_criterion, tone_of_rehearsal
 from pg_deploy.monitor.page import format_size
 from pg_deploy.presentation.lines import sign
 from pg_deploy.presentation.markdown import as_code_block

@@ -25,7 +25,7 @@ import psycopg
 import yaml
 
 from demo import build, cluster, server
-from demo.place import copy_data, erase_folder
+from demo.cluster_files import copy_data, erase_folder
 from pg_deploy.access.decide import unsettled_of
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.deployment.access_judgement import AccessOutcome, prove_on_copy

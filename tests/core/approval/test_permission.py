@@ -18,7 +18,7 @@ from pg_deploy.migrations import history
 from pg_deploy.migrations.errors import TouchesLedgerError
 from pg_deploy.migrations.migration import load, read_folder
 from pg_deploy.postgres.session import Target
-from pg_deploy.preflight.standings import Standing, read_state
+from pg_deploy.preflight.migration_standings import Standing, read_state
 from tests.building import write_migration
 from tests.core.working import Working, working_on
 from tests.looking import Database

@@ -19,7 +19,7 @@ from pg_deploy.migrations.migration import load_all, scan_folder
 from pg_deploy.postgres.errors import NoWallError
 from pg_deploy.postgres.private_cluster import PrivateCluster
 from pg_deploy.postgres.session import Target
-from pg_deploy.postgres.wall import ACCEPT, NAMESPACES, NONE, SANDBOX, refuse_without_wall, strongest_wall
+from pg_deploy.postgres.wall_around_server import ACCEPT, NAMESPACES, NONE, SANDBOX, refuse_without_wall, strongest_wall
 from pg_deploy.rehearsal.copy import private_copy
 from tests.building import write_migration
 from tests.core.hostile.cluster import bare_cluster

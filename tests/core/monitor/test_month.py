@@ -17,7 +17,7 @@ from pg_deploy.ledger import schema
 from pg_deploy.monitor import views
 from pg_deploy.monitor.cron import Cron, read_cron
 from pg_deploy.monitor.judge import judge
-from pg_deploy.monitor.remembered import Memory, as_json, from_json
+from pg_deploy.monitor.known_jobs_and_views import Memory, as_json, from_json
 from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.postgres.session import Connection, Target
 from tests.core.monitor.cases import launcher_stopped, prepare

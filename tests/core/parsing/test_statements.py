@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pg_deploy.errors import PgDeployError
-from pg_deploy.parsing import bulk, splitting
+from pg_deploy.parsing import brief_text, splitting
 from pg_deploy.parsing.characters import first_suspect
 from pg_deploy.parsing.errors import (
     CopyDataError,
@@ -578,8 +578,8 @@ def test_many_rows_of_constants_leave_one_in_the_tree_but_rows_that_call_a_funct
 
 
 def _nothing_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    bulk.brief.cache_clear()
-    monkeypatch.setattr(bulk, "SHORT", 0)
+    brief_text.brief.cache_clear()
+    monkeypatch.setattr(brief_text, "SHORT", 0)
     monkeypatch.setattr(splitting, "SHORT", 0)
 
 
@@ -601,5 +601,5 @@ def test_rows_that_no_insert_writes_stay_in_the_brief_text(monkeypatch: pytest.M
     loop = (
         "do $$ begin for t in select * from (values ('auth.users'), ('storage.objects')) v loop null; end loop; end $$;"
     )
-    assert bulk.brief(loop).text == loop
-    assert "storage" not in bulk.brief("insert into t (a) values ('auth.users'), ('storage.objects');").text
+    assert brief_text.brief(loop).text == loop
+    assert "storage" not in brief_text.brief("insert into t (a) values ('auth.users'), ('storage.objects');").text

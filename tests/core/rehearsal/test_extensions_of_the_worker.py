@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 
 from pg_deploy.backup.manifest import Extension
-from pg_deploy.postgres.wall import _behind_links
+from pg_deploy.postgres.wall_around_server import _behind_links
 from pg_deploy.rehearsal.outgoing_calls import make_extension
 from tests.core.backup.conftest import Place
 

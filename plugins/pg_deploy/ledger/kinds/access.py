@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pg_deploy.ledger.detail import Kept
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.kept_values import Kept
+from pg_deploy.ledger.word_enum import Word
 
 _AS_ON_COPY = "on the copy, and the target's access facts changed in the same way"
 

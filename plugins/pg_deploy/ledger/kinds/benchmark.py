@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.evidence import Evidence
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.kept_values import Kept
+from pg_deploy.ledger.word_enum import Word
 
 
 class BenchmarkOutcome(Word):

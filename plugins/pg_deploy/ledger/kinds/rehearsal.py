@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pg_deploy.ledger.detail import Kept
+from pg_deploy.ledger.kept_values import Kept
 from pg_deploy.ledger.kinds.access import AccessFound
 from pg_deploy.ledger.kinds.benchmark import ComparedBenchmark
 from pg_deploy.ledger.kinds.check import CheckOutcome
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.word_enum import Word
 from pg_deploy.parsing.lock_modes import Lock, lock_of
 
 Key = tuple[str, str]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pg_deploy.ledger.deployment import State
-from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.evidence import Evidence
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.kept_values import Kept
+from pg_deploy.ledger.word_enum import Word
 
 
 class Verdict(Word):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pg_deploy.ledger.detail import Kept
-from pg_deploy.ledger.words import Word
+from pg_deploy.ledger.kept_values import Kept
+from pg_deploy.ledger.word_enum import Word
 
 
 class ProofOutcome(Word):

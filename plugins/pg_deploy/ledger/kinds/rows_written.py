@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pg_deploy.ledger.detail import Kept
 from pg_deploy.ledger.evidence import Evidence, Kind
+from pg_deploy.ledger.kept_values import Kept
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pg_deploy.ledger.detail import Kept
+from pg_deploy.ledger.kept_values import Kept
 
 
 @dataclass(frozen=True)

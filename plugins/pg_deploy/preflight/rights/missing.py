@@ -10,9 +10,9 @@ import psycopg
 
 from pg_deploy.parsing.syntax import SqlStatement
 from pg_deploy.postgres.session import using_role_search_path
+from pg_deploy.preflight.rights.kinds_of_rights import FUNCTION_RIGHTS, RELATION_RIGHTS, TYPE_RIGHTS, Need, Right
+from pg_deploy.preflight.rights.needs_of_statements import needs_of
 from pg_deploy.preflight.rights.provider import provider_grants
-from pg_deploy.preflight.rights.walk import needs_of
-from pg_deploy.preflight.rights.words import FUNCTION_RIGHTS, RELATION_RIGHTS, TYPE_RIGHTS, Need, Right
 from pg_deploy.preflight.server.queries import rows
 
 _Row = dict[str, Any]

@@ -10,7 +10,7 @@ from pglast.stream import RawStream
 
 from pg_deploy.parsing.syntax import name_parts, relations_calls_ctes
 from pg_deploy.postgres.quoting import in_full
-from pg_deploy.preflight.rights.words import FUNCTIONS, ON_RELATION, RELATIONS, TYPES, Need, Right
+from pg_deploy.preflight.rights.kinds_of_rights import FUNCTIONS, ON_RELATION, RELATIONS, TYPES, Need, Right
 
 DROPPED_FROM = {ObjectType.OBJECT_POLICY: Right.POLICIES, ObjectType.OBJECT_TRIGGER: Right.DROP_TRIGGER}
 _WRITES = {"InsertStmt": Right.INSERT, "UpdateStmt": Right.UPDATE, "DeleteStmt": Right.DELETE}

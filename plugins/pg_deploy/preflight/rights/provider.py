@@ -16,8 +16,8 @@ import psycopg
 from pglast.enums import ObjectType
 
 from pg_deploy.parsing.syntax import trees_of
+from pg_deploy.preflight.rights.kinds_of_rights import Right
 from pg_deploy.preflight.rights.needed import DROPPED_FROM, needs, on_its_table
-from pg_deploy.preflight.rights.words import Right
 
 _SETTINGS = """select current_user::text,
     coalesce((select r.rolsuper from pg_catalog.pg_roles r where r.rolname = current_user), false),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pg_deploy.errors import PgDeployError
-from pg_deploy.parsing.newer import KNOWN_MAJOR
+from pg_deploy.parsing.newer_syntax import KNOWN_MAJOR
 from pg_deploy.preflight.errors import (
     ExtensionNotAvailableError,
     ExtensionNotInstalledError,

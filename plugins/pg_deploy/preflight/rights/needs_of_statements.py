@@ -13,8 +13,7 @@ from typing import Any
 from pglast.enums import AlterTableType
 
 from pg_deploy.parsing.syntax import SqlStatement, name_parts, relations_calls_ctes, trees_of
-from pg_deploy.preflight.rights.needed import needs
-from pg_deploy.preflight.rights.words import (
+from pg_deploy.preflight.rights.kinds_of_rights import (
     FUNCTION_RIGHTS,
     FUNCTIONS,
     ON_RELATION,
@@ -24,6 +23,7 @@ from pg_deploy.preflight.rights.words import (
     Need,
     Right,
 )
+from pg_deploy.preflight.rights.needed import needs
 
 _SET_ROLE = frozenset({"role", "session_authorization"})
 _NAMED_BY_SEARCH_PATH = RELATION_RIGHTS | FUNCTION_RIGHTS | TYPE_RIGHTS | {Right.SCHEMA_CREATE}

@@ -1,4 +1,4 @@
-"""Make the demonstration's tables and rows in a database that is Supabase's already: `python -m demo.into`.
+"""Make the demonstration's tables and rows in a database that is Supabase's already: `python -m demo.fill_supabase`.
 
 Reads DEMO_INTO_ADMIN_URL (the superuser supabase_admin's), DEMO_INTO_URL (the deploying role's) and DEMO_SCALE. Does nothing
 if the tables are there. The profile "demo" of docker-compose.yaml runs this on a Supabase image.
@@ -17,7 +17,7 @@ from demo.__main__ import scale
 from demo.errors import BadSettingError, DemoError
 
 
-def into(admin_url: str, url: str, size: float) -> bool:
+def fill_database(admin_url: str, url: str, size: float) -> bool:
     """Fill the database with the demonstration's tables and rows; False if they are there already."""
 
     def connect(role: str, _: str) -> psycopg.Connection[tuple[object, ...]]:
@@ -34,7 +34,7 @@ def into(admin_url: str, url: str, size: float) -> bool:
 def main() -> int:
     """The exit code."""
     try:
-        done = into(_url("DEMO_INTO_ADMIN_URL"), _url("DEMO_INTO_URL"), scale())
+        done = fill_database(_url("DEMO_INTO_ADMIN_URL"), _url("DEMO_INTO_URL"), scale())
     except DemoError as failure:
         print(failure, file=sys.stderr)
         return 1

@@ -14,7 +14,7 @@ from pg_deploy.migrations.errors import UnknownMigrationError
 from pg_deploy.migrations.history import HistoryRow
 from pg_deploy.migrations.migration import MigrationFile
 from pg_deploy.preflight.errors import HistoryMismatchError, MissingFileError, OutOfOrderError
-from pg_deploy.preflight.standings import Standing, State, make_plan
+from pg_deploy.preflight.migration_standings import Standing, State, make_plan
 
 A, B, C = "20250101000000", "20250102000000", "20250103000000"
 _NOW = datetime(2025, 1, 1, tzinfo=timezone.utc)
