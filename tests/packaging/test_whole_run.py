@@ -65,7 +65,7 @@ def test_a_team_installs_the_wheel_deploys_and_removes_it(theirs: Team, wheel: P
     assert installed - set(theirs.pip("freeze").splitlines()) == set()
     _sees_nothing_of_this_checkout(theirs)
     with theirs.up() as api:
-        _is_known_to_airflow(theirs)
+        _is_known_to_airflow(theirs, api)
         _deploys(theirs, api, demo_url)
         _is_watched(theirs, api)
     theirs.pip("uninstall", "--quiet", "--yes", "pg-deploy")
@@ -80,13 +80,13 @@ def _sees_nothing_of_this_checkout(theirs: Team) -> None:
     assert said.startswith(str(theirs.packages))
 
 
-def _is_known_to_airflow(theirs: Team) -> None:
+def _is_known_to_airflow(theirs: Team, api: Api) -> None:
     plugins = [plugin for plugin in theirs.listed("plugins") if plugin["name"] == "pg_deploy"]
     assert len(plugins) == 1
     assert "pg-deploy" in plugins[0]["source"]
     providers = [one for one in theirs.listed("providers", "list") if one["package_name"] == "pg-deploy"]
     assert [one["version"] for one in providers] == [theirs.run("python", "-c", _VERSION).strip()]
-    theirs.until(lambda: {dag["dag_id"] for dag in theirs.listed("dags", "list")} >= OURS, "our DAGs are listed", 240)
+    theirs.until(lambda: all(api.dag(name) for name in OURS), "our DAGs are listed", 240)
     assert theirs.listed("dags", "list-import-errors") == []
 
 
@@ -115,7 +115,6 @@ def _deploys(theirs: Team, api: Api, url: str) -> None:
             if answered.is_success and task not in asked:
                 asked.add(task)
                 assert "waits for" in page.text, page.text
-        theirs.until(lambda: True, "Airflow is up", 1)
         time.sleep(2)
     states = {task.task_id: task.state for task in api.tasks(DAG, run)}
     assert api.run(DAG, run).state == "success", (states, _logs(api, run))

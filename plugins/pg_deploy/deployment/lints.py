@@ -62,7 +62,10 @@ def _answers(
     try:
         with connection.transaction():
             cursor = connection.execute(b";".join(texts.values()))
-            answers = [cursor.fetchall() for _ in cursor.results()]
+            # Not results(): psycopg has it since 3.3 only.
+            answers = [cursor.fetchall()]
+            while cursor.nextset():
+                answers.append(cursor.fetchall())
     except psycopg.Error:
         for name, text in texts.items():
             try:
