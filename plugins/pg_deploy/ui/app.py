@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
@@ -26,10 +27,22 @@ _POLICY = (
 )
 _STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
+
+def _may_read_runs_of(dag_id: str) -> Callable[..., None]:
+    """Airflow's own question whether a user may read the runs of that DAG, whatever the path of the request says."""
+    if "param_dag_id" in signature(requires_access_dag).parameters:
+        return requires_access_dag("GET", DagAccessEntity.RUN, dag_id)
+
+    # The first patches of Airflow 3.1 ask about the DAG of the path alone.
+    def ask(request: Request, user: Annotated[Any, Depends(get_user)]) -> None:
+        named = Request({**request.scope, "path_params": {"dag_id": dag_id}})
+        requires_access_dag("GET", DagAccessEntity.RUN)(named, user)
+
+    return ask
+
+
 may_read_run = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
-may_read_database = [
-    Depends(requires_access_dag("GET", DagAccessEntity.RUN, dag_id)) for dag_id in (DEPLOY, ROLLBACK, MONITOR)
-]
+may_read_database = [Depends(_may_read_runs_of(dag_id)) for dag_id in (DEPLOY, ROLLBACK, MONITOR)]
 
 
 def make_app() -> FastAPI:
@@ -65,7 +78,7 @@ async def may_scrape(
         return
     user = await get_user(request, None, bearer)
     for dag_id in (DEPLOY, ROLLBACK, MONITOR):
-        await run_in_threadpool(requires_access_dag("GET", DagAccessEntity.RUN, dag_id), request, user)
+        await run_in_threadpool(_may_read_runs_of(dag_id), request, user)
 
 
 async def _harden(request: Request, call_next: Callable[[Request], Any]) -> Response:
