@@ -154,7 +154,7 @@ def _billing_is_deployed(theirs: Team, api: Api, run: str, url: str) -> None:
     """The other project, which was deployed meanwhile: its own migration and nothing else."""
     over = {"success", "failed"}
     theirs.until(lambda: api.run("deploy_billing", run).state in over, "billing is deployed", 600)
-    assert api.run("deploy_billing", run).state == "success"
+    assert api.run("deploy_billing", run).state == "success", _logs(api, run, "deploy_billing")
     assert Database(url).history == ["20250101000000"]
 
 
@@ -168,9 +168,9 @@ def _is_watched(theirs: Team, api: Api) -> None:
     assert "Alerts" in theirs.client().get("/pg-deploy/database?project=shop").text
 
 
-def _logs(api: Api, run: str) -> list[str]:
-    failed = [task for task in api.tasks(DAG, run) if task.state == "failed"]
-    return [line.event for task in failed for line in api.log(DAG, run, task)][-40:]
+def _logs(api: Api, run: str, dag: str = DAG) -> list[str]:
+    failed = [task for task in api.tasks(dag, run) if task.state == "failed"]
+    return [line.event for task in failed for line in api.log(dag, run, task)][-40:]
 
 
 def test_the_plugins_folder_and_the_wheel_show_the_pages_once(wheel: Path, tmp_path: Path) -> None:
