@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -15,8 +16,9 @@ from psycopg.rows import TupleRow
 from pg_deploy.access.facts.what_rests_on import what_rests_on
 from pg_deploy.catalog.finding import Finding
 from pg_deploy.catalog.reader import Facts
+from pg_deploy.postgres.ledger_name import read_in
 from pg_deploy.postgres.session import Connection, aborted_transaction, one_line
-from pg_deploy.postgres.sql_files import ENGINE, PROJECT
+from pg_deploy.postgres.sql_files import ENGINE, PROJECT, EngineText
 
 _OURS = ENGINE / "deployment" / "sql" / "lints"
 _THEIRS = PROJECT / "sql" / "lints"
@@ -27,7 +29,12 @@ FAILING = ("error", "warn")
 def lints() -> Mapping[str, bytes]:
     """The text of every lint by its name, without a last semicolon: the engine's, and those of the project's folder sql/lints."""
     files = (*sorted(_OURS.glob("*.sql")), *sorted(_THEIRS.glob("*.sql")))
-    return {path.stem: path.read_bytes().rstrip().rstrip(b";") for path in files}
+    return {path.stem: _text(path) for path in files}
+
+
+def _text(path: Path) -> bytes:
+    text = path.read_bytes().rstrip().rstrip(b";")
+    return EngineText(text) if path.parent == _OURS else text
 
 
 def run_lints(connection: Connection, *, timeout_s: float = 30.0) -> tuple[Finding, ...]:
@@ -52,7 +59,7 @@ def _answers(
     """Each lint's rows, or its error. All are asked in one round trip; if one of them fails, each is asked by itself."""
     try:
         with connection.transaction():
-            cursor = connection.execute(b";".join(texts.values()))
+            cursor = connection.execute(b";".join(read_in(connection, text) for text in texts.values()))
             answers = [cursor.fetchall() for _ in cursor.results()]
     except psycopg.Error:
         for name, text in texts.items():

@@ -69,9 +69,18 @@ class LockNotFreeError(PgDeployError):
 class LedgerTooNewError(PgDeployError):
     """The ledger was written by a newer version of the engine."""
 
-    def __init__(self, found: int, known: int) -> None:
+    def __init__(self, found: int, known: int, ledger: str) -> None:
         super().__init__(
-            f'the ledger "deploy_ledger" has revision {found}, this engine knows {known}; upgrade pg_deploy before deploying'
+            f'the ledger "{ledger}" has revision {found}, this engine knows {known}; upgrade pg_deploy before deploying'
+        )
+
+
+class LedgerSchemaTakenError(PgDeployError):
+    """The schema that a project names for its ledger holds something else."""
+
+    def __init__(self, schema: str) -> None:
+        super().__init__(
+            f'schema "{schema}" is not empty and holds no ledger, so no ledger is made there: give the project another name in "ledger"'
         )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 
 from pg_deploy.postgres.session import Connection, Target, one_line
-from pg_deploy.postgres.sql_files import ENGINE, PROJECT
+from pg_deploy.postgres.sql_files import ENGINE, PROJECT, engine_text
 
 ENGINE_MEASURES = ENGINE / "monitor" / "sql"
 _PROJECT_MEASURES = PROJECT / "sql" / "monitors"
@@ -71,6 +71,7 @@ def run_measure(connection: Connection, file: Path, before: Sequence[Row] = ()) 
     """
     name = file.stem
     text = file.read_text(encoding="utf-8")
+    ours = file.parent == ENGINE_MEASURES
     try:
         connection.execute("begin read only")
         try:
@@ -79,7 +80,7 @@ def run_measure(connection: Connection, file: Path, before: Sequence[Row] = ()) 
             if problem:
                 return Measured(name, problem=problem)
             with connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
-                cursor.execute(text.encode())
+                cursor.execute(engine_text(text) if ours else text.encode())
                 columns = tuple(column.name for column in cursor.description or ())
                 if columns != COLUMNS:
                     return Measured(

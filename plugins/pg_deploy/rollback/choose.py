@@ -17,6 +17,7 @@ from pg_deploy.ledger.attempt import UNDOABLE, Attempt, State
 from pg_deploy.migrations import history
 from pg_deploy.migrations.names import order
 from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_text
 from pg_deploy.rollback.errors import NeededByLaterError, NothingToUndoError, raise_together
 from pg_deploy.rollback.generator.order import depends_on
 
@@ -76,10 +77,10 @@ def _why_not(connection: Connection, version: str, found: Attempt | None) -> Not
 
 def _of_deployment(connection: Connection, wanted: str) -> tuple[Attempt, ...]:
     row = connection.execute(
-        """select max(d.id) from deploy_ledger.deployment d
+        engine_text("""select max(d.id) from deploy_ledger.deployment d
         where (%(wanted)s = 'last' or d.id::text = %(wanted)s or d.airflow_run = %(wanted)s) and exists (
             select from deploy_ledger.attempt a where a.deployment_id = d.id and a.state = any (%(states)s)
-        )""",
+        )"""),
         {"wanted": wanted, "states": [state.value for state in UNDOABLE]},
     ).fetchone()
     if row is None or row[0] is None:
@@ -122,7 +123,7 @@ def _down_to(connection: Connection, keep: str, log: logging.Logger) -> tuple[At
 
 
 def _every(connection: Connection) -> tuple[Attempt, ...]:
-    rows = connection.execute("select distinct version from deploy_ledger.attempt").fetchall()
+    rows = connection.execute(engine_text("select distinct version from deploy_ledger.attempt")).fetchall()
     return tuple(attempts.latest_by_version(connection, [row[0] for row in rows]).values())
 
 

@@ -77,7 +77,7 @@ def rehearse_pinned(run: Run) -> str:
 def _rehearse(run: Run, job: Job, migrations: tuple[Migration, ...]) -> str:
     configured = backup_settings()
     if run.conf.rehearse == "clone":
-        return on_clone(job, read_target(REHEARSAL_CONNECTION), migrations)
+        return on_clone(job, read_target(REHEARSAL_CONNECTION, run.target.ledger), migrations)
     rows = evidence.of_deployment(job.ledger, job.deployment_id, Kind.BACKUP)
     taken = [kept for row in rows if (kept := BackupKept.from_row(row)).is_taken]
     if taken and taken[-1].is_full:
