@@ -16,6 +16,7 @@ from pg_deploy.ledger.errors import DeploymentLostError, OtherServerError, RunOv
 from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.kept_values import Kept
 from pg_deploy.ledger.word_enum import Word
+from pg_deploy.postgres.ledger_name import look_for_ledgers, other_ledgers, reading_ledger
 from pg_deploy.postgres.server_identity import server_of
 from pg_deploy.postgres.session import Connection, this_host
 from pg_deploy.postgres.sql_files import engine_fragment, engine_text
@@ -104,19 +105,16 @@ def claim(
     another run holds it, and RunOverError for a run that has reported.
     """
     with connection.transaction():
+        look_for_ledgers(connection)
         _refuse_after_its_report(connection, wanted)
+        for ledger in other_ledgers(connection):
+            # The database is one: while another project deploys, this one waits.
+            with reading_ledger(connection, ledger):
+                _end_or_refuse(connection, _one(connection, "where ended_at is null for update", ()), is_over)
         holder = _one(connection, "where ended_at is null for update", ())
-        if holder is not None:
-            if _is_same_run(holder, wanted):
-                return _reclaim(connection, holder.id, wanted, good_for)
-            if not ((_expired(connection, holder.id) or is_over(holder)) and lock_holder(connection) is None):
-                raise TargetBusyError(holder.airflow_run, holder.host, holder.phase, holder.good_until)
-            connection.execute(
-                engine_text(
-                    "update deploy_ledger.deployment set state = %s, ended_at = clock_timestamp() where id = %s"
-                ),
-                [State.ABANDONED, holder.id],
-            )
+        if holder is not None and _is_same_run(holder, wanted):
+            return _reclaim(connection, holder.id, wanted, good_for)
+        _end_or_refuse(connection, holder, is_over)
         try:
             with connection.cursor(row_factory=_ROW) as cursor:
                 row = cursor.execute(
@@ -143,6 +141,18 @@ def claim(
     if row is None:
         raise DeploymentLostError(None, "its row is gone")
     return row
+
+
+def _end_or_refuse(connection: Connection, holder: Deployment | None, is_over: Callable[[Deployment], bool]) -> None:
+    """Mark a holder abandoned whose time or run is over. Raises TargetBusyError while it holds the target."""
+    if holder is None:
+        return
+    if not ((_expired(connection, holder.id) or is_over(holder)) and lock_holder(connection) is None):
+        raise TargetBusyError(holder.airflow_run, holder.host, holder.phase, holder.good_until)
+    connection.execute(
+        engine_text("update deploy_ledger.deployment set state = %s, ended_at = clock_timestamp() where id = %s"),
+        [State.ABANDONED, holder.id],
+    )
 
 
 def refuse_other_server(connection: Connection, deployment_id: int, system: str, target: str) -> None:
@@ -200,10 +210,14 @@ def take_back(connection: Connection, deployment_id: int, fence: int, phase: str
     deployment was ended by its own run.
     """
     with connection.transaction():
+        look_for_ledgers(connection)
         mine = _one(connection, "where id = %s for update", (deployment_id,))
         if mine is None or mine.fence != fence or mine.state not in (State.RUNNING, State.ABANDONED):
             raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
         holder = _one(connection, "where ended_at is null and id <> %s", (deployment_id,))
+        for ledger in other_ledgers(connection):
+            with reading_ledger(connection, ledger):
+                holder = holder or _one(connection, "where ended_at is null", ())
         if holder is not None:
             raise TargetBusyError(holder.airflow_run, holder.host, holder.phase, holder.good_until)
         try:

@@ -84,6 +84,16 @@ class LedgerSchemaTakenError(PgDeployError):
         )
 
 
+class OtherLedgerUnreadableError(PgDeployError):
+    """The database holds another project's ledger, and this role may not read it."""
+
+    def __init__(self, ledger: str, role: str) -> None:
+        super().__init__(
+            f'"{ledger}" is the ledger of another project in this database, and "{role}" may not read it: '
+            f'grant usage on schema "{ledger}" to "{role}"; grant select on all tables in schema "{ledger}" to "{role}"'
+        )
+
+
 class AttemptStateError(PgDeployError):
     """The ledger holds another state than the caller saw, because somebody else worked on the attempt."""
 

@@ -98,6 +98,21 @@ def newest(connection: Connection, moment: str) -> tuple[int, Facts] | None:
     return (head[4], _facts(connection, *head[:4])) if head else None
 
 
+def around(connection: Connection, deployment_id: int) -> tuple[Facts, Facts] | None:
+    """The first snapshot of the target that a deployment took, and what it left behind; None if it kept not both. Reads only."""
+    heads = [
+        connection.execute(
+            engine_text(f"""select id, server_version, taken_at, {_OBJECTS} from deploy_ledger.snapshot s {_MISSING}
+            where deployment_id = %s and location = 'target' and moment = any (%s)
+            order by case when moment = 'deployed' then -id else id end limit 1"""),
+            [deployment_id, moments],
+        ).fetchone()
+        for moments in (["before", "undoing"], ["deployed"])
+    ]
+    before, after = (_facts(connection, *head) if head else None for head in heads)
+    return (before, after) if before is not None and after is not None else None
+
+
 def unseal_facts(rows: Iterable[tuple[str, str, str, Scope]]) -> list[tuple[str, str, str, Scope]]:
     """Rows of deploy_ledger.catalog_fact (kind, identity, definition, scope), with what was sealed in them."""
     return [(kind, identity, unseal(definition), scope) for kind, identity, definition, scope in rows]

@@ -18,6 +18,7 @@ from pg_deploy.catalog.majors import upgraded
 from pg_deploy.catalog.names import Identity, made, parsed
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
+from pg_deploy.ledger.others import reading_last_deployed
 from pg_deploy.ledger.snapshot import unseal_facts
 from pg_deploy.monitor.measures import Measured, Row, explain_error, set_deadlines
 from pg_deploy.monitor.refreshing import deployment_is_open
@@ -109,6 +110,11 @@ def _object_of(fact: Fact) -> Identity:
 
 
 def _read_deployed_facts(connection: Connection) -> tuple[int, Facts] | None:
+    with reading_last_deployed(connection):
+        return _read_kept_facts(connection)
+
+
+def _read_kept_facts(connection: Connection) -> tuple[int, Facts] | None:
     head = connection.execute(
         engine_text("""select id, server_version, taken_at, deployment_id from deploy_ledger.snapshot
         where moment = 'deployed' and location = 'target' order by id desc limit 1""")

@@ -41,9 +41,12 @@ LEDGERS_HERE = """array(
     order by 1
 )"""
 """An expression: the schemas of this database that are ledgers, as text[]."""
+_CLAIMING = "select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('deploy_ledger claim', 0)); select {ledgers}".replace(
+    "{ledgers}", LEDGERS_HERE
+).encode()
 # A quoted name alone is one of a list of what is ours: there all ledgers are meant, but not where it is compared with "=".
 # The deploy lock and the lock of revisions are one for the database, whatever its ledgers are called.
-_NAMED = re.compile(rb"(<>\s*|=\s*)?'deploy_ledger'|deploy_ledger(?! deployment'| revision')")
+_NAMED = re.compile(rb"(<>\s*|=\s*)?'deploy_ledger'|deploy_ledger(?! deployment'| revision'| claim')")
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,14 @@ def use_ledger(connection: psycopg.Connection[Any], own: str, found: Iterable[st
     if ledgers != _DEFAULT:
         _ledgers[connection] = ledgers
         connection.cursor_factory = _LedgerCursor
+
+
+def look_for_ledgers(connection: psycopg.Connection[Any]) -> None:
+    """In the caller's transaction: wait until nobody else claims this database, and see which ledgers it holds by then."""
+    results = connection.execute(_CLAIMING)
+    results.nextset()
+    row = results.fetchone()
+    use_ledger(connection, own_ledger(connection), row[0] if row else ())
 
 
 def own_ledger(connection: psycopg.Connection[Any]) -> str:
