@@ -120,7 +120,7 @@ def test_a_rollback_of_one_project_leaves_the_other(empty_database: str, shop: P
         assert chosen.version == A
         with pytest.raises(PgDeployError, match="belongs to the project whose ledger is"):
             choose(work.job.ledger, checked_conf(RollbackConf, {"version": B}), LOG)
-        roll_back(work.job, work.migrations[0], chosen)
+        roll_back(work.job, chosen.version)
         assert by_id(work.job.ledger, chosen.id).state == "rolled_back"
         keep_state(work.job.ledger, work.job.deployment_id)
     with psycopg.connect(empty_database) as connection:
