@@ -38,11 +38,13 @@ from pg_deploy.migrations.migration import (
     load,
     load_usable,
     scan_folder,
+    touching_ledgers,
 )
 from pg_deploy.migrations.project_criteria import FILE, ProjectCriteria, read_criteria, unknown_criteria
 from pg_deploy.parsing.brief_text import brief
 from pg_deploy.parsing.syntax import in_file
 from pg_deploy.parsing.tree import unquoted
+from pg_deploy.postgres.ledger_name import DEFAULT_LEDGER, ledger_schemas
 from pg_deploy.postgres.pooler import refuse_pooler_before
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.preflight import migration_standings
@@ -228,6 +230,8 @@ def _judge(
     _print_state(state, plan, log)
     migrations, unusable = load_usable(plan.chosen)
     faults: list[PgDeployError] = [*plan.faults, *unusable]
+    ledgers = tuple(name for name in ledger_schemas(connection) if name != DEFAULT_LEDGER)
+    faults += [fault for migration in migrations for fault in touching_ledgers(migration, ledgers)]
     if criteria is not None:
         faults += unknown_criteria(criteria, migrations)
     elif named := [migration.stem for migration in migrations if migration.manifest.criteria]:
