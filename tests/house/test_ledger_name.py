@@ -30,7 +30,9 @@ def _unmarked(text: str) -> list[int]:
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     lines = []
     for node in ast.walk(tree):
-        value = node.value if isinstance(node, ast.Constant) else None
+        if not isinstance(node, ast.Constant):
+            continue
+        value = node.value
         named = (
             "deploy_ledger" in value
             if isinstance(value, str)
@@ -38,7 +40,7 @@ def _unmarked(text: str) -> list[int]:
         )
         if not named:
             continue
-        above = node
+        above: ast.AST = node
         while above in parents and not (
             isinstance(above, ast.Call) and isinstance(above.func, ast.Name) and above.func.id in WRAPPED
         ):

@@ -1,11 +1,10 @@
-"""Where the project is, and the engine's own SQL: files that stand beside the code that runs them, and texts in the code."""
+"""The engine's own SQL: files that stand beside the code that runs them, and statements in the code."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[3]
 ENGINE = Path(__file__).resolve().parents[1]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pg_deploy.backup.readiness import readiness_doubts, readiness_faults, reads_all_rows, wall_lines
 from pg_deploy.configuration.conf import DeployConf
+from pg_deploy.configuration.dag_names import names_beside
 from pg_deploy.errors import EditedAfterDeploymentError, PgDeployError, PreflightError
 from pg_deploy.ledger import evidence, pins
 from pg_deploy.ledger.errors import SealedError
@@ -42,6 +43,7 @@ from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.preflight import migration_standings
 from pg_deploy.preflight.claiming import Identity, claimed_target
 from pg_deploy.preflight.drift import drift_lines, read_drift, record_drift
+from pg_deploy.preflight.earlier_tools import log_origin, read_origin
 from pg_deploy.preflight.errors import FolderChangedError, MissingRightsError
 from pg_deploy.preflight.lock_finding import LockFinding
 from pg_deploy.preflight.lock_lint import lock_lint_lines
@@ -90,6 +92,7 @@ def preflight(
     with with_file_faults(files.faults), target.session("preflight") as connection:
         state = read_server_state(connection)
         connection.execute("set default_transaction_read_only = on")
+        log_origin(read_origin(connection), names_beside(identity.dag_id).baseline, log)
         plan = _plan(connection, files, conf)
         drift = read_drift(connection)
         migrations = _judge(connection, target.name, state, plan, criteria, conf, log)

@@ -143,6 +143,11 @@ class Project:
         return self.folder if self.folder is not None else migrations_dir()
 
     @property
+    def own_files(self) -> Path | None:
+        """The folder around its migrations, in which its own monitors and lints may stand; None: `configuration.own_files` says."""
+        return self.folder.parent if self.folder is not None else None
+
+    @property
     def stamp(self) -> str:
         """The folder with a digest of its contents, as forms and the ledger name it."""
         return stamp(self.migrations, self.label)

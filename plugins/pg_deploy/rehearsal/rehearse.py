@@ -208,6 +208,7 @@ class _CopyWork:
             benchmark=job.benchmark,
             on_copy=True,
             observer=_lent(stage, Observer()),
+            own_files=job.own_files,
         )
 
     def go_on(self, migration: Migration) -> None:

@@ -7,7 +7,6 @@ from typing import cast, get_args
 import psycopg.conninfo
 from airflow.configuration import conf as airflow_conf
 from airflow.sdk import Connection as AirflowConnection
-from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from psycopg import pq
 
 from pg_deploy.configuration.conf import Approval
@@ -16,6 +15,7 @@ from pg_deploy.ledger.sealing import take_keys_from
 from pg_deploy.postgres.ledger_name import DEFAULT_LEDGER
 from pg_deploy.postgres.session import Target
 from pg_deploy.presentation.secrecy import without_secrets
+from pg_deploy.tasks.airflow_versions import AirflowNotFoundException, AirflowRuntimeError
 from pg_deploy.tasks.errors import UnknownTargetError
 
 take_keys_from(lambda: str(airflow_conf.get("core", "fernet_key", fallback="")))

@@ -2,6 +2,8 @@
 --
 --   psql -v role=deployer -v owner=app_owner -v api_roles="anon, authenticated, service_role" -f sql/roles/deployer.sql "$ADMIN_URL"
 --
+-- (where pg_deploy was installed with pip: python -m pg_deploy.roles deployer >deployer.sql, and -f deployer.sql).
+--
 -- Then give it a password with \password deployer. `owner` is the role that owns the application's tables. `api_roles` are the roles
 -- that checks take on (leave the variable out if there is no such API). A comment beside each right says what it is for. Not granted
 -- are superuser, createrole, createdb and replication. It is safe to run again.

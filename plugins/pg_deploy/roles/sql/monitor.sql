@@ -3,6 +3,8 @@
 --
 --   psql -v role=deploy_monitor -f sql/roles/monitor.sql "$ADMIN_URL"
 --
+-- (where pg_deploy was installed with pip: python -m pg_deploy.roles monitor >monitor.sql, and -f monitor.sql).
+--
 -- Then give it a password with \password deploy_monitor, make an Airflow connection with that login, and run monitor_database with the
 -- conf {"target": "<connection>", "refresh": "none"}, because only a view's owner may refresh it. To make the role and grant pg_monitor
 -- you need createrole and, from PostgreSQL 16 on, the admin option of pg_monitor. It is safe to run again. If the project's ledger
