@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 from airflow.api_fastapi.app import create_app
 from airflow.cli.cli_parser import get_parser
+from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 from airflow.models.connection import Connection
 from airflow.models.pool import Pool
@@ -48,6 +49,7 @@ def _prepare(commands: str, dags: str) -> None:
         session.add(Connection(conn_id="billing_db", conn_type="postgres", host="billing.example.com"))
         session.add(Variable(key="billing", val="a secret"))
         session.add(Pool(pool="billing", slots=1, include_deferred=False))
+    DagBundlesManager().sync_bundles_to_db()
     sync_bag_to_db(DagBag(dags, bundle_name="dags-folder"), "dags-folder", None)
 
 

@@ -37,6 +37,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Any:
         "PYTHONPATH": f"{CHECKOUT}:{CHECKOUT / 'plugins'}",
         "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",
         "AIRFLOW__API__SECRET_KEY": "a" * 64,
         "AIRFLOW__API_AUTH__JWT_SECRET": "b" * 64,
     }
