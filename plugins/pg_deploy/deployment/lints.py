@@ -39,14 +39,14 @@ def _lints_with(own: Path | None) -> Mapping[str, bytes]:
     return {path.stem: path.read_bytes().rstrip().rstrip(b";") for path in files}
 
 
-def run_lints(connection: Connection, *, timeout_s: float = 30.0) -> tuple[Finding, ...]:
-    """The findings of every lint, sorted. Reads only, in one transaction that is aborted.
+def run_lints(connection: Connection, project: Path | None = None, *, timeout_s: float = 30.0) -> tuple[Finding, ...]:
+    """The findings of every lint, sorted. Reads only, in one transaction that is aborted. `project` is as in `own_files`.
 
     The connection is in autocommit. A lint that takes longer than `timeout_s`, or fails, is a finding of level info itself.
     """
     found: list[Finding] = []
     with aborted_transaction(connection, timeout_s=timeout_s):
-        for name, answer in _answers(connection, lints()):
+        for name, answer in _answers(connection, lints(project)):
             if isinstance(answer, psycopg.Error):
                 said = f"could not run: {one_line(str(answer))}"
                 found.append(Finding(name, "info", "this lint", said, "run it by hand"))
@@ -62,7 +62,10 @@ def _answers(
     try:
         with connection.transaction():
             cursor = connection.execute(b";".join(texts.values()))
-            answers = [cursor.fetchall() for _ in cursor.results()]
+            # Not results(): psycopg has it since 3.3 only.
+            answers = [cursor.fetchall()]
+            while cursor.nextset():
+                answers.append(cursor.fetchall())
     except psycopg.Error:
         for name, text in texts.items():
             try:

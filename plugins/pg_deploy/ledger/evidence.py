@@ -30,6 +30,7 @@ class Kind(Word):
     CHECK_AT_BASELINE = "check at baseline"
     CHECK_BEFORE = "check before"
     CLAIM = "claim"
+    CLONE = "clone"
     CRITERIA = "criteria"
     DRIFT = "drift"
     LENT = "lent"
@@ -139,6 +140,11 @@ def record(
 def of_deployment(connection: Connection, deployment_id: int, kind: Kind | None = None) -> tuple[Evidence, ...]:
     """The evidence of a deployment, oldest first, of one kind or all. Reads only."""
     return _select(connection, "deployment_id = %s and (%s::text is null or kind = %s)", [deployment_id, kind, kind])
+
+
+def of_kind(connection: Connection, kind: Kind) -> tuple[Evidence, ...]:
+    """The evidence of that kind of all deployments, oldest first. Reads only."""
+    return _select(connection, "kind = %s", [kind])
 
 
 def of_version(connection: Connection, deployment_id: int, version: str) -> tuple[Evidence, ...]:

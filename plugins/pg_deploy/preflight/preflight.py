@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from difflib import unified_diff
 from pathlib import Path
 
-from pg_deploy.backup.readiness import readiness_doubts, readiness_faults, reads_all_rows, wall_lines
+from pg_deploy.backup.readiness import (
+    CloneWay,
+    readiness_doubts,
+    readiness_faults,
+    reads_all_rows,
+    wall_lines,
+    way_lines,
+)
 from pg_deploy.configuration.conf import DeployConf
 from pg_deploy.configuration.dag_names import names_beside
 from pg_deploy.errors import EditedAfterDeploymentError, PgDeployError, PreflightError
@@ -76,11 +83,13 @@ def preflight(
     good_for: float,
     log: logging.Logger,
     measure_before: Callable[[int], None] = lambda _: None,
+    clone: CloneWay | None = None,
 ) -> Prepared:
     """Check everything that can be checked before anything is touched, then claim the target and pin the migrations.
 
     A dry run stops before the claim: its session is read-only, and no ledger is made. `measure_before` is called with the
     deployment's id once something is pinned; nothing has changed by then. `label` stands for the folder's path in its stamp.
+    `clone` is how a clone would be had.
     Raises PreflightError, which names all faults,
     TargetBusyError after conf.give_up_after, or the error of an unreachable target.
     """
@@ -93,7 +102,7 @@ def preflight(
         log_origin(read_origin(connection), names_beside(identity.dag_id).baseline, log)
         plan = _plan(connection, files, conf)
         drift = read_drift(connection)
-        migrations = _judge(connection, target.name, state, plan, criteria, conf, log)
+        migrations = _judge(connection, target.name, state, plan, criteria, conf, clone, log)
         for line in drift_lines(drift):
             log.warning("%s", line)
         if identity.commit:
@@ -212,6 +221,7 @@ def _judge(
     plan: Plan,
     criteria: ProjectCriteria | None,
     conf: DeployConf,
+    clone: CloneWay | None,
     log: logging.Logger,
 ) -> tuple[Migration, ...]:
     """The chosen migrations, loaded; logs the state before. Raises PreflightError with every fault of files, plan and server."""
@@ -232,7 +242,10 @@ def _judge(
         required_extensions=_extensions_needed_before(migrations, state, all_known=not faults),
         must_read_everything=bool(migrations) and reads_all_rows(conf),
     )
-    faults += readiness_faults(connection, target, conf, migrations)
+    faults += readiness_faults(connection, target, conf, migrations, clone)
+    if migrations and clone is not None:
+        for line in way_lines(target, state.version_num // 10000, clone):
+            log.info("%s", line)
     if migrations and conf.rehearse == "full":
         for line in wall_lines(state.version_num // 10000):
             log.info("%s", line)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from croniter import croniter  # type: ignore[import-untyped]
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from pg_deploy.configuration.backup import own_clone
 from pg_deploy.configuration.conf import BaselineConf, Conf, DeployConf, MonitorConf, RollbackConf, checked_conf
 from pg_deploy.configuration.dag_names import OWN, DagNames, dag_names
 from pg_deploy.errors import PgDeployError
@@ -60,6 +61,8 @@ class ProjectSettings(BaseModel):
     window: str | None = None
     notices: list[_Text] = []
     contacts: _Text | None = None
+    clone: _Text | None = None
+    """What makes the clone of `rehearse: clone`: an Airflow connection, or a command that begins with /."""
 
     @field_validator("window")
     @classmethod
@@ -122,6 +125,7 @@ class Project:
     window: Window | None = None
     notices: tuple[str, ...] = ()
     contacts: str | None = None
+    clone: str | None = None
 
     @property
     def dags(self) -> DagNames:
@@ -132,6 +136,16 @@ class Project:
     def migrations(self) -> Path:
         """Its folder of migrations; for the own set of DAGs the one that the installation's settings name now."""
         return self.folder if self.folder is not None else migrations_dir()
+
+    @property
+    def own_files(self) -> Path | None:
+        """The folder around its migrations, in which its own monitors and lints may stand; None: `configuration.own_files` says."""
+        return self.folder.parent if self.folder is not None else None
+
+    @property
+    def makes_clones(self) -> str | None:
+        """What makes the clones for its rehearsals; for the own set of DAGs what the installation's settings name now."""
+        return self.clone if self.name else own_clone()
 
     @property
     def stamp(self) -> str:
@@ -187,6 +201,7 @@ def make_project(name: str, settings: ProjectSettings, roots: tuple[Path, ...]) 
         window=parse_window(settings.window) if settings.window else None,
         notices=tuple(settings.notices),
         contacts=settings.contacts,
+        clone=settings.clone,
     )
 
 

@@ -85,7 +85,14 @@ class Run:
         # A TaskFlow function cannot define on_kill, which is what Airflow calls when a person stops the task.
         self.task.on_kill = self._end_sessions
         with working(self.target, self.ownership, phase, give_up_after=self.conf.give_up_after, log=log) as guard:
-            yield Job(self.target, guard, self._limits(), log, benchmark=self.conf.benchmark)
+            yield Job(
+                self.target,
+                guard,
+                self._limits(),
+                log,
+                benchmark=self.conf.benchmark,
+                own_files=self.project.own_files,
+            )
 
     def _limits(self) -> Limits:
         configured = settings()

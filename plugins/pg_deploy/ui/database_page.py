@@ -126,7 +126,7 @@ def series(project: KnownProject, target: str, hours: int) -> dict[str, Any]:
         with read_only_session(read_target(target)) as connection:
             if not has_ledger(connection):
                 return {"problem": "nothing was measured yet"}
-            return read_series(connection, hours)
+            return read_series(connection, project, hours)
     except PgDeployError as error:
         return {"problem": str(error)}
 
