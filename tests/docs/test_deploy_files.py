@@ -123,7 +123,6 @@ def test_the_general_roles_hold_no_right_to_what_is_everybodys() -> None:
         "Audit Logs",
         "All Audit Logs",
         "Backfills",
-        "Plugins",
         "Providers",
         "Configurations",
     }
