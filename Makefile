@@ -13,7 +13,7 @@ override MIGRATIONS_DIR := $(value MIGRATIONS_DIR)
 override NAME := $(value NAME)
 override COMMANDS := $(value COMMANDS)
 override FOLDERS := $(value FOLDERS)
-export CONF COMMANDS TARGET_URL MIGRATIONS_DIR NAME AIRFLOW_PORT DEMO_PORT DEMO_SCALE PYTHON
+export CONF COMMANDS TARGET_URL MIGRATIONS_DIR NAME AIRFLOW_PORT DEMO_PORT DEMO_SCALE PYTHON DRY_RUN UPLOAD
 # These variables, which make would hand to its children, hold the command line and so TARGET_URL.
 unexport MAKEFLAGS MFLAGS MAKEOVERRIDES
 # Airflow has a thousand modules and starts a process for each task. If each compiled them anew, that would cost more than the work.
@@ -155,6 +155,14 @@ lint: venv ## check style and types
 .PHONY: count
 count: venv ## count the statements and the lines of SQL, by folder
 	@$(python) -m tests.house.count
+
+.PHONY: dist
+dist: venv ## build the wheel and the sdist into dist/
+	@sh launch/dist.sh
+
+.PHONY: release
+release: venv ## look, lint, test, build and tag a release: make release DRY_RUN=1 only looks; UPLOAD=1 uploads at the end
+	@sh launch/release.sh
 
 .PHONY: lock
 lock: venv ## compile requirements.txt from requirements.in

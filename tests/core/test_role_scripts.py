@@ -23,14 +23,13 @@ from pg_deploy.monitor.conclude import conclude
 from pg_deploy.monitor.take_sample import take_sample
 from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.postgres.session import Target
-from pg_deploy.postgres.sql_files import PROJECT
 from pg_deploy.preflight.claiming import Identity
 from pg_deploy.preflight.preflight import preflight
 from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
 
-SCRIPTS = PROJECT / "sql" / "roles"
+SCRIPTS = Path(__file__).resolve().parents[2] / "sql" / "roles"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ ORDER = (
         "presentation",
         "configuration",
         "postgres",
+        "roles",
         "parsing",
         "catalog",
         "migrations",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -13,12 +14,12 @@ from pg_deploy.deployment.verify import verify
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.postgres.sql_files import PROJECT
 from pg_deploy.rollback.roll_back import roll_back
 from tests.core.working import working_on
 from tests.migrations.runner import state
 
 LOG = logging.getLogger("tests")
+OURS = Path(__file__).resolve().parents[2] / "sql" / "migrations"
 
 
 @pytest.mark.acceptance
@@ -26,7 +27,7 @@ def test_each_is_proven_undone_without_a_trace_fails_its_checks_and_is_applied_a
     demo_url: str, demo_cluster: cluster.Cluster
 ) -> None:
     """Else a rollback at night would leave the database neither as it was nor as it should be."""
-    with working_on(demo_url, PROJECT / "sql" / "migrations", ends="deployed", benchmark=False) as work:
+    with working_on(demo_url, OURS, ends="deployed", benchmark=False) as work:
         job = work.job
         for migration in work.migrations:
             before = state(demo_url, demo_cluster.bindir)

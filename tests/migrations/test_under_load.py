@@ -15,7 +15,6 @@ from demo import cluster
 from pg_deploy.deployment.errors import VerificationFailedError
 from pg_deploy.deployment.verify import verify
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.postgres.sql_files import PROJECT
 from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import Working, working_on
@@ -23,6 +22,7 @@ from tests.looking import Database
 
 pytestmark = pytest.mark.acceptance
 
+OURS = Path(__file__).resolve().parents[2] / "sql" / "migrations"
 RUNS = int(os.environ.get("BUSY_RUNS") or "10")
 
 
@@ -56,7 +56,7 @@ def test_a_busy_machine_rolls_back_none_of_the_four(demo_cluster: cluster.Cluste
     with busy_loops():
         for run in range(RUNS):
             url = cluster.reset(demo_cluster).url()
-            with working_on(url, PROJECT / "sql" / "migrations", ends="deployed", give_up_after=60) as work:
+            with working_on(url, OURS, ends="deployed", give_up_after=60) as work:
                 against += [(run, each.stem, error) for each in work.migrations if (error := verdict_of(work, each))]
     assert against == []
 

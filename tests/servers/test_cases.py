@@ -5,9 +5,10 @@ Those that need a whole run are in tests/dags/test_server_cases.py.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from pg_deploy.postgres.sql_files import PROJECT
 from pg_deploy.rollback.roll_back import roll_back
 from tests.core.working import working_on
 from tests.migrations.runner import state
@@ -15,7 +16,7 @@ from tests.servers.server import bootstrap, fill, running
 
 pytestmark = pytest.mark.server
 
-CASES = PROJECT / "tests" / "cases" / "servers"
+CASES = Path(__file__).resolve().parents[1] / "cases" / "servers"
 
 
 def assert_undone_as_it_was(name: str, *cases: str) -> None:

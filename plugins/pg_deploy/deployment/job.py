@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pg_deploy.catalog.finding import Finding
 from pg_deploy.catalog.reader import Facts
@@ -33,6 +34,8 @@ class Job:
     benchmark: bool = True
     on_copy: bool = False
     observer: Observer = field(default_factory=Observer)
+    own_files: Path | None = None
+    """The folder of the project with lints of its own; see `configuration.own_files`."""
     contents: Contents | None = None
     """What was in the copy's tables before the migration: an undo is compared with it before it counts."""
 
@@ -60,9 +63,9 @@ class Job:
         """The lints' findings, of a quiet database once for the same facts: they look at nothing else. Reads only."""
         quiet = self.guard.quiet
         if quiet is None:
-            return run_lints(connection)
+            return run_lints(connection, self.own_files)
         if facts.fingerprint not in quiet.findings:
-            quiet.findings[facts.fingerprint] = run_lints(connection)
+            quiet.findings[facts.fingerprint] = run_lints(connection, self.own_files)
         return quiet.findings[facts.fingerprint]
 
     def keep_snapshot(self, attempt: Attempt, moment: str, facts: Facts) -> None:

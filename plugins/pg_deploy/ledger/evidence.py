@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from pg_deploy.ledger.word_enum import Word
 from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_text
 
 
 class Kind(Word):
@@ -117,12 +118,12 @@ def record(
     this one too.
     """
     connection.execute(
-        """insert into deploy_ledger.evidence
+        engine_text("""insert into deploy_ledger.evidence
             (deployment_id, attempt_id, version, location, kind, name, outcome, detail)
         select %s::bigint, %s::bigint, %s::text, %s::text, %s::text, %s::text, %s::text, %s::jsonb
         from pg_catalog.set_config(
             'synchronous_commit', case when %s then pg_catalog.current_setting('synchronous_commit') else 'off' end, true
-        )""",
+        )"""),
         [
             deployment_id,
             attempt_id,
@@ -177,8 +178,8 @@ def _select(
     with connection.cursor(row_factory=class_row(Evidence)) as cursor:
         return tuple(
             cursor.execute(
-                f"""select id, deployment_id, attempt_id, version, location, kind, name, outcome, detail, recorded_at
-                from deploy_ledger.evidence where {where} order by {order}""",
+                engine_text(f"""select id, deployment_id, attempt_id, version, location, kind, name, outcome, detail, recorded_at
+                from deploy_ledger.evidence where {where} order by {order}"""),
                 arguments,
             ).fetchall()
         )

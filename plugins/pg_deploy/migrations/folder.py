@@ -9,8 +9,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from pg_deploy.configuration.own_files import default_migrations
 from pg_deploy.migrations.names import looks_like_sql
-from pg_deploy.postgres.sql_files import PROJECT
 
 # People read the stamp in the trigger form, which would cut off a longer one. Each migration's own hash is kept whole.
 _DIGITS = 16
@@ -19,8 +19,8 @@ _DIGITS = 16
 def migrations_dir() -> Path:
     """The folder of migrations in force.
 
-    The file at PG_DEPLOY_MIGRATIONS_POINTER names it, else MIGRATIONS_DIR, else it is the project's own. The pointer is a
-    file because a running Airflow keeps the environment that it was started with.
+    The file at PG_DEPLOY_MIGRATIONS_POINTER names it, else MIGRATIONS_DIR, else it is the project's own, else `migrations` in
+    AIRFLOW_HOME. The pointer is a file because a running Airflow keeps the environment that it was started with.
     """
     pointer = os.environ.get("PG_DEPLOY_MIGRATIONS_POINTER")
     if pointer:
@@ -31,7 +31,7 @@ def migrations_dir() -> Path:
         if named:
             return Path(named)
     configured = os.environ.get("MIGRATIONS_DIR")
-    return Path(configured) if configured else PROJECT / "sql" / "migrations"
+    return Path(configured) if configured else default_migrations()
 
 
 def sql_names(directory: Path) -> tuple[str, ...]:

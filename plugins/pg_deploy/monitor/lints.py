@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import psycopg
 from psycopg.rows import dict_row
@@ -25,13 +26,16 @@ _ELSEWHERE = (
 )
 
 
-def measure_lints(connection: Connection, before: Sequence[Row] | None) -> Measured:
-    """One row for each finding. At the first look `before` is None: it shows what is there and alerts nobody. Reads only."""
+def measure_lints(connection: Connection, before: Sequence[Row] | None, project: Path | None = None) -> Measured:
+    """One row for each finding; `project` is as in `own_files`. Reads only.
+
+    At the first look `before` is None: it shows what is there and alerts nobody.
+    """
     known = {row.object: row.detail for row in before or ()}
     try:
         rows = []
         new = []
-        for finding in _findings(connection):
+        for finding in _findings(connection, project):
             old = known.get(f"{finding.name} {finding.object}")
             alert = bool(old.get("alert")) if old else before is not None and finding.level in FAILING
             said = str(old.get("cause")) if old else ""
@@ -58,12 +62,12 @@ def measure_lints(connection: Connection, before: Sequence[Row] | None) -> Measu
     )
 
 
-def _findings(connection: Connection) -> list[Finding]:
+def _findings(connection: Connection, project: Path | None) -> list[Finding]:
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         set_deadlines(connection)
         return [
             Finding(**{key: str(value) for key, value in row.items()})
-            for name, text in lints().items()
+            for name, text in lints(project).items()
             if name not in _ELSEWHERE
             for row in cursor.execute(text).fetchall()
         ]

@@ -16,11 +16,14 @@ from typing import Any
 
 import psycopg
 
+from pg_deploy.configuration.own_files import MONITORS, own_files
+from pg_deploy.ledger.others import reading_last_deployed
 from pg_deploy.postgres.session import Connection, Target, one_line
-from pg_deploy.postgres.sql_files import ENGINE, PROJECT
+from pg_deploy.postgres.sql_files import ENGINE, engine_text
 
 ENGINE_MEASURES = ENGINE / "monitor" / "sql"
-_PROJECT_MEASURES = PROJECT / "sql" / "monitors"
+_SINCE_DEPLOYED = frozenset({"deleted_jobs", "dropped_by_hand"})
+"""The engine's measures that compare with what the last deployment left behind, whichever project's it was."""
 STATEMENT_TIMEOUT = "5s"
 LOCK_TIMEOUT = "500ms"
 COLUMNS = ("object", "value", "unit", "detail")
@@ -59,9 +62,14 @@ def rows_from_json(rows: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
     return tuple(Row(row["object"], row["value"], row["unit"], row["detail"]) for row in rows)
 
 
-def measure_files() -> tuple[Path, ...]:
-    """The files of all measures, sorted by name: the engine's own, and those in the project's folder sql/monitors."""
-    return tuple(sorted((*ENGINE_MEASURES.glob("*.sql"), *_PROJECT_MEASURES.glob("*.sql")), key=lambda file: file.name))
+def measure_files(project: Path | None = None) -> tuple[Path, ...]:
+    """The files of all measures, sorted by name: the engine's own, and those in the folder monitors of the project's own files.
+
+    `project` is as in `own_files`.
+    """
+    own = own_files(project)
+    theirs = (own / MONITORS).glob("*.sql") if own else ()
+    return tuple(sorted((*ENGINE_MEASURES.glob("*.sql"), *theirs), key=lambda file: file.name))
 
 
 def run_measure(connection: Connection, file: Path, before: Sequence[Row] = ()) -> Measured:
@@ -71,6 +79,7 @@ def run_measure(connection: Connection, file: Path, before: Sequence[Row] = ()) 
     """
     name = file.stem
     text = file.read_text(encoding="utf-8")
+    ours = file.parent == ENGINE_MEASURES
     try:
         connection.execute("begin read only")
         try:
@@ -79,7 +88,11 @@ def run_measure(connection: Connection, file: Path, before: Sequence[Row] = ()) 
             if problem:
                 return Measured(name, problem=problem)
             with connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
-                cursor.execute(text.encode())
+                if ours and name in _SINCE_DEPLOYED:
+                    with reading_last_deployed(connection):
+                        cursor.execute(engine_text(text))
+                else:
+                    cursor.execute(engine_text(text) if ours else text.encode())
                 columns = tuple(column.name for column in cursor.description or ())
                 if columns != COLUMNS:
                     return Measured(

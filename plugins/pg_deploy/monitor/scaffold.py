@@ -1,4 +1,4 @@
-"""Write a new measure: `python -m pg_deploy.monitor.scaffold NAME`."""
+"""Write a new measure, with its test, into this repository: `make new-monitor NAME=…`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pg_deploy.configuration.own_files import MONITORS, repository_files
 from pg_deploy.monitor.errors import NewMonitorRefused
 from pg_deploy.monitor.measures import ENGINE_MEASURES
-from pg_deploy.postgres.sql_files import PROJECT
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 LONGEST = 60
@@ -75,13 +75,24 @@ def new_monitor(name: str, project: Path) -> tuple[Path, ...]:
     return query, limits, test
 
 
+def _repository(name: str) -> Path:
+    """The repository's root. Raises NewMonitorRefused where the package was installed: a test would have nowhere to go."""
+    ours = repository_files()
+    if ours is None:
+        problem = "is not written here: pg_deploy was installed, and a measure comes with a test of the repository"
+        raise NewMonitorRefused(
+            name, problem, f"put {name}.sql into the folder {MONITORS} of PG_DEPLOY_PROJECT yourself"
+        )
+    return ours.parent
+
+
 def main(arguments: Sequence[str]) -> int:
     """Write the files and print them; the exit code."""
     if len(arguments) != 1:
         print("usage: make new-monitor NAME=long_queues", file=sys.stderr)
         return 2
     try:
-        for path in new_monitor(arguments[0], PROJECT):
+        for path in new_monitor(arguments[0], _repository(arguments[0])):
             print(path)
     except NewMonitorRefused as error:
         print(f"error: {error}", file=sys.stderr)

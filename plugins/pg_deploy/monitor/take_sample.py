@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 
 import psycopg
 from psycopg.rows import dict_row
@@ -33,11 +34,17 @@ GONE = "dropped_by_hand"
 
 
 def take_sample(
-    target: Target, thresholds: Thresholds, airflow_run: str, log: logging.Logger, *, now: datetime | None = None
+    target: Target,
+    thresholds: Thresholds,
+    airflow_run: str,
+    log: logging.Logger,
+    *,
+    project: Path | None = None,
+    now: datetime | None = None,
 ) -> int:
     """Measure the target, and keep that as a sample; the sample's id. Makes the ledger if there is none.
 
-    Views and jobs are judged as of `now`, by default the server's time.
+    `project` is as in `own_files`. Views and jobs are judged as of `now`, by default the server's time.
     Changes nothing but the ledger. Raises ConnectionFailedError if the target cannot be reached.
     """
     began = time.monotonic()
@@ -51,12 +58,12 @@ def take_sample(
         if changed.rows:
             samples.put_memory(connection, sample, samples.VIEWS_MEMORY, {"anew": True})
         measured = [changed]
-        measured += [run_measure(connection, file, before.get(file.stem, ())) for file in measure_files()]
+        measured += [run_measure(connection, file, before.get(file.stem, ())) for file in measure_files(project)]
         measured += _guarded(
             connection, (VIEWS, FAILURES, HISTORY), lambda: _look_at_views(connection, sample, thresholds, now=now)
         )
         measured += _guarded(connection, (DRIFT,), lambda: [measure_access_drift(connection)])
-        measured += _guarded(connection, (LINTS,), lambda: [measure_lints(connection, before.get(LINTS))])
+        measured += _guarded(connection, (LINTS,), lambda: [measure_lints(connection, before.get(LINTS), project)])
         deployed = samples.read_last_deployment(connection)
         deployed_objects = _guarded(
             connection, (DEPLOYED,), lambda: [_deployed(connection, deployed, before.get(DEPLOYED, ()))]

@@ -1,4 +1,7 @@
-"""The limits beyond which a measure becomes an alert, read from one YAML file."""
+"""The limits beyond which a measure becomes an alert, read from one YAML file.
+
+`python -m pg_deploy.monitor.thresholds` prints the defaults, with a word on each key: a copy to change.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from pg_deploy.configuration.duration import parse_duration
 from pg_deploy.configuration.errors import InvalidDurationError
+from pg_deploy.configuration.own_files import MONITORS, own_files
 from pg_deploy.migrations.strict_yaml import read_yaml
 from pg_deploy.monitor.errors import ThresholdsError
-from pg_deploy.postgres.sql_files import PROJECT
+from pg_deploy.postgres.sql_files import ENGINE
 
-FILE = PROJECT / "sql" / "monitors" / "thresholds.yaml"
+NAME = "thresholds.yaml"
+DEFAULTS = ENGINE / "monitor" / NAME
 SETTING = "PG_DEPLOY_THRESHOLDS"
 
 
@@ -124,15 +129,29 @@ class Thresholds(_Strict):
         return self.measures.get(measure, Limit())
 
 
-def read_thresholds(file: Path | None = None, changes: Mapping[str, object] | None = None) -> Thresholds:
-    """The limits in force: from `file`, else from the file that PG_DEPLOY_THRESHOLDS names, else from the project's own.
+def thresholds_file(project: Path | None = None) -> Path:
+    """The file with the limits in force: what PG_DEPLOY_THRESHOLDS names, else the project's own, else the defaults.
+
+    `project` is as in `own_files`; a project that is named goes before the setting.
+    """
+    named = os.environ.get(SETTING)
+    if named and project is None:
+        return Path(named)
+    own = own_files(project)
+    theirs = own / MONITORS / NAME if own else None
+    return theirs if theirs is not None and os.path.lexists(theirs) else DEFAULTS
+
+
+def read_thresholds(
+    file: Path | None = None, changes: Mapping[str, object] | None = None, *, project: Path | None = None
+) -> Thresholds:
+    """The limits in force: from `file`, else from the file that `thresholds_file` names.
 
     `changes` have the shape of the file and hold only what differs from it.
 
     Raises ThresholdsError for a file that cannot be read, an unknown key or a wrong type.
     """
-    named = os.environ.get(SETTING)
-    path = file or (Path(named) if named else FILE)
+    path = file or thresholds_file(project)
     try:
         values = read_yaml(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
@@ -163,3 +182,7 @@ def _changed(values: dict[str, Any], changes: Mapping[str, object]) -> dict[str,
         old = merged.get(key)
         merged[key] = _changed(old or {}, new) if isinstance(new, Mapping) and isinstance(old, dict | None) else new
     return merged
+
+
+if __name__ == "__main__":
+    print(DEFAULTS.read_text(encoding="utf-8"), end="")

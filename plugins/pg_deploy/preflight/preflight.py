@@ -19,6 +19,7 @@ from pg_deploy.backup.readiness import (
     way_lines,
 )
 from pg_deploy.configuration.conf import DeployConf
+from pg_deploy.configuration.dag_names import names_beside
 from pg_deploy.errors import EditedAfterDeploymentError, PgDeployError, PreflightError
 from pg_deploy.ledger import evidence, pins
 from pg_deploy.ledger.errors import SealedError
@@ -37,16 +38,19 @@ from pg_deploy.migrations.migration import (
     load,
     load_usable,
     scan_folder,
+    touching_ledgers,
 )
 from pg_deploy.migrations.project_criteria import FILE, ProjectCriteria, read_criteria, unknown_criteria
 from pg_deploy.parsing.brief_text import brief
 from pg_deploy.parsing.syntax import in_file
 from pg_deploy.parsing.tree import unquoted
+from pg_deploy.postgres.ledger_name import DEFAULT_LEDGER, ledger_schemas
 from pg_deploy.postgres.pooler import refuse_pooler_before
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.preflight import migration_standings
 from pg_deploy.preflight.claiming import Identity, claimed_target
 from pg_deploy.preflight.drift import drift_lines, read_drift, record_drift
+from pg_deploy.preflight.earlier_tools import log_origin, read_origin
 from pg_deploy.preflight.errors import FolderChangedError, MissingRightsError
 from pg_deploy.preflight.lock_finding import LockFinding
 from pg_deploy.preflight.lock_lint import lock_lint_lines
@@ -97,6 +101,7 @@ def preflight(
     with with_file_faults(files.faults), target.session("preflight") as connection:
         state = read_server_state(connection)
         connection.execute("set default_transaction_read_only = on")
+        log_origin(read_origin(connection), names_beside(identity.dag_id).baseline, log)
         plan = _plan(connection, files, conf)
         drift = read_drift(connection)
         migrations = _judge(connection, target.name, state, plan, criteria, conf, clone, log)
@@ -225,6 +230,8 @@ def _judge(
     _print_state(state, plan, log)
     migrations, unusable = load_usable(plan.chosen)
     faults: list[PgDeployError] = [*plan.faults, *unusable]
+    ledgers = tuple(name for name in ledger_schemas(connection) if name != DEFAULT_LEDGER)
+    faults += [fault for migration in migrations for fault in touching_ledgers(migration, ledgers)]
     if criteria is not None:
         faults += unknown_criteria(criteria, migrations)
     elif named := [migration.stem for migration in migrations if migration.manifest.criteria]:

@@ -31,6 +31,13 @@ _WITH_DEFAULTS: Mapping[type[Conf], frozenset[str]] = {
 """For each conf the Params to which a project's defaults apply."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _OWN_NAMES = {name.partition("_")[2] for name in OWN.all}
+_TAKEN = frozenset(
+    {
+        *("access_proof", "auth", "cron", "extensions", "graphql", "graphql_public", "information_schema", "net"),
+        *("pgbouncer", "public", "realtime", "storage", "supabase_functions", "supabase_migrations", "vault"),
+    }
+)
+"""Schemas that are never a ledger: whoever makes one takes the schema from everybody else."""
 _Text = Annotated[str, Field(min_length=1)]
 
 May = Literal["read", "deploy"]
@@ -83,6 +90,8 @@ class ProjectSettings(BaseModel):
     def _is_schema(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", value) or value.startswith("pg_"):
             raise ValueError("must be a schema's name of small letters, digits and _, and not begin with pg_")
+        if value in _TAKEN:
+            raise ValueError(f'cannot be "{value}": that schema is there for something else')
         return value
 
     @field_validator("defaults")
@@ -136,6 +145,11 @@ class Project:
     def migrations(self) -> Path:
         """Its folder of migrations; for the own set of DAGs the one that the installation's settings name now."""
         return self.folder if self.folder is not None else migrations_dir()
+
+    @property
+    def own_files(self) -> Path | None:
+        """The folder around its migrations, in which its own monitors and lints may stand; None: `configuration.own_files` says."""
+        return self.folder.parent if self.folder is not None else None
 
     @property
     def makes_clones(self) -> str | None:

@@ -172,7 +172,7 @@ class _CopyWork:
 
     def __init__(self, job: Job, stage: Stage, held: Deployment) -> None:
         self._job_on_target = job
-        self._admin = KeptTarget(stage.admin.name, stage.admin.conninfo) if stage.admin else None
+        self._admin = KeptTarget(stage.admin.name, stage.admin.conninfo, stage.admin.ledger) if stage.admin else None
         self.stage = replace(stage, admin=self._admin)
         self._held = held
         # Nobody else is at work there, but only if the copy has a cluster of its own.
@@ -207,6 +207,7 @@ class _CopyWork:
             benchmark=job.benchmark,
             on_copy=True,
             observer=_lent(stage, Observer()),
+            own_files=job.own_files,
         )
 
     def go_on(self, migration: Migration) -> None:
@@ -277,7 +278,7 @@ def _make_ledger_schemas(stage: Stage) -> None:
     with stage.target.session("rehearsal") as connection:
         role = str((connection.execute("select current_user").fetchone() or [""])[0])
     with stage.admin.session("rehearsal") as connection:
-        for name in ("deploy_ledger", "supabase_migrations"):
+        for name in (stage.target.ledger, "supabase_migrations"):
             connection.execute(
                 sql.SQL("create schema if not exists {} authorization {}").format(
                     sql.Identifier(name), sql.Identifier(role)

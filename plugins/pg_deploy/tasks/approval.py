@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from airflow.configuration import conf as airflow_conf
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk.exceptions import AirflowFailException
 
 from pg_deploy.approval.lend_target import lend_target, regain_target
 from pg_deploy.approval.permission import is_one_of, is_somebody_else, judge_all
@@ -30,6 +29,7 @@ from pg_deploy.preflight.plan_text import Asked, several_text
 from pg_deploy.presentation.addresses import run_page
 from pg_deploy.projects.errors import NotAnApproverError
 from pg_deploy.rehearsal.rehearsal_text import rehearsal_text, rehearsal_verdict
+from pg_deploy.tasks.airflow_versions import AirflowFailException, waits_at_most
 from pg_deploy.tasks.backup_tasks import rehearse_pinned, take_backup_of
 from pg_deploy.tasks.errors import ApprovalRejectedError, SamePersonError
 from pg_deploy.tasks.groups import versions_without_group
@@ -68,7 +68,7 @@ class AskPerson(ApprovalOperator):
             body="",
             fail_on_reject=True,
             retries=0,
-            response_timeout=timedelta(seconds=settings().approval_timeout),
+            **waits_at_most(timedelta(seconds=settings().approval_timeout)),
             **kwargs,
         )
 

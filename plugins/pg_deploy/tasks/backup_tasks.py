@@ -79,7 +79,7 @@ def _rehearse(run: Run, job: Job, migrations: tuple[Migration, ...]) -> str:
     if run.conf.rehearse == "clone":
         service = clone_service(run.project, run.target)
         if service is None:
-            return on_clone(job, read_target(REHEARSAL_CONNECTION), migrations)
+            return on_clone(job, read_target(REHEARSAL_CONNECTION, run.target.ledger), migrations)
         with made_clone(job, service, patience()) as clone:
             return on_clone(job, clone, migrations, is_ours=True)
     rows = evidence.of_deployment(job.ledger, job.deployment_id, Kind.BACKUP)

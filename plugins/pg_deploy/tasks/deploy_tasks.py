@@ -8,7 +8,6 @@ from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped
 
 from pg_deploy.approval.permission import judge_all, refuse_unless_permitted
 from pg_deploy.configuration.installation import SHOWN_SINGLY, settings
@@ -33,6 +32,7 @@ from pg_deploy.presentation.lines import log_lines
 from pg_deploy.reporting.report import read_report, report_lines
 from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
+from pg_deploy.tasks.airflow_versions import AirflowFailException, DownstreamTasksSkipped
 from pg_deploy.tasks.assets import target_changed
 from pg_deploy.tasks.clone_services import clone_way, remove_clones_of
 from pg_deploy.tasks.errors import NotDeployedError

@@ -48,5 +48,6 @@ def _carried(project: Project) -> dict[str, Any]:
         "name": project.name,
         "targets": list(project.targets),
         "migrations": str(project.migrations),
+        "thresholds": str(project.thresholds) if project.thresholds else None,
         "ledger": project.ledger,
     }

@@ -9,7 +9,6 @@ from typing import Any
 
 from airflow.configuration import conf
 from airflow.sdk import Variable, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 from pg_deploy.configuration.conf import MonitorConf, checked_conf
 from pg_deploy.configuration.duration import format_duration
@@ -25,6 +24,7 @@ from pg_deploy.postgres.session import Target
 from pg_deploy.presentation.addresses import database_page
 from pg_deploy.projects.project import Project
 from pg_deploy.tasks import outside_connections
+from pg_deploy.tasks.airflow_versions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 from pg_deploy.tasks.assets import target_changed
 from pg_deploy.tasks.errors import NotMeasuredError, UnknownTargetError
 from pg_deploy.tasks.notices import send_notice
@@ -56,7 +56,9 @@ def measure() -> int:
                 raise AirflowSkipException(f'there is no connection "{named}": nothing to monitor') from None
             raise
         try:
-            return take_sample(target, _limits(context), context["dag_run"].run_id, log)
+            return take_sample(
+                target, _limits(context), context["dag_run"].run_id, log, project=project_in(context).own_files
+            )
         except (ConnectionFailedError, ConnectionLostError) as error:
             why = str(error)
         except AirflowTaskTimeout:
@@ -185,13 +187,16 @@ def _target_is_back(target: str, context: Any) -> None:
 def _conf(context: Any) -> MonitorConf:
     """The conf of the run; after a deployment, about the database that was deployed to."""
     given = checked_conf(MonitorConf, chosen_conf(context))
-    events = (context.get("triggering_asset_events") or {}).get(target_changed(project_in(context)), ())
+    told = context.get("triggering_asset_events")
+    # In Airflow 3.1 an asset is no key of a plain mapping.
+    events = told.get(target_changed(project_in(context)), ()) if told else ()
     targets = [event.extra["target"] for event in events if "target" in (event.extra or {})]
     return given.model_copy(update={"target": targets[-1]}) if targets else given
 
 
 def _limits(context: Any) -> Thresholds:
-    return read_thresholds(project_in(context).thresholds, changes=_conf(context).thresholds)
+    project = project_in(context)
+    return read_thresholds(project.thresholds, _conf(context).thresholds, project=project.own_files)
 
 
 def _by_itself(context: Any) -> bool:

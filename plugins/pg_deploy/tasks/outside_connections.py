@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from airflow.sdk import Connection as AirflowConnection
-from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 from pg_deploy.monitor import application_side
 from pg_deploy.monitor.measures import Measured, Row
+from pg_deploy.tasks.airflow_versions import AirflowNotFoundException, AirflowRuntimeError
 
 
 def measure_outside(target: str, before: Mapping[str, tuple[Row, ...]]) -> list[Measured]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
-
 from pg_deploy.errors import ConnectionFailedError, ConnectionLostError
 from pg_deploy.ledger.errors import TwoServersError
 from pg_deploy.postgres.errors import NotWritableError
+from pg_deploy.tasks.airflow_versions import retry_only
 
 _DELAY = timedelta(seconds=5)
 _REASON = "the next try looks at ledger and catalog first, so nothing runs twice"
@@ -23,16 +22,5 @@ def retried() -> dict[str, Any]:
     return {
         "retries": 5,
         "retry_delay": _DELAY,
-        "retry_policy": ExceptionRetryPolicy(
-            rules=[
-                RetryRule(
-                    exception=f"{each.__module__}.{each.__qualname__}",
-                    action=RetryAction.RETRY,
-                    retry_delay=_DELAY,
-                    reason=_REASON,
-                )
-                for each in (ConnectionLostError, ConnectionFailedError, NotWritableError, TwoServersError)
-            ],
-            default=RetryAction.FAIL,
-        ),
+        **retry_only((ConnectionLostError, ConnectionFailedError, NotWritableError, TwoServersError), _DELAY, _REASON),
     }

@@ -11,7 +11,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 from airflow.configuration import conf as airflow_conf
-from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError
 
 from pg_deploy.approval.permission import Demands
 from pg_deploy.configuration.conf import Approval, DeployConf, checked_conf, stricter
@@ -32,6 +31,7 @@ from pg_deploy.preflight.preflight import Prepared
 from pg_deploy.presentation.secrecy import WithoutSecrets
 from pg_deploy.projects.project import Project
 from pg_deploy.projects.registry import project_of
+from pg_deploy.tasks.airflow_versions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError
 from pg_deploy.tasks.errors import NoClaimError
 from pg_deploy.tasks.target import approval_floor, four_eyes_floor, read_target
 
@@ -85,7 +85,14 @@ class Run:
         # A TaskFlow function cannot define on_kill, which is what Airflow calls when a person stops the task.
         self.task.on_kill = self._end_sessions
         with working(self.target, self.ownership, phase, give_up_after=self.conf.give_up_after, log=log) as guard:
-            yield Job(self.target, guard, self._limits(), log, benchmark=self.conf.benchmark)
+            yield Job(
+                self.target,
+                guard,
+                self._limits(),
+                log,
+                benchmark=self.conf.benchmark,
+                own_files=self.project.own_files,
+            )
 
     def _limits(self) -> Limits:
         configured = settings()
@@ -147,7 +154,7 @@ def contacts_of(project: Project) -> str:
 def target_of(project: Project, name: str) -> Target:
     """The project's target of that name. Raises NotOfProjectError, or UnknownTargetError."""
     project.refuse_target(name)
-    return read_target(name)
+    return read_target(name, project.ledger)
 
 
 def read_conf(context: Any) -> DeployConf:

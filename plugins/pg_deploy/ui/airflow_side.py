@@ -18,6 +18,8 @@ from pg_deploy.configuration.dag_names import Kind, kind_of
 from pg_deploy.ui.projects import KnownProject, project_with
 
 _OPEN = ("queued", "running")
+# Airflow has a state of its own for it since 3.3. Before that the task is deferred, and no other task of ours ever is.
+_WAITING = ("awaiting_input", "deferred")
 _RUNS_LOOKED_AT = 2000
 
 
@@ -63,6 +65,11 @@ class AirflowRun:
         return str(self.conf.get("target") or (self.project or KnownProject()).targets[0])
 
     @property
+    def ledger(self) -> str:
+        """The schema of its project's ledger."""
+        return (self.project or KnownProject()).ledger
+
+    @property
     def is_of_its_project(self) -> bool:
         """Whether the project of the run's DAG has that target: a page must not open another project's database."""
         return self.project is None or self.project.takes_any_target or self.target in self.project.targets
@@ -75,7 +82,7 @@ class AirflowRun:
     @property
     def waiting(self) -> tuple[TaskState, ...]:
         """The tasks that wait for a person."""
-        return tuple(task for task in self.tasks if task.state == "awaiting_input")
+        return tuple(task for task in self.tasks if task.state in _WAITING)
 
     @property
     def failed(self) -> tuple[TaskState, ...]:
@@ -183,7 +190,7 @@ def recent_runs(project: KnownProject, target: str, most: int = 15) -> tuple[Rec
 
 def _task_url(page: str, row: Any) -> str:
     mapped = "" if row.map_index < 0 else f"/mapped/{row.map_index}"
-    asked = "/required_actions" if _word(row.state) == "awaiting_input" else ""
+    asked = "/required_actions" if _word(row.state) in _WAITING else ""
     return f"{page}/tasks/{quote(row.task_id, safe='')}{mapped}{asked}"
 
 

@@ -13,8 +13,9 @@ from pg_deploy.ledger.deployment import State
 from pg_deploy.monitor.errors import ThresholdsError
 from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
 from pg_deploy.postgres.session import Connection
-from pg_deploy.postgres.sql_files import engine_sql
+from pg_deploy.postgres.sql_files import engine_sql, engine_text
 from pg_deploy.ui.airflow_side import run_path
+from pg_deploy.ui.projects import KnownProject
 
 STEPS = 400
 _MOST_LINES = 5
@@ -33,7 +34,7 @@ class _Row:
     limit_s: float | None
 
 
-def read_series(connection: Connection, hours: int) -> dict[str, Any]:
+def read_series(connection: Connection, project: KnownProject, hours: int) -> dict[str, Any]:
     """The charts of the last `hours`, and the deployments of that time. Reads only."""
     until = datetime.now(timezone.utc)
     since = until - timedelta(hours=hours)
@@ -44,7 +45,7 @@ def read_series(connection: Connection, hours: int) -> dict[str, Any]:
     for measure, *values in connection.execute(engine_sql("ui/series"), given).fetchall():
         rows.setdefault(measure, []).append(_Row(float(values[0]), *values[1:]))
     slow = connection.execute(engine_sql("ui/slow_queries"), given).fetchall()
-    limits = _limits()
+    limits = _limits(project)
     charts = [_slow_chart(slow)]
     for measure, (title, unit, points) in _MEASURES.items():
         limit = limits.of(measure)
@@ -58,11 +59,11 @@ def read_series(connection: Connection, hours: int) -> dict[str, Any]:
     }
 
 
-def _limits() -> Thresholds:
+def _limits(project: KnownProject) -> Thresholds:
     try:
-        return read_thresholds()
+        return read_thresholds(project.thresholds, project=project.own_files)
     except ThresholdsError:
-        # The monitor's own run is red for that. The charts are drawn without limits.
+        # The monitor's own run is red for that, or this process cannot see the file. The charts are drawn without limits.
         return Thresholds()
 
 
@@ -147,11 +148,11 @@ def _chart(name: str, title: str, unit: str, points: Points, limit: float | None
 
 def _deployments(connection: Connection, since: datetime) -> list[dict[str, Any]]:
     rows = connection.execute(
-        """select d.id, d.dag_id, d.state, extract(epoch from coalesce(d.ended_at, clock_timestamp()))::float8, d.airflow_run
+        engine_text("""select d.id, d.dag_id, d.state, extract(epoch from coalesce(d.ended_at, clock_timestamp()))::float8, d.airflow_run
         from deploy_ledger.deployment d
         where d.started_at >= %s
         order by d.id desc
-        limit 1000""",
+        limit 1000"""),
         [since],
     ).fetchall()
     return [

@@ -26,12 +26,18 @@ class KnownProject:
     name: str = ""
     targets: tuple[str, ...] = (DEFAULT_TARGET,)
     migrations: Path | None = None
+    thresholds: Path | None = None
     ledger: str = "deploy_ledger"
 
     @property
     def takes_any_target(self) -> bool:
         """Whether its runs may name a target that is not listed."""
         return not self.name
+
+    @property
+    def own_files(self) -> Path | None:
+        """The folder around its migrations; see `configuration.own_files`."""
+        return self.migrations.parent if self.migrations else None
 
     @property
     def dags(self) -> DagNames:
@@ -69,6 +75,7 @@ def _project(kept: SerializedDagModel | None) -> KnownProject | None:
         str(carried["name"]),
         tuple(map(str, carried["targets"])),
         Path(str(carried["migrations"])),
+        Path(str(carried["thresholds"])) if carried["thresholds"] else None,
         str(carried["ledger"]),
     )
 

@@ -101,7 +101,7 @@ def test_no_object_of_public_is_entered_by_a_session_of_ours(
     assert sample
     with read_only_session(target) as connection:
         assert database_page._read(connection, KnownProject(), "target_db", None, ()).deployments
-        assert read_series(connection, 24)
+        assert read_series(connection, KnownProject(), 24)
         assert read_report(connection, 2).outcomes
     with working_on(target.conninfo, folder) as work:
         roll_back(work.job, "20250101000000")

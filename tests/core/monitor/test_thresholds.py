@@ -10,14 +10,16 @@ import pytest
 from pg_deploy.monitor.errors import NewMonitorRefused, ThresholdsError
 from pg_deploy.monitor.measures import measure_files, run_measure
 from pg_deploy.monitor.scaffold import new_monitor
-from pg_deploy.monitor.thresholds import read_thresholds
+from pg_deploy.monitor.thresholds import DEFAULTS, NAME, read_thresholds
 from pg_deploy.postgres.session import Target
-from pg_deploy.postgres.sql_files import PROJECT
+
+OURS = Path(__file__).resolve().parents[3] / "sql" / "monitors"
 
 
-def test_every_measure_has_its_entry_and_says_what_to_do() -> None:
+@pytest.mark.parametrize("file", [OURS / NAME, DEFAULTS], ids=["of the repository", "of the package"])
+def test_every_measure_has_its_entry_and_says_what_to_do(file: Path) -> None:
     """Else an alert wakes somebody and leaves them without a next step."""
-    limits = read_thresholds()
+    limits = read_thresholds(file)
 
     missing = [file.stem for file in measure_files() if file.stem not in limits.measures]
     silent = [
@@ -62,7 +64,7 @@ def test_a_fault_in_the_file_is_named(tmp_path: Path, text: str, said: str) -> N
 
 def test_a_new_measure_runs_as_it_is_written(tmp_path: Path, empty_database: str) -> None:
     """Else the scaffold would cost its author the first hour."""
-    shutil.copytree(PROJECT / "sql" / "monitors", tmp_path / "sql" / "monitors")
+    shutil.copytree(OURS, tmp_path / "sql" / "monitors")
     (tmp_path / "tests" / "core" / "monitor").mkdir(parents=True)
 
     query, limits, test = new_monitor("long_queues", tmp_path)

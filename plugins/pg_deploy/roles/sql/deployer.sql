@@ -2,6 +2,8 @@
 --
 --   psql -v role=deployer -v owner=app_owner -v api_roles="anon, authenticated, service_role" -f sql/roles/deployer.sql "$ADMIN_URL"
 --
+-- (where pg_deploy was installed with pip: python -m pg_deploy.roles deployer >deployer.sql, and -f deployer.sql).
+--
 -- Then give it a password with \password deployer. `owner` is the role that owns the application's tables. `api_roles` are the roles
 -- that checks take on (leave the variable out if there is no such API). A comment beside each right says what it is for. Not granted
 -- are superuser, createrole, createdb and replication. It is safe to run again.
@@ -23,7 +25,7 @@ select not exists (select from pg_catalog.pg_roles where rolname = :'role') as i
 -- {"backup": "external"} or "none".
 alter role :"role" bypassrls;
 
--- Connect, and make the engine's own two schemas: deploy_ledger and supabase_migrations.
+-- Connect, and make the engine's own two schemas: deploy_ledger (or what the project calls its ledger) and supabase_migrations.
 select pg_catalog.format('grant connect, create, temporary on database %I to %I', pg_catalog.current_database(), :'role') \gexec
 
 -- Alter what the application's owner owns. It may set itself to that role, and no further.

@@ -1,0 +1,40 @@
+"""Building the wheel and the sdist as `make dist` does, from this checkout or from a copy of it that claims another version."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+# All that an sdist is made of.
+SOURCES = ("CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", ".gitignore")
+EPOCH = "1764547200"
+
+
+def build(source: Path, into: Path, *kinds: str) -> dict[str, Path]:
+    """Build what `kinds` names (wheel, sdist) of a folder or of an sdist; the files by kind."""
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": EPOCH}
+    for kind in kinds:
+        command = [sys.executable, "-m", "uv", "build", "--quiet", "--no-build-isolation", "--python", sys.executable]
+        command += [f"--{kind}", "--out-dir", str(into), str(source)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    return {kind: next(into.glob({"wheel": "*.whl", "sdist": "*.tar.gz"}[kind])) for kind in kinds}
+
+
+def copy_of_the_sources(into: Path, version: str) -> Path:
+    """What the wheel is made of, claiming that version: a folder that is free to be changed."""
+    into.mkdir()
+    for name in SOURCES:
+        shutil.copy(CHECKOUT / name, into / name)
+    left_out = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(CHECKOUT / "plugins" / "pg_deploy", into / "plugins" / "pg_deploy", ignore=left_out)
+    project = into / "pyproject.toml"
+    text, times = re.subn(r'(?m)^version = ".*"$', f'version = "{version}"', project.read_text(), count=1)
+    assert times == 1
+    project.write_text(text)
+    return into
