@@ -24,7 +24,7 @@ from pg_deploy.migrations.migration import Migration, load_all, scan_folder
 from pg_deploy.postgres.session import Target
 from pg_deploy.rehearsal.clone import on_clone
 from pg_deploy.rehearsal.clones.command import Command
-from pg_deploy.rehearsal.clones.errors import CloneLateError, CloneRefusedError
+from pg_deploy.rehearsal.clones.errors import CloneLateError, NoCloneMadeError
 from pg_deploy.rehearsal.clones.made_clone import made_clone
 from pg_deploy.rehearsal.clones.neon import Neon
 from pg_deploy.rehearsal.clones.service import Patience
@@ -188,6 +188,8 @@ def test_what_cannot_be_removed_is_said_and_never_called_removed(work: Working, 
     assert f"`neon branches delete br-1 --project-id {PROJECT}`" in left.said
     assert "(br-1) may be LEFT OVER" in work.text
     assert "is removed" not in work.text
+    # After the deployment the same is said, when it is not true any more.
+    assert "the target was not touched" not in work.text + left.said
     assert KEY not in work.text + kept(work.job)
 
     fake.refused_deletes = 0
@@ -210,7 +212,10 @@ def test_a_service_that_says_no_is_quoted_at_once_and_without_the_key(work: Work
     started = time.monotonic()
     fake.refused_key = True
     with (
-        pytest.raises(CloneRefusedError, match=r"refused to make a branch: HTTP 401, no such key \*\*\*; the target"),
+        pytest.raises(
+            NoCloneMadeError,
+            match=r"refused to make a branch: HTTP 401, no such key \*\*\*; nothing was rehearsed and the target",
+        ),
         made_clone(work.job, neon(fake), IMPATIENT),
     ):
         pass

@@ -10,8 +10,15 @@ class CloneRefusedError(PgDeployError):
     """The service said no, and why: asking again says the same."""
 
     def __init__(self, service: str, what: str, reason: str) -> None:
+        super().__init__(f"{service} refused to {what}: {reason}")
+
+
+class NoCloneMadeError(PgDeployError):
+    """There is no clone to rehearse on, because its service refused."""
+
+    def __init__(self, refused: CloneRefusedError) -> None:
         super().__init__(
-            f"{service} refused to {what}: {reason}; the target was not touched: correct that, or choose rehearse: full or none"
+            f"{refused}; nothing was rehearsed and the target was not touched: correct that, or choose rehearse: full or none"
         )
 
 

@@ -22,7 +22,13 @@ from pg_deploy.ledger import deployment
 from pg_deploy.ledger.kinds.clone import CloneKept, CloneState, clones_left, clones_of, record_clone
 from pg_deploy.postgres.polling import looks
 from pg_deploy.postgres.session import Connection, Target
-from pg_deploy.rehearsal.clones.errors import CloneAnswerLostError, CloneBusyError, CloneLateError, CloneRefusedError
+from pg_deploy.rehearsal.clones.errors import (
+    CloneAnswerLostError,
+    CloneBusyError,
+    CloneLateError,
+    CloneRefusedError,
+    NoCloneMadeError,
+)
 from pg_deploy.rehearsal.clones.service import CloneService, Patience
 
 _SAY_EVERY_S = 30.0
@@ -32,7 +38,7 @@ _SAY_EVERY_S = 30.0
 def made_clone(job: Job, service: CloneService, patience: Patience) -> Iterator[Target]:
     """A new clone of the target, reachable, under its name; removed at the end. Removes first what earlier tries left.
 
-    Raises CloneRefusedError, or CloneLateError after `patience.ready_s`. A removal that fails is said and kept, and hides no
+    Raises NoCloneMadeError, or CloneLateError after `patience.ready_s`. A removal that fails is said and kept, and hides no
     other error.
     """
     remove_clones_left(job.ledger, service, patience, job.log)
@@ -42,10 +48,13 @@ def made_clone(job: Job, service: CloneService, patience: Patience) -> Iterator[
     started = time.monotonic()
     try:
         job.log.info("asking %s for the clone %s", service.label, clone.name)
-        clone_id = asking.once_made(started)
-        clone = replace(clone, outcome=CloneState.MADE, id=clone_id)
-        record_clone(job.ledger, job.deployment_id, clone)
-        target = _once_ready(job, service, clone, patience, started)
+        try:
+            clone_id = asking.once_made(started)
+            clone = replace(clone, outcome=CloneState.MADE, id=clone_id)
+            record_clone(job.ledger, job.deployment_id, clone)
+            target = _once_ready(job, service, clone, patience, started)
+        except CloneRefusedError as refused:
+            raise NoCloneMadeError(refused) from refused
         took = time.monotonic() - started
         job.log.info("  ✓ the clone %s (%s) is ready after %s", clone.name, clone_id, format_duration(took))
         yield target
