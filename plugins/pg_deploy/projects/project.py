@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -138,9 +139,9 @@ class Project:
         """The folder around its migrations, in which its own monitors and lints may stand; None: `configuration.own_files` says."""
         return self.folder.parent if self.folder is not None else None
 
-    @property
+    @cached_property
     def stamp(self) -> str:
-        """The folder with a digest of its contents, as forms and the ledger name it."""
+        """The folder with a digest of its contents, as forms name it; read once, because two forms of a parse show it."""
         return stamp(self.migrations, self.label)
 
     def refuse_target(self, target: str) -> None:
