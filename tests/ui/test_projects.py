@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,29 +15,15 @@ import pytest
 
 from demo import cluster
 from tests.dags.projects import FIRST
-from tests.ui.conftest import Site, Visit, serious_violations, started_site
+from tests.ui.conftest import PROJECT, Site, Visit, serious_violations, started_site
 
 Open = Callable[..., Visit]
 ROLE = {"shop": "shop_team", "billing": "billing_team"}
 WORDS = {"shop": re.compile(r"shop|goods", re.IGNORECASE), "billing": re.compile(r"billing|invoice", re.IGNORECASE)}
 """By these words an answer tells of a project."""
 
-# docs/projects.md tells a team to give this role, beside the project's own.
-GLOBAL = {
-    "Website": ("can_read",),
-    "DAG Runs": ("can_read", "can_create", "can_edit"),
-    "Task Instances": ("can_read", "can_edit"),
-    "Task Logs": ("can_read",),
-    "XComs": ("can_read",),
-    "HITL Detail": ("can_read", "can_edit", "menu_access"),
-    "DAG Versions": ("can_read",),
-    "DAG Warnings": ("can_read",),
-    "DAG Dependencies": ("can_read",),
-    "My Profile": ("can_read", "can_edit"),
-    "My Password": ("can_read", "can_edit"),
-    "DAGs": ("menu_access",),
-    "Browse": ("menu_access",),
-}
+GENERAL = "databases_deploy"
+"""The role that docs/projects.md gives to everybody beside the project's own."""
 
 
 @dataclass
@@ -65,18 +52,20 @@ def teams(tmp_path_factory: pytest.TempPathFactory, demo_cluster: cluster.Cluste
     manager = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
     with started_site(home, CORE__AUTH_MANAGER=manager, FAB__AUTH_RATE_LIMITED="False") as site:
         site.do("admin")
-        everybodys = [
-            {"action": {"name": action}, "resource": {"name": resource}}
-            for resource, actions in GLOBAL.items()
-            for action in actions
+        listed = json.loads((PROJECT / "deploy" / "airflow" / "roles.json").read_text(encoding="utf-8"))
+        general = [
+            {"action": {"name": action}, "resource": {"name": each["resource"]}}
+            for each in listed
+            if each["name"] == GENERAL
+            for action in each["action"].split(",")
         ]
-        _fab(site, "/roles", {"name": "deployers", "actions": everybodys})
+        _fab(site, "/roles", {"name": GENERAL, "actions": general})
         for role in ROLE.values():
             _fab(site, "/roles", {"name": role, "actions": []})
         for user, roles in (
-            ("ann", ["deployers", ROLE["shop"]]),
-            ("bob", ["deployers", ROLE["billing"]]),
-            ("cleo", ["deployers"]),
+            ("ann", [GENERAL, ROLE["shop"]]),
+            ("bob", [GENERAL, ROLE["billing"]]),
+            ("cleo", [GENERAL]),
         ):
             body = {
                 "username": user,
