@@ -211,7 +211,7 @@ def test_a_service_that_says_no_is_quoted_at_once_and_without_the_key(work: Work
     fake.refused_key = True
     with (
         pytest.raises(CloneRefusedError, match=r"refused to make a branch: HTTP 401, no such key \*\*\*; the target"),
-        made_clone(work.job, neon(fake), Patience()),
+        made_clone(work.job, neon(fake), IMPATIENT),
     ):
         pass
     assert time.monotonic() - started < 20
