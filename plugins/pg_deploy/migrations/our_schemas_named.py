@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pglast import scan
-from pglast.parser import ParseError
-
+from pg_deploy.grammar.errors import ParseError
+from pg_deploy.grammar.parser import scan
 from pg_deploy.parsing.statements import Statement
 
 OURS = ("deploy_ledger", "supabase_migrations")
