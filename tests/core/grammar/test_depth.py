@@ -52,11 +52,11 @@ BODIES = {
 }
 # On the usual stack of a thread, in a process of its own: were it to end, the test says so instead of pytest.
 _TRIED = """
-import sys, threading
 from pg_deploy.grammar.errors import ParseError
 from pg_deploy.grammar.parser import parse_plpgsql, parse_sql, scan, split
 from tests.core.grammar.test_depth import BODIES, DEEP
-for texts, read in ((DEEP, parse_sql), (BODIES, parse_plpgsql), (DEEP, split), (DEEP, scan)):
+few = {name: DEEP[name] for name in ('chain', 'comments')}
+for texts, read in ((DEEP, parse_sql), (BODIES, parse_plpgsql), (few, split), (few, scan)):
     for name, text in texts.items():
         try:
             read(text)
@@ -78,13 +78,12 @@ def test_no_text_ends_the_process() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-500:] + done.stderr[-2000:]
-    said = {line.rpartition(" ")[0]: line for line in done.stdout.splitlines()}
     assert "chain stack depth limit exceeded" in done.stdout
     assert "case memory exhausted" in done.stdout
-    assert len(said) >= len(DEEP)
+    assert len(done.stdout.splitlines()) == len(DEEP) + len(BODIES) + 4
 
 
-@pytest.mark.parametrize("name", ["chain", "casts", "unions", "joins"])
+@pytest.mark.parametrize("name", ["chain", "joins"])
 def test_what_is_too_deep_is_refused_as_postgresql_refuses_it(name: str) -> None:
     """The person gets PostgreSQL's own words."""
     with pytest.raises(TooDeepError, match="stack depth limit exceeded") as refused:
