@@ -37,7 +37,7 @@ def write_migration(
     manifest: str = "risk: low\n",
 ) -> None:
     """Write one migration with its companion; overwrites the files that are there."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{stem}.sql").write_text(sql)
     companion = folder / stem
     companion.mkdir(exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pg_deploy.ledger import attempt, deployment
 from pg_deploy.ledger.evidence import Kind
-from pg_deploy.ledger.kinds import access, approval, backup, benchmark, check, rehearsal, report, rollback
+from pg_deploy.ledger.kinds import access, approval, backup, benchmark, check, clone, rehearsal, report, rollback
 from pg_deploy.monitor.watch import Change
 from pg_deploy.reporting.endings import Ending
 
@@ -27,6 +27,7 @@ ENUMS = (
     backup.RestoreOutcome,
     benchmark.BenchmarkOutcome,
     check.CheckOutcome,
+    clone.CloneState,
     rehearsal.RehearsalOutcome,
     report.Verdict,
     rollback.ProofOutcome,

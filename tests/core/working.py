@@ -68,9 +68,10 @@ def working_on(
     ends: str = "failed",
     benchmark: bool = True,
     give_up_after: float = 5,
+    ledger: str = "deploy_ledger",
 ) -> Iterator[Working]:
     """Claim the target, pin these migrations or those of a folder, and work under the guard; closes the deployment as `ends`."""
-    target = Target("target_db", url)
+    target = Target("target_db", url, ledger)
     lines: list[str] = []
     log = logging.Logger("pg_deploy tests")
     log.addHandler(_Lines(lines))
@@ -78,9 +79,9 @@ def working_on(
     with target.session("test") as connection:
         schema.ensure(connection)
         history.ensure(connection)
-        claim = Claim(
-            "deploy_migrations", f"run {id(lines)}", "tester", {}, stamp(files) if isinstance(files, Path) else "", ()
-        )
+        label = stamp(files) if isinstance(files, Path) else ""
+        versions = tuple(each.version for each in migrations)
+        claim = Claim("deploy_migrations", f"run {id(lines)}", "tester", {}, label, versions)
         held = deployment.claim(connection, claim, good_for=60, is_over=never_over)
         pins.pin(connection, held.id, migrations)
         try:

@@ -40,7 +40,7 @@ ORDER = (
         "access",
     ),
     *("preflight.errors", "preflight.server", "preflight.rights", "preflight"),
-    *("deployment", "rollback.generator", "rollback", "rehearsal", "baseline", "approval"),
+    *("deployment", "rollback.generator", "rollback", "rehearsal.clones", "rehearsal", "baseline", "approval"),
     *("monitor", "reporting", "tasks", "dags", "ui"),
 )
 """From the foundation up: a room imports itself and those before it. A package's errors.py is below its rooms."""

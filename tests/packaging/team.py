@@ -23,6 +23,7 @@ from demo.server import next_free_port
 from launch import processes
 from launch.api import Api
 from launch.settings import Place, environment, prepare_home
+from tests.building import write_migration
 from tests.packaging.building import CHECKOUT
 
 # Airflow's log servers would listen on every address, on ports of which a machine has one: the UI reads the logs from the disk.
@@ -34,9 +35,16 @@ _COMPONENTS = {
 }
 
 
+DAG_FILE = '''"""The databases of our services, deployed by Airflow."""
+from pg_deploy.dags import deployment_dags
+deployment_dags("shop", target="shop_db", migrations="shop/migrations")
+deployment_dags("billing", target="billing_db", migrations="billing/migrations")
+'''
+
+
 @dataclass
 class Team:
-    """One team's Airflow. Nothing of this checkout is on its path: what it has of ours is the wheel and copies of DAG files."""
+    """One team's Airflow. Nothing of this checkout is on its path: what it has of ours is the wheel."""
 
     folder: Path
     constraints: Path
@@ -60,8 +68,8 @@ class Team:
 
     @property
     def migrations(self) -> Path:
-        """Its folder of migrations."""
-        return self.folder / "shop" / "migrations"
+        """The folder of migrations of its first project, the shop."""
+        return self.dags / "shop" / "migrations"
 
     @property
     def url(self) -> str:
@@ -85,10 +93,9 @@ class Team:
             "PATH": f"{self.bin}{os.pathsep}/usr/bin{os.pathsep}/bin",
             "HOME": str(self.home),
             "NO_PROXY": "127.0.0.1,localhost",
-            "MIGRATIONS_DIR": str(self.migrations),
             "BACKUP_URI": f"file://{self.folder}/backups",
             # The rows of the demo target are ours; not every machine that runs the tests grants a wall.
-            "PG_DEPLOY_WITHOUT_WALL": "target_db",
+            "PG_DEPLOY_WITHOUT_WALL": "shop_db,billing_db",
         }
 
     def run(self, *words: str) -> str:
@@ -206,9 +213,13 @@ def team(folder: Path, airflow: str, constraints: Path) -> Iterator[Team]:
                 raise AssertionError(f"{command}: {done.stderr}")
         prepare_home(Place(folder, made.dags, folder / "plugins", made.home))
         made.dags.mkdir()
-        for file in (CHECKOUT / "dags").glob("*.py"):
-            shutil.copy(file, made.dags / file.name)
+        (made.dags / "databases.py").write_text(DAG_FILE, encoding="utf-8")
         shutil.copytree(CHECKOUT / "sql" / "migrations", made.migrations)
+        write_migration(
+            made.dags / "billing" / "migrations",
+            "20250101000000_invoices",
+            "create table public.invoices (id bigint primary key);",
+        )
         yield made
     finally:
         # More than half a gigabyte, which pytest would keep for its next three runs.

@@ -15,6 +15,7 @@ import pytest
 from launch.api import Api
 from launch.deploy import await_dag
 from launch.target import parse_target
+from pg_deploy.configuration.dag_names import KINDS
 from pg_deploy.migrations.folder import stamp
 from tests.looking import Database
 from tests.packaging.building import CHECKOUT, build
@@ -23,8 +24,8 @@ from tests.packaging.team import Team, team
 pytestmark = pytest.mark.acceptance
 
 LOCK = CHECKOUT / "requirements.txt"
-DAG = "deploy_migrations"
-OURS = {"deploy_migrations", "rollback_migrations", "baseline_migrations", "monitor_database", "restore_backup"}
+DAG = "deploy_shop"
+OURS = {f"{kind}_{project}" for kind in KINDS for project in ("shop", "billing")}
 
 
 def _locked(name: str) -> str:
@@ -55,8 +56,10 @@ def theirs(request: pytest.FixtureRequest) -> Iterator[Team]:
 
 
 @pytest.mark.timeout(3600)
-def test_a_team_installs_the_wheel_deploys_and_removes_it(theirs: Team, wheel: Path, demo_url: str) -> None:
-    """Whoever has an Airflow already gets one command, and a package that leaves nothing behind."""
+def test_a_team_installs_the_wheel_deploys_and_removes_it(
+    theirs: Team, wheel: Path, demo_url: str, empty_database: str
+) -> None:
+    """Whoever has an Airflow already gets one command and a file of four lines, and a package that leaves nothing behind."""
     before = theirs.files()
     installed = set(theirs.pip("freeze").splitlines())
     theirs.pip("install", "--quiet", "--constraint", str(theirs.constraints), str(wheel))
@@ -65,8 +68,12 @@ def test_a_team_installs_the_wheel_deploys_and_removes_it(theirs: Team, wheel: P
     assert installed - set(theirs.pip("freeze").splitlines()) == set()
     _sees_nothing_of_this_checkout(theirs)
     with theirs.up() as api:
-        _is_known_to_airflow(theirs)
+        _is_known_to_airflow(theirs, api)
+        for name, url in (("shop_db", demo_url), ("billing_db", empty_database)):
+            api.keep_connection(parse_target(url, name))
+        billing = _begins_billing(theirs, api)
         _deploys(theirs, api, demo_url)
+        _billing_is_deployed(theirs, api, billing, empty_database)
         _is_watched(theirs, api)
     theirs.pip("uninstall", "--quiet", "--yes", "pg-deploy")
     left = {name for name in theirs.files() - before if "pg_deploy" in name}
@@ -80,13 +87,13 @@ def _sees_nothing_of_this_checkout(theirs: Team) -> None:
     assert said.startswith(str(theirs.packages))
 
 
-def _is_known_to_airflow(theirs: Team) -> None:
+def _is_known_to_airflow(theirs: Team, api: Api) -> None:
     plugins = [plugin for plugin in theirs.listed("plugins") if plugin["name"] == "pg_deploy"]
     assert len(plugins) == 1
     assert "pg-deploy" in plugins[0]["source"]
     providers = [one for one in theirs.listed("providers", "list") if one["package_name"] == "pg-deploy"]
     assert [one["version"] for one in providers] == [theirs.run("python", "-c", _VERSION).strip()]
-    theirs.until(lambda: {dag["dag_id"] for dag in theirs.listed("dags", "list")} >= OURS, "our DAGs are listed", 240)
+    theirs.until(lambda: all(api.dag(name) for name in OURS), "our DAGs are listed", 240)
     assert theirs.listed("dags", "list-import-errors") == []
 
 
@@ -95,10 +102,9 @@ _VERSION = "from importlib.metadata import version; print(version('pg-deploy'))"
 
 def _deploys(theirs: Team, api: Api, url: str) -> None:
     """A whole run: backup, rehearsal, a person's approval, four migrations, a page."""
-    database, target, served = Database(url), parse_target(url), stamp(theirs.migrations)
-    api.keep_connection(target)
+    database, served = Database(url), stamp(theirs.migrations, "shop/migrations")
     await_dag(api, DAG, served, seconds=240)
-    conf = {"target": target.connection_id, "migrations_folder": served, "approval": "all"}
+    conf = {"migrations_folder": served, "approval": "all"}
     run = api.trigger(DAG, "by_the_team", conf).dag_run_id
     client = theirs.client()
     asked: set[str] = set()
@@ -115,7 +121,6 @@ def _deploys(theirs: Team, api: Api, url: str) -> None:
             if answered.is_success and task not in asked:
                 asked.add(task)
                 assert "waits for" in page.text, page.text
-        theirs.until(lambda: True, "Airflow is up", 1)
         time.sleep(2)
     states = {task.task_id: task.state for task in api.tasks(DAG, run)}
     assert api.run(DAG, run).state == "success", (states, _logs(api, run))
@@ -132,24 +137,40 @@ def _pages_answer(client: httpx.Client, run: str) -> None:
     assert "20251118000002_optimize_rls_joins" in page.text
     assert client.get("/pg-deploy/static/pages.css").status_code == 200
     assert client.get(f"/pg-deploy/runs/{DAG}/{run}/report.md").status_code == 200
-    assert client.get("/pg-deploy/database").status_code == 200
+    assert client.get("/pg-deploy/database?project=shop").status_code == 200
+    overview = client.get("/pg-deploy/projects").text
+    assert "shop_db" in overview
+    assert "billing_db" in overview
     stranger = httpx.get(f"{client.base_url}/pg-deploy/runs/{DAG}/{run}", trust_env=False)
     assert stranger.status_code in {401, 403}
 
 
+def _begins_billing(theirs: Team, api: Api) -> str:
+    await_dag(api, "deploy_billing", stamp(theirs.dags / "billing" / "migrations", "billing/migrations"), seconds=240)
+    return api.trigger("deploy_billing", "by_the_team", {"approval": "none"}).dag_run_id
+
+
+def _billing_is_deployed(theirs: Team, api: Api, run: str, url: str) -> None:
+    """The other project, which was deployed meanwhile: its own migration and nothing else."""
+    over = {"success", "failed"}
+    theirs.until(lambda: api.run("deploy_billing", run).state in over, "billing is deployed", 600)
+    assert api.run("deploy_billing", run).state == "success", _logs(api, run, "deploy_billing")
+    assert Database(url).history == ["20250101000000"]
+
+
 def _is_watched(theirs: Team, api: Api) -> None:
     """The monitor runs by the limits that the package brings."""
-    await_dag(api, "monitor_database", "", seconds=120)
-    run = api.trigger("monitor_database", "by_the_team", {}).dag_run_id
-    theirs.until(lambda: api.run("monitor_database", run).state in {"success", "failed"}, "the monitor ran", 400)
-    states = {task.task_id: task.state for task in api.tasks("monitor_database", run)}
-    assert api.run("monitor_database", run).state == "success", states
-    assert "Alerts" in theirs.client().get("/pg-deploy/database").text
+    await_dag(api, "monitor_shop", "", seconds=120)
+    run = api.trigger("monitor_shop", "by_the_team", {}).dag_run_id
+    theirs.until(lambda: api.run("monitor_shop", run).state in {"success", "failed"}, "the monitor ran", 400)
+    states = {task.task_id: task.state for task in api.tasks("monitor_shop", run)}
+    assert api.run("monitor_shop", run).state == "success", states
+    assert "Alerts" in theirs.client().get("/pg-deploy/database?project=shop").text
 
 
-def _logs(api: Api, run: str) -> list[str]:
-    failed = [task for task in api.tasks(DAG, run) if task.state == "failed"]
-    return [line.event for task in failed for line in api.log(DAG, run, task)][-40:]
+def _logs(api: Api, run: str, dag: str = DAG) -> list[str]:
+    failed = [task for task in api.tasks(dag, run) if task.state == "failed"]
+    return [line.event for task in failed for line in api.log(dag, run, task)][-40:]
 
 
 def test_the_plugins_folder_and_the_wheel_show_the_pages_once(wheel: Path, tmp_path: Path) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-from demo import build
+from demo import build, server
 from demo.making import SETTINGS
 from tests.servers.programs import has_cron, programs
 from tests.throwaway import throwaway
@@ -77,3 +81,18 @@ def fill(on: Server) -> None:
 
 def _connect(on: Server, role: str, database: str = build.DATABASE) -> psycopg.Connection[tuple[object, ...]]:
     return psycopg.connect(on.url(database, role), autocommit=True)
+
+
+@contextmanager
+def cloned(bindir: Path, admin_url: str) -> Iterator[int]:
+    """A second server with everything that the first has at this moment, as a branch or a snapshot has it; yields its port."""
+    with tempfile.TemporaryDirectory(prefix="pg-deploy-tests-") as folder:
+        os.chmod(folder, 0o755)
+        data = Path(folder) / "data"
+        data.mkdir(mode=0o700)
+        shutil.chown(data, server.server_account().pw_uid)
+        server.run(bindir, "pg_basebackup", "-D", str(data), "-d", admin_url, "-X", "stream", "-c", "fast", "--no-sync")
+        try:
+            yield server.start_from(bindir, data, 31000 + secrets.randbelow(9000))
+        finally:
+            server.stop(bindir, data, "immediate")

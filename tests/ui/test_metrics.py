@@ -50,7 +50,7 @@ def test_the_numbers_are_read_by_the_official_parser(
     demo_url: str, demo_admin_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a dashboard stays empty, or an alert rule never fires."""
-    monkeypatch.setattr(numbers, "read_target", lambda name: Target(name, demo_url))
+    monkeypatch.setattr(numbers, "read_target", lambda name, ledger: Target(name, demo_url, ledger))
     parsed: Callable[[str], Iterator[Metric]] = parser.text_string_to_metric_families
     before_the_first_look = {each.name for each in parsed(numbers.expose(KnownProject(), "target_db").decode())}
     with launcher_stopped(demo_admin_url):

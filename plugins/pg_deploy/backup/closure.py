@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.brief_text import brief
+from pg_deploy.postgres.ledger_name import own_ledger
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 
-OURS = ("deploy_ledger", "supabase_migrations")
 _NAMED = re.compile(r'(?:"((?:[^"]|"")+)"|([a-zA-Z_][a-zA-Z0-9_$]*))\.(?=["a-zA-Z_])')
 # Here schemas stand without a dot: `alter schema a rename to b`, `all tables in schema a, b`, `set schema 'a'`, `set search_path = a, b`.
 _LISTED = re.compile(r"\b(?:schema|search_path)\b([^;]{0,300})", re.IGNORECASE)
@@ -35,7 +35,7 @@ def find_closure(connection: Connection, migrations: Iterable[Migration]) -> Clo
     """The closure of the schemas that `migrations` name, by the target's own dependencies. Reads only."""
     rows = connection.execute(engine_sql("backup/schemas")).fetchall()
     schemas = {name for name, owned, _ in rows if not owned}
-    wanted = {name for name, _, always in rows if always} | {"public", *OURS}
+    wanted = {name for name, _, always in rows if always} | {"public", "supabase_migrations", own_ledger(connection)}
     wanted |= _possible_schemas("\n".join(text for migration in migrations for text in _texts(migration)))
     related: dict[str, set[str]] = {}
     for dependent, referenced in connection.execute(engine_sql("backup/dependencies")):

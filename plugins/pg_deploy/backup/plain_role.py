@@ -65,7 +65,11 @@ def plain_role(admin: Target) -> Iterator[tuple[Target, frozenset[str]]]:
             if connection.info.server_version >= 150000:
                 connection.execute(sql.SQL("grant set on parameter session_replication_role to {}").format(role))
             yield (
-                Target(f"{admin.name}, plain role", make_conninfo(admin.conninfo, user=name, password=password)),
+                Target(
+                    f"{admin.name}, plain role",
+                    make_conninfo(admin.conninfo, user=name, password=password),
+                    admin.ledger,
+                ),
                 frozenset(others),
             )
         finally:

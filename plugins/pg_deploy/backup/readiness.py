@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from pg_deploy.backup.closure import find_closure
 from pg_deploy.backup.errors import UnreadableTablesError
@@ -18,13 +19,25 @@ from pg_deploy.postgres.wall_around_server import refuse_without_wall, strongest
 _UNREADABLE = engine_sql("backup/unreadable")
 
 
+@dataclass(frozen=True)
+class CloneWay:
+    """How a clone would be had, in a clause, or why it could not be."""
+
+    sentence: str = ""
+    fault: PgDeployError | None = None
+
+
 def reads_all_rows(conf: DeployConf) -> bool:
     """Whether a run with this conf reads all rows of the target."""
     return conf.backup in ("full", "schema") or conf.rehearse == "full"
 
 
 def readiness_faults(
-    connection: Connection, target: str, conf: DeployConf, migrations: Sequence[Migration]
+    connection: Connection,
+    target: str,
+    conf: DeployConf,
+    migrations: Sequence[Migration],
+    clone: CloneWay | None = None,
 ) -> list[PgDeployError]:
     """Every reason why backup or rehearsal of these migrations cannot work; empty if there is none. Reads only."""
     if not migrations:
@@ -41,7 +54,29 @@ def readiness_faults(
             faults.append(UnreadableTablesError(role, hidden))
     if conf.rehearse == "full":
         faults += _fault_of(lambda: refuse_without_wall(target, strongest_wall(server_programs(major))))
+    if conf.rehearse == "clone" and clone is not None and clone.fault is not None:
+        faults.append(clone.fault)
     return faults
+
+
+def way_lines(target: str, major: int, clone: CloneWay | None) -> tuple[str, ...]:
+    """For a backup and each kind of rehearsal whether this worker can make it, and what it lacks, in a sentence each."""
+    try:
+        programs = client_programs(major)
+        dump = f"yes, by pg_dump {programs.major}.{programs.minor} in {programs.bindir}"
+    except PgDeployError as error:
+        dump = f"no: {error}"
+    try:
+        server = server_programs(major)
+        wall = strongest_wall(server)
+        refuse_without_wall(target, wall)
+        full = f"yes, by PostgreSQL {server.major}.{server.minor} in {server.bindir}, wall: {wall.name}"
+    except PgDeployError as error:
+        full = f"no: {error}"
+    lines = [f"a backup on this worker: {dump}", f"rehearse: full on this worker: {full}"]
+    if clone is not None:
+        lines.append(f"rehearse: clone: {f'no: {clone.fault}' if clone.fault else clone.sentence}")
+    return tuple(lines)
 
 
 def wall_lines(major: int) -> tuple[str, ...]:

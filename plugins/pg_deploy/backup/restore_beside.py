@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from pg_deploy.configuration.backup import BackupSettings
 from pg_deploy.ledger import schema
 from pg_deploy.postgres.programs import server_programs
 from pg_deploy.postgres.session import Connection, Target, one_line
+from pg_deploy.postgres.sql_files import engine_text
 
 # A restoring role that is no superuser gets these errors. They mean only that some owners, rights and settings are not restored.
 _NOT_OURS = (
@@ -92,7 +93,7 @@ def restore_beside(
             if taken is not None:
                 raise DatabaseTakenError(database)
             note = create_database(connection, manifest, database)
-        made = Target(database, psycopg.conninfo.make_conninfo(target.conninfo, dbname=database))
+        made = replace(target, name=database, conninfo=psycopg.conninfo.make_conninfo(target.conninfo, dbname=database))
         programs = server_programs(manifest.server_version // 10000)
         try:
             restored = restore(
@@ -121,8 +122,8 @@ def _compare_with_ledger(connection: Connection, store: Store, name: str, log: l
     recorded = None
     if schema.exists(connection):
         recorded = connection.execute(
-            """select detail ->> 'manifest_sha256' from deploy_ledger.evidence
-            where kind = 'backup' and detail ->> 'name' = %s order by id desc limit 1""",
+            engine_text("""select detail ->> 'manifest_sha256' from deploy_ledger.evidence
+            where kind = 'backup' and detail ->> 'name' = %s order by id desc limit 1"""),
             [name],
         ).fetchone()
     if recorded is None or recorded[0] is None:

@@ -37,6 +37,7 @@ from pg_deploy.errors import PgDeployError
 from pg_deploy.ledger.kinds.backup import BackupOutcome
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.errors import DiskTooSmallError
+from pg_deploy.postgres.ledger_name import ledger_schemas
 from pg_deploy.postgres.programs import Programs, client_programs
 from pg_deploy.postgres.session import Connection, Target, one_line
 from pg_deploy.postgres.sql_files import engine_sql
@@ -243,7 +244,8 @@ def _count(target: Target, moment: _Moment) -> dict[str, int]:
         connection.execute("begin transaction isolation level repeatable read, read only")
         connection.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(moment.snapshot)))
         connection.execute("set local row_security = off")
-        return count_rows(connection, [table for table in moment.tables if table[0] != "deploy_ledger"])
+        ledgers = ledger_schemas(connection)
+        return count_rows(connection, [table for table in moment.tables if table[0] not in ledgers])
 
 
 def tables_of(connection: Connection, schemas: Sequence[str]) -> tuple[tuple[str, str], ...]:

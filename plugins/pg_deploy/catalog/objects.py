@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 
 from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.rows import prepared
-from pg_deploy.postgres.sql_files import engine_sql
+from pg_deploy.postgres.sql_files import engine_sql, engine_text
 
 Address = tuple[int, int, int]
 """The catalog's oid, the object's, and a column's number or 0."""
@@ -102,11 +102,11 @@ def read_place(cursor: psycopg.Cursor[TupleRow]) -> tuple[str, int]:
 def _positions(cursor: psycopg.Cursor[TupleRow]) -> list[tuple[str, int, bool]]:
     """How far each sequence had come that this role may read."""
     sequences = cursor.execute(
-        """select n.nspname, c.relname, format('%I.%I', n.nspname, c.relname)
+        engine_text("""select n.nspname, c.relname, format('%I.%I', n.nspname, c.relname)
         from pg_catalog.pg_class c
         join pg_catalog.pg_namespace n on n.oid = c.relnamespace
         where case when c.relkind = 'S' and n.nspname <> 'deploy_ledger'
-            then pg_catalog.has_sequence_privilege(c.oid, 'select') else false end"""
+            then pg_catalog.has_sequence_privilege(c.oid, 'select') else false end""")
     ).fetchall()
     each = sql.SQL("select {}, last_value, is_called from {}")
     queries = [each.format(identity, sql.Identifier(namespace, name)) for namespace, name, identity in sequences]

@@ -18,6 +18,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from pg_deploy.catalog.definition import definition_of
+from pg_deploy.postgres.ledger_name import DEFAULT_LEDGER, LEDGERS_HERE, own_ledger
 from pg_deploy.postgres.session import OUR_PLANS
 from pg_deploy.postgres.sql_files import ENGINE, engine_sql
 
@@ -66,9 +67,7 @@ def read_rows(
     of DROPPED_MEANWHILE, when the DDL of others came between.
     """
     cursor.execute(engine_sql("catalog/common/settings"))
-    cursor.execute(
-        "select set_config('deploy_catalog.ignored_schemas', %s::text[]::text, true)", [list(ignored_schemas)]
-    )
+    _ignore(cursor, ignored_schemas)
     kinds, rows = _readable_kinds(cursor)
     cursor.execute("savepoint catalog_kinds")
     try:
@@ -86,11 +85,18 @@ def read_rows(
 def read_kinds(cursor: psycopg.Cursor[TupleRow], kinds: Sequence[str], ignored_schemas: Sequence[str]) -> list[Row]:
     """The rows of some files of catalog/sql/ only, cheaper than all. As `read_rows`, but raises if a right is lacking."""
     cursor.execute(engine_sql("catalog/common/settings"))
-    cursor.execute(
-        "select set_config('deploy_catalog.ignored_schemas', %s::text[]::text, true)", [list(ignored_schemas)]
-    )
+    _ignore(cursor, ignored_schemas)
     version = cursor.connection.info.server_version
     return _rows_of(cursor, [kind for kind in kinds if version >= _SINCE_VERSION.get(kind, 0)])
+
+
+def _ignore(cursor: psycopg.Cursor[TupleRow], schemas: Sequence[str]) -> None:
+    """Leave these schemas out. Where our ledger is among them, each ledger is: another project may just have made its own."""
+    ledgers = LEDGERS_HERE if DEFAULT_LEDGER in schemas else "'{}'::text[]"
+    left_out = [*schemas, own_ledger(cursor.connection)] if DEFAULT_LEDGER in schemas else list(schemas)
+    cursor.execute(
+        f"select set_config('deploy_catalog.ignored_schemas', (%s::text[] || {ledgers})::text, true)", [left_out]
+    )
 
 
 def _readable_kinds(cursor: psycopg.Cursor[TupleRow]) -> tuple[list[str], list[Row]]:

@@ -15,6 +15,9 @@ MASKED = (
 """The text of columns with these names is masked in a copy; * stands for anything. PG_DEPLOY_MASK adds more names."""
 
 
+OWN_CLONE = "PG_DEPLOY_CLONE"
+
+
 @dataclass(frozen=True)
 class BackupSettings:
     """`keep_age` in seconds; `workdir` is where dumps are staged and copies live."""
@@ -43,6 +46,16 @@ def backup_settings() -> BackupSettings:
         masked=(*MASKED, *more),
         installation=os.environ.get("PG_DEPLOY_INSTALLATION") or os.environ.get("AIRFLOW__CORE__FERNET_KEY") or home,
     )
+
+
+def clone_wait() -> float:
+    """How long a clone that is made for a rehearsal may take to be ready, in seconds. Raises InvalidDurationError."""
+    return parse_duration(os.environ.get("PG_DEPLOY_CLONE_WAIT", "30 min"))
+
+
+def own_clone() -> str | None:
+    """What makes the clones of the set of DAGs that belongs to no project, as `clone` of a project says it; None if nothing does."""
+    return os.environ.get(OWN_CLONE) or None
 
 
 def _number(name: str, default: int) -> int:

@@ -19,11 +19,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Label, chain
+from airflow.sdk import DAG, Label, chain
 
 from pg_deploy.configuration.conf import MonitorConf
 from pg_deploy.dags.common import common
 from pg_deploy.projects.project import Project
+from pg_deploy.tasks.airflow_versions import AssetOrTimeSchedule, CronTriggerTimetable
 from pg_deploy.tasks.assets import target_changed
 from pg_deploy.tasks.forms import form
 from pg_deploy.tasks.monitor_tasks import (

@@ -20,6 +20,7 @@ from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.statements import Segment
 from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_text
 
 _TO_BE_APPLIED = (State.SNAPSHOTTED, State.APPLYING, State.APPLIED, State.VERIFIED)
 
@@ -84,7 +85,7 @@ def apply(job: Job, migration: Migration) -> Attempt:
         raise
     except PgDeployError as error:
         job.ledger.execute(
-            "update deploy_ledger.attempt set error = %s where id = %s and state = %s",
+            engine_text("update deploy_ledger.attempt set error = %s where id = %s and state = %s"),
             [str(error), current.id, State.APPLYING],
         )
         raise

@@ -14,10 +14,11 @@ from psycopg import sql
 from pg_deploy.parsing.rollback_text import statements_of
 from pg_deploy.parsing.statements import Statement
 from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_text
 
 _EXACT = 8 * 1024 * 1024
 """Up to this size, in bytes, each value of a table counts; of a larger one that a text names, figures by 256 buckets."""
-_TABLES = """
+_TABLES = engine_text("""
 select n.nspname, c.relname, pg_catalog.pg_relation_size(c.oid),
     array(
         select a.attname from pg_catalog.pg_attribute a
@@ -27,13 +28,13 @@ from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r' and n.nspname !~ '^pg_'
   and n.nspname not in ('information_schema', 'deploy_ledger', 'supabase_migrations')
-"""
-_SEQUENCES = """
+""")
+_SEQUENCES = engine_text("""
 select n.nspname, c.relname, pg_catalog.sign(s.seqincrement)::int from pg_catalog.pg_class c
 join pg_catalog.pg_sequence s on s.seqrelid = c.oid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where n.nspname !~ '^pg_' and n.nspname not in ('deploy_ledger', 'supabase_migrations')
-"""
+""")
 _STANDING = """
 select pg_catalog.pg_relation_filenode({table}::pg_catalog.regclass)::bigint, count(*),
     coalesce(sum(t.xmin::text::bigint), 0)::text, coalesce(sum(pg_catalog.hashtid(t.ctid)::bigint), 0)::text

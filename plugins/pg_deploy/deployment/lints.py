@@ -17,8 +17,9 @@ from pg_deploy.access.facts.what_rests_on import what_rests_on
 from pg_deploy.catalog.finding import Finding
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.configuration.own_files import LINTS, own_files
+from pg_deploy.postgres.ledger_name import read_in
 from pg_deploy.postgres.session import Connection, aborted_transaction, one_line
-from pg_deploy.postgres.sql_files import ENGINE
+from pg_deploy.postgres.sql_files import ENGINE, EngineText
 
 _OURS = ENGINE / "deployment" / "sql" / "lints"
 FAILING = ("error", "warn")
@@ -35,8 +36,12 @@ def lints(project: Path | None = None) -> Mapping[str, bytes]:
 @cache
 def _lints_with(own: Path | None) -> Mapping[str, bytes]:
     theirs = sorted((own / LINTS).glob("*.sql")) if own else ()
-    files = (*sorted(_OURS.glob("*.sql")), *theirs)
-    return {path.stem: path.read_bytes().rstrip().rstrip(b";") for path in files}
+    return {path.stem: _text(path) for path in (*sorted(_OURS.glob("*.sql")), *theirs)}
+
+
+def _text(path: Path) -> bytes:
+    text = path.read_bytes().rstrip().rstrip(b";")
+    return EngineText(text) if path.parent == _OURS else text
 
 
 def run_lints(connection: Connection, project: Path | None = None, *, timeout_s: float = 30.0) -> tuple[Finding, ...]:
@@ -61,8 +66,11 @@ def _answers(
     """Each lint's rows, or its error. All are asked in one round trip; if one of them fails, each is asked by itself."""
     try:
         with connection.transaction():
-            cursor = connection.execute(b";".join(texts.values()))
-            answers = [cursor.fetchall() for _ in cursor.results()]
+            cursor = connection.execute(b";".join(read_in(connection, text) for text in texts.values()))
+            # Not results(): psycopg has it since 3.3 only.
+            answers = [cursor.fetchall()]
+            while cursor.nextset():
+                answers.append(cursor.fetchall())
     except psycopg.Error:
         for name, text in texts.items():
             try:

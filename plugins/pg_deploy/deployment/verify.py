@@ -28,6 +28,7 @@ from pg_deploy.ledger.kinds.lint import LintsBefore
 from pg_deploy.migrations.manifest import SAY_WHY
 from pg_deploy.migrations.migration import Benchmark, Migration
 from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_text
 
 AGAIN_AFTER_S = (0.5, 3.0)
 """Pauses after which a benchmark that breached its limit is measured again, in seconds: all must agree."""
@@ -61,7 +62,9 @@ def verify(job: Job, migration: Migration) -> Attempt:
         failures += _verify_access(job, current, migration, (was, after))
     if failures:
         error = VerificationFailedError(migration.stem, failures, on_copy=job.on_copy)
-        job.ledger.execute("update deploy_ledger.attempt set error = %s where id = %s", [str(error), current.id])
+        job.ledger.execute(
+            engine_text("update deploy_ledger.attempt set error = %s where id = %s"), [str(error), current.id]
+        )
         raise error
     return attempts.move(job.ledger, current, State.VERIFIED)
 

@@ -10,16 +10,17 @@ from pg_deploy.execution.errors import OldBackendError
 from pg_deploy.execution.statement_watch import build_progress
 from pg_deploy.postgres.polling import looks
 from pg_deploy.postgres.session import Backend, Connection
+from pg_deploy.postgres.sql_files import engine_text
 
 # A session that is being closed, or a transaction that is being aborted, is gone within moments.
 _ENDS_WITHIN_S = 60.0
 
-_WORKING = """
+_WORKING = engine_text("""
     select distinct a.pid, a.backend_start, not s.transactional as alone, s.summary, a.state = 'active' as active
     from deploy_ledger.statement_run s
     join pg_catalog.pg_stat_activity a on a.pid = s.pid and a.backend_start = s.backend_start
     where s.attempt_id = %s and s.ended_at is null and s.sqlstate is null and a.pid <> pg_catalog.pg_backend_pid()
-"""
+""")
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,10 @@ def terminate(connection: Connection, backends: Sequence[Backend], log: logging.
 def terminate_all(connection: Connection, deployment_id: int, log: logging.Logger) -> None:
     """End every session in which a statement of that deployment is still at work, because a person stopped its task."""
     rows = connection.execute(
-        """select distinct a.pid, a.backend_start
+        engine_text("""select distinct a.pid, a.backend_start
         from deploy_ledger.statement_run s
         join pg_catalog.pg_stat_activity a on a.pid = s.pid and a.backend_start = s.backend_start
-        where s.deployment_id = %s and s.ended_at is null and s.sqlstate is null""",
+        where s.deployment_id = %s and s.ended_at is null and s.sqlstate is null"""),
         [deployment_id],
     )
     terminate(connection, [Backend(*row) for row in rows], log)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pg_deploy.ledger.kinds.rows_written import Written
 from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_text
 
 # As pg_stat_xact_user_tables, but without its columns about indexes, which cost more than all the rest.
 COUNTS = """select n.nspname || '.' || c.relname, s.inserted, s.updated, s.deleted
@@ -16,14 +17,14 @@ COUNTS = """select n.nspname || '.' || c.relname, s.inserted, s.updated, s.delet
     ) s (inserted, updated, deleted)"""
 """The rows of each relation `c` that the open transaction inserted, updated and deleted; a condition may follow."""
 
-_COUNTED = f"""{COUNTS}
+_COUNTED = engine_text(f"""{COUNTS}
     where c.relkind in ('r', 'm', 'p')
       and (
         n.nspname <> all (array['deploy_ledger', 'supabase_migrations', 'cron', 'pg_catalog', 'information_schema'])
         or c.oid in ('pg_catalog.pg_largeobject'::regclass, 'pg_catalog.pg_largeobject_metadata'::regclass)
       )
       and s.inserted + s.updated + s.deleted > 0
-    order by 1"""
+    order by 1""")
 
 
 def written_here(connection: Connection) -> tuple[Written, ...]:

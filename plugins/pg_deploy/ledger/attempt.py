@@ -15,6 +15,7 @@ from pg_deploy.ledger.sealing import seal
 from pg_deploy.ledger.word_enum import Word
 from pg_deploy.parsing.statements import Segment
 from pg_deploy.postgres.session import Backend, Connection
+from pg_deploy.postgres.sql_files import EngineText, engine_text
 
 
 class State(Word):
@@ -85,8 +86,8 @@ def start(connection: Connection, deployment_id: int, *, version: str, stem: str
     """A new attempt, state planned. Commits once."""
     return _only(
         connection,
-        f"""insert into deploy_ledger.attempt (deployment_id, version, stem, sql_hash, state)
-        values (%s, %s, %s, %s, %s) returning {_COLUMNS}""",
+        engine_text(f"""insert into deploy_ledger.attempt (deployment_id, version, stem, sql_hash, state)
+        values (%s, %s, %s, %s, %s) returning {_COLUMNS}"""),
         [deployment_id, version, stem, sql_hash, State.PLANNED],
     )
 
@@ -95,8 +96,8 @@ def baseline(connection: Connection, deployment_id: int, *, version: str, stem: 
     """An attempt that records a migration made by hand, state baselined. Commits once."""
     return _only(
         connection,
-        f"""insert into deploy_ledger.attempt (deployment_id, version, stem, sql_hash, state, ended_at)
-        values (%s, %s, %s, %s, %s, clock_timestamp()) returning {_COLUMNS}""",
+        engine_text(f"""insert into deploy_ledger.attempt (deployment_id, version, stem, sql_hash, state, ended_at)
+        values (%s, %s, %s, %s, %s, clock_timestamp()) returning {_COLUMNS}"""),
         [deployment_id, version, stem, sql_hash, State.BASELINED],
     )
 
@@ -110,8 +111,8 @@ def latest_by_version(connection: Connection, versions: Iterable[str]) -> dict[s
     """The newest attempt at each of `versions` that has one. Reads only."""
     rows = _all(
         connection,
-        f"""select distinct on (version) {_COLUMNS} from deploy_ledger.attempt
-        where version = any (%s) order by version, id desc""",
+        engine_text(f"""select distinct on (version) {_COLUMNS} from deploy_ledger.attempt
+        where version = any (%s) order by version, id desc"""),
         [list(versions)],
     )
     return {row.version: row for row in rows}
@@ -119,20 +120,20 @@ def latest_by_version(connection: Connection, versions: Iterable[str]) -> dict[s
 
 def by_id(connection: Connection, attempt_id: int) -> Attempt:
     """The attempt of that id. Reads only."""
-    return _only(connection, f"select {_COLUMNS} from deploy_ledger.attempt where id = %s", [attempt_id])
+    return _only(connection, engine_text(f"select {_COLUMNS} from deploy_ledger.attempt where id = %s"), [attempt_id])
 
 
 def of_deployment(connection: Connection, deployment_id: int) -> tuple[Attempt, ...]:
     """The attempts that a deployment worked on, oldest first: those it started and those it took up again. Reads only."""
     return _all(
         connection,
-        f"""select {_COLUMNS} from deploy_ledger.attempt a
+        engine_text(f"""select {_COLUMNS} from deploy_ledger.attempt a
         where a.deployment_id = %(id)s
             or exists (select from deploy_ledger.evidence e where e.deployment_id = %(id)s and e.attempt_id = a.id)
             or exists (
                 select from deploy_ledger.statement_run s where s.deployment_id = %(id)s and s.attempt_id = a.id
             )
-        order by a.id""",
+        order by a.id"""),
         {"id": deployment_id},
     )
 
@@ -150,7 +151,7 @@ def move(
         raise ValueError(f"no attempt moves from {attempt.state} to {state}")
     moved = _all(
         connection,
-        f"""update deploy_ledger.attempt set
+        engine_text(f"""update deploy_ledger.attempt set
             state = %(state)s,
             error = coalesce(%(error)s, error),
             applied_at = case when %(state)s = %(applied)s then clock_timestamp() else applied_at end,
@@ -159,7 +160,7 @@ def move(
         from pg_catalog.set_config('synchronous_commit',
             case when %(waits)s then pg_catalog.current_setting('synchronous_commit') else 'off' end, true)
         where id = %(id)s and state = %(seen)s
-        returning {_COLUMNS}""",
+        returning {_COLUMNS}"""),
         {
             "state": state,
             "error": error,
@@ -179,7 +180,9 @@ def move(
 def reset_to_verified(connection: Connection, attempt: Attempt) -> None:
     """Put an attempt on a copy back to verified, after a rollback of which nothing was committed. Commits once."""
     connection.execute(
-        "update deploy_ledger.attempt set state = %s, error = null, ended_at = clock_timestamp() where id = %s",
+        engine_text(
+            "update deploy_ledger.attempt set state = %s, error = null, ended_at = clock_timestamp() where id = %s"
+        ),
         [State.VERIFIED, attempt.id],
     )
 
@@ -187,9 +190,9 @@ def reset_to_verified(connection: Connection, attempt: Attempt) -> None:
 def committed_segments(connection: Connection, attempt_id: int, direction: str) -> frozenset[int]:
     """The segments all of whose statements ended, in the newest try that reached them. Reads only."""
     rows = connection.execute(
-        """select segment from deploy_ledger.statement_run
+        engine_text("""select segment from deploy_ledger.statement_run
         where attempt_id = %s and direction = %s
-        group by segment, try having bool_and(ended_at is not null and sqlstate is null)""",
+        group by segment, try having bool_and(ended_at is not null and sqlstate is null)"""),
         [attempt_id, direction],
     ).fetchall()
     return frozenset(row[0] for row in rows)
@@ -198,11 +201,11 @@ def committed_segments(connection: Connection, attempt_id: int, direction: str) 
 def without_statements(connection: Connection, attempt_ids: Sequence[int]) -> frozenset[int]:
     """The attempts without a statement that is known to have ended: nobody believes a state alone. Reads only."""
     rows = connection.execute(
-        """select a.id from unnest(%s::bigint[]) as a (id)
+        engine_text("""select a.id from unnest(%s::bigint[]) as a (id)
         where not exists (
             select from deploy_ledger.statement_run s
             where s.attempt_id = a.id and s.direction = 'apply' and s.ended_at is not null and s.sqlstate is null
-        )""",
+        )"""),
         [list(attempt_ids)],
     ).fetchall()
     return frozenset(row[0] for row in rows)
@@ -214,7 +217,7 @@ def committed_rollback_segments(connection: Connection, attempt_id: int, text: s
     Segments of another text say nothing: a corrected rollback.sql runs from its beginning.
     """
     rows = connection.execute(
-        """select s.segment
+        engine_text("""select s.segment
         from deploy_ledger.statement_run s
         join deploy_ledger.attempt a on a.id = s.attempt_id
         left join deploy_ledger.planned_migration mine
@@ -222,7 +225,7 @@ def committed_rollback_segments(connection: Connection, attempt_id: int, text: s
         left join deploy_ledger.planned_migration first
             on first.deployment_id = a.deployment_id and first.version = a.version
         where s.attempt_id = %s and s.direction = 'rollback' and coalesce(mine.rollback, first.rollback) = %s
-        group by s.segment, s.try having bool_and(s.ended_at is not null and s.sqlstate is null)""",
+        group by s.segment, s.try having bool_and(s.ended_at is not null and s.sqlstate is null)"""),
         [attempt_id, seal(text)],
     ).fetchall()
     return frozenset(row[0] for row in rows)
@@ -231,8 +234,8 @@ def committed_rollback_segments(connection: Connection, attempt_id: int, text: s
 def begun_outside_transaction(connection: Connection, attempt_id: int, direction: str) -> frozenset[int]:
     """The segments that no transaction protects and that were begun: only the catalog says what they left. Reads only."""
     rows = connection.execute(
-        """select distinct segment from deploy_ledger.statement_run
-        where attempt_id = %s and direction = %s and not transactional""",
+        engine_text("""select distinct segment from deploy_ledger.statement_run
+        where attempt_id = %s and direction = %s and not transactional"""),
         [attempt_id, direction],
     ).fetchall()
     return frozenset(row[0] for row in rows)
@@ -241,7 +244,9 @@ def begun_outside_transaction(connection: Connection, attempt_id: int, direction
 def begun_segments(connection: Connection, attempt_id: int, direction: str) -> frozenset[int]:
     """The segments with a statement that was begun. Reads only."""
     rows = connection.execute(
-        "select distinct segment from deploy_ledger.statement_run where attempt_id = %s and direction = %s",
+        engine_text(
+            "select distinct segment from deploy_ledger.statement_run where attempt_id = %s and direction = %s"
+        ),
         [attempt_id, direction],
     ).fetchall()
     return frozenset(row[0] for row in rows)
@@ -256,7 +261,7 @@ def begin_segment(
     server crashes before, nothing of either is left.
     """
     row = connection.execute(
-        """with previous as (
+        engine_text("""with previous as (
             select coalesce(max(try), 0) as try from deploy_ledger.statement_run
             where attempt_id = %(attempt)s and direction = %(direction)s and segment = %(segment)s
         ), made as (
@@ -272,7 +277,7 @@ def begin_segment(
                     as s (ordinal, line, kind, summary)
             returning try
         )
-        select max(try) from made""",
+        select max(try) from made"""),
         {
             "attempt": attempt_id,
             "deployment": deployment_id,
@@ -300,7 +305,7 @@ def end_segment(
 ) -> None:
     """Write the times of statements that ended. Called inside the transaction that made the change, if one did."""
     connection.execute(
-        """update deploy_ledger.statement_run r
+        engine_text("""update deploy_ledger.statement_run r
         set started_at = d.started_at, ended_at = d.ended_at, notices = array(
             select n.line from unnest(%(owners)s::int[], %(lines)s::text[]) as n (ordinal, line)
             where n.ordinal = r.ordinal
@@ -311,7 +316,7 @@ def end_segment(
         from unnest(%(ordinals)s::int[], %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(waits)s::float8[])
             as d (ordinal, started_at, ended_at, waited_s)
         where r.attempt_id = %(attempt)s and r.direction = %(direction)s and r.segment = %(segment)s
-            and r.try = %(try)s and r.ordinal = d.ordinal""",
+            and r.try = %(try)s and r.ordinal = d.ordinal"""),
         {
             "attempt": attempt_id,
             "direction": direction,
@@ -344,8 +349,8 @@ def fail_statement(
 ) -> None:
     """Write why a statement failed, and how long it waited. Commits once, outside the transaction that was aborted."""
     connection.execute(
-        """update deploy_ledger.statement_run set sqlstate = %s, error = %s, waited_s = %s, blockers = %s
-        where attempt_id = %s and direction = %s and segment = %s and try = %s and ordinal = %s""",
+        engine_text("""update deploy_ledger.statement_run set sqlstate = %s, error = %s, waited_s = %s, blockers = %s
+        where attempt_id = %s and direction = %s and segment = %s and try = %s and ordinal = %s"""),
         [sqlstate, error, waited_s, list(blockers), attempt_id, direction, segment, attempt_try, ordinal],
     )
 
@@ -354,12 +359,12 @@ def _read(*, state: str, **columns: Any) -> Attempt:
     return Attempt(state=State(state), **columns)
 
 
-def _all(connection: Connection, query: str, arguments: Params) -> tuple[Attempt, ...]:
+def _all(connection: Connection, query: EngineText, arguments: Params) -> tuple[Attempt, ...]:
     with connection.cursor(row_factory=kwargs_row(_read)) as cursor:
         return tuple(cursor.execute(query, arguments).fetchall())
 
 
-def _only(connection: Connection, query: str, arguments: Params) -> Attempt:
+def _only(connection: Connection, query: EngineText, arguments: Params) -> Attempt:
     for row in _all(connection, query, arguments):
         return row
     raise AttemptStateError("attempt", "present", "absent")

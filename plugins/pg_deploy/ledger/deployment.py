@@ -16,16 +16,18 @@ from pg_deploy.ledger.errors import DeploymentLostError, OtherServerError, RunOv
 from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.kept_values import Kept
 from pg_deploy.ledger.word_enum import Word
+from pg_deploy.postgres.ledger_name import look_for_ledgers, other_ledgers, reading_ledger
 from pg_deploy.postgres.server_identity import server_of
 from pg_deploy.postgres.session import Connection, this_host
+from pg_deploy.postgres.sql_files import engine_fragment, engine_text
 
 # The session advisory lock under which a task works; a lock cannot span tasks, which are processes of their own.
 LOCK_KEY = "pg_catalog.hashtextextended('deploy_ledger deployment', 0)"
 
-_COLUMNS = """id, dag_id, airflow_run, host, actor, conf, folder, folder_versions, fence, good_until, phase, state,
+_COLUMNS = engine_fragment("""id, dag_id, airflow_run, host, actor, conf, folder, folder_versions, fence, good_until, phase, state,
     started_at, ended_at, (
         select nullif(e.name, '') from deploy_ledger.evidence e where e.deployment_id = deployment.id and e.kind = 'claim' limit 1
-    ) as origin"""
+    ) as origin""")
 
 
 class State(Word):
@@ -103,24 +105,23 @@ def claim(
     another run holds it, and RunOverError for a run that has reported.
     """
     with connection.transaction():
+        look_for_ledgers(connection)
         _refuse_after_its_report(connection, wanted)
+        for ledger in other_ledgers(connection):
+            # The database is one: while another project deploys, this one waits.
+            with reading_ledger(connection, ledger):
+                _end_or_refuse(connection, _one(connection, "where ended_at is null for update", ()), is_over)
         holder = _one(connection, "where ended_at is null for update", ())
-        if holder is not None:
-            if _is_same_run(holder, wanted):
-                return _reclaim(connection, holder.id, wanted, good_for)
-            if not ((_expired(connection, holder.id) or is_over(holder)) and lock_holder(connection) is None):
-                raise TargetBusyError(holder.airflow_run, holder.host, holder.phase, holder.good_until)
-            connection.execute(
-                "update deploy_ledger.deployment set state = %s, ended_at = clock_timestamp() where id = %s",
-                [State.ABANDONED, holder.id],
-            )
+        if holder is not None and _is_same_run(holder, wanted):
+            return _reclaim(connection, holder.id, wanted, good_for)
+        _end_or_refuse(connection, holder, is_over)
         try:
             with connection.cursor(row_factory=_ROW) as cursor:
                 row = cursor.execute(
-                    f"""insert into deploy_ledger.deployment
+                    engine_text(f"""insert into deploy_ledger.deployment
                         (dag_id, airflow_run, host, actor, conf, folder, folder_versions, good_until, phase)
                     values (%s, %s, %s, %s, %s, %s, %s, clock_timestamp() + make_interval(secs => %s), 'preflight')
-                    returning {_COLUMNS}""",
+                    returning {_COLUMNS}"""),
                     [
                         wanted.dag_id,
                         wanted.airflow_run,
@@ -140,6 +141,18 @@ def claim(
     if row is None:
         raise DeploymentLostError(None, "its row is gone")
     return row
+
+
+def _end_or_refuse(connection: Connection, holder: Deployment | None, is_over: Callable[[Deployment], bool]) -> None:
+    """Mark a holder abandoned whose time or run is over. Raises TargetBusyError while it holds the target."""
+    if holder is None:
+        return
+    if not ((_expired(connection, holder.id) or is_over(holder)) and lock_holder(connection) is None):
+        raise TargetBusyError(holder.airflow_run, holder.host, holder.phase, holder.good_until)
+    connection.execute(
+        engine_text("update deploy_ledger.deployment set state = %s, ended_at = clock_timestamp() where id = %s"),
+        [State.ABANDONED, holder.id],
+    )
 
 
 def refuse_other_server(connection: Connection, deployment_id: int, system: str, target: str) -> None:
@@ -173,9 +186,9 @@ def renew(connection: Connection, deployment_id: int, fence: int, phase: str, *,
     Raises DeploymentLostError if its fence was raised or it was ended: whoever holds the target now must not be disturbed.
     """
     done = connection.execute(
-        """update deploy_ledger.deployment
+        engine_text("""update deploy_ledger.deployment
         set good_until = clock_timestamp() + make_interval(secs => %s), phase = %s, host = %s
-        where id = %s and fence = %s and ended_at is null""",
+        where id = %s and fence = %s and ended_at is null"""),
         [good_for, phase, this_host(), deployment_id, fence],
     ).rowcount
     if not done:
@@ -197,17 +210,21 @@ def take_back(connection: Connection, deployment_id: int, fence: int, phase: str
     deployment was ended by its own run.
     """
     with connection.transaction():
+        look_for_ledgers(connection)
         mine = _one(connection, "where id = %s for update", (deployment_id,))
         if mine is None or mine.fence != fence or mine.state not in (State.RUNNING, State.ABANDONED):
             raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
         holder = _one(connection, "where ended_at is null and id <> %s", (deployment_id,))
+        for ledger in other_ledgers(connection):
+            with reading_ledger(connection, ledger):
+                holder = holder or _one(connection, "where ended_at is null", ())
         if holder is not None:
             raise TargetBusyError(holder.airflow_run, holder.host, holder.phase, holder.good_until)
         try:
             connection.execute(
-                """update deploy_ledger.deployment set state = %s, ended_at = null, phase = %s, host = %s,
+                engine_text("""update deploy_ledger.deployment set state = %s, ended_at = null, phase = %s, host = %s,
                     good_until = clock_timestamp() + make_interval(secs => %s)
-                where id = %s""",
+                where id = %s"""),
                 [State.RUNNING, phase, this_host(), good_for, deployment_id],
             )
         except psycopg.errors.UniqueViolation:
@@ -217,17 +234,18 @@ def take_back(connection: Connection, deployment_id: int, fence: int, phase: str
 def later_runs(connection: Connection, deployment_id: int) -> tuple[str, ...]:
     """The runs that took the target after this deployment did, as `dag run`. Reads only."""
     rows = connection.execute(
-        "select dag_id || ' ' || airflow_run from deploy_ledger.deployment where id > %s order by id", [deployment_id]
+        engine_text("select dag_id || ' ' || airflow_run from deploy_ledger.deployment where id > %s order by id"),
+        [deployment_id],
     ).fetchall()
     return tuple(str(row[0]) for row in rows)
 
 
-_HOLDS = "select from deploy_ledger.deployment where id = %s and fence = %s and ended_at is null"
+_HOLDS = engine_fragment("select from deploy_ledger.deployment where id = %s and fence = %s and ended_at is null")
 
 
 def check_fence(connection: Connection, deployment_id: int, fence: int) -> None:
     """Raise DeploymentLostError if the deployment does not hold the target now. Reads only, and locks nothing."""
-    if connection.execute(_HOLDS, [deployment_id, fence]).fetchone() is None:
+    if connection.execute(engine_text(_HOLDS), [deployment_id, fence]).fetchone() is None:
         raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
 
 
@@ -236,15 +254,15 @@ def hold_fence(connection: Connection, deployment_id: int, fence: int) -> None:
 
     Whoever wants to raise the fence waits for that commit. Raises DeploymentLostError.
     """
-    if connection.execute(f"{_HOLDS} for share", [deployment_id, fence]).fetchone() is None:
+    if connection.execute(engine_text(f"{_HOLDS} for share"), [deployment_id, fence]).fetchone() is None:
         raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
 
 
 def close(connection: Connection, deployment_id: int, fence: int, state: State) -> bool:
     """End the deployment with `state`; False if somebody else ended it already. Commits once."""
     done = connection.execute(
-        """update deploy_ledger.deployment set state = %s, ended_at = clock_timestamp(), phase = 'report'
-        where id = %s and fence = %s and ended_at is null""",
+        engine_text("""update deploy_ledger.deployment set state = %s, ended_at = clock_timestamp(), phase = 'report'
+        where id = %s and fence = %s and ended_at is null"""),
         [state, deployment_id, fence],
     ).rowcount
     return bool(done)
@@ -272,12 +290,15 @@ _ROW = kwargs_row(_read)
 
 def _one(connection: Connection, where: str, arguments: tuple[object, ...]) -> Deployment | None:
     with connection.cursor(row_factory=_ROW) as cursor:
-        return cursor.execute(f"select {_COLUMNS} from deploy_ledger.deployment {where}", arguments).fetchone()
+        return cursor.execute(
+            engine_text(f"select {_COLUMNS} from deploy_ledger.deployment {where}"), arguments
+        ).fetchone()
 
 
 def _expired(connection: Connection, deployment_id: int) -> bool:
     row = connection.execute(
-        "select good_until < clock_timestamp() from deploy_ledger.deployment where id = %s", [deployment_id]
+        engine_text("select good_until < clock_timestamp() from deploy_ledger.deployment where id = %s"),
+        [deployment_id],
     ).fetchone()
     return bool(row and row[0])
 
@@ -285,10 +306,10 @@ def _expired(connection: Connection, deployment_id: int) -> bool:
 def _reclaim(connection: Connection, deployment_id: int, wanted: Claim, good_for: float) -> Deployment:
     with connection.cursor(row_factory=_ROW) as cursor:
         row = cursor.execute(
-            f"""update deploy_ledger.deployment
+            engine_text(f"""update deploy_ledger.deployment
             set fence = nextval('deploy_ledger.fence_seq'), host = %s, phase = 'preflight', folder = %s,
                 folder_versions = %s, good_until = clock_timestamp() + make_interval(secs => %s)
-            where id = %s returning {_COLUMNS}""",
+            where id = %s returning {_COLUMNS}"""),
             [this_host(), wanted.folder, list(wanted.folder_versions), good_for, deployment_id],
         ).fetchone()
     if row is None:

@@ -69,9 +69,28 @@ class LockNotFreeError(PgDeployError):
 class LedgerTooNewError(PgDeployError):
     """The ledger was written by a newer version of the engine."""
 
-    def __init__(self, found: int, known: int) -> None:
+    def __init__(self, found: int, known: int, ledger: str) -> None:
         super().__init__(
-            f'the ledger "deploy_ledger" has revision {found}, this engine knows {known}; upgrade pg_deploy before deploying'
+            f'the ledger "{ledger}" has revision {found}, this engine knows {known}; upgrade pg_deploy before deploying'
+        )
+
+
+class LedgerSchemaTakenError(PgDeployError):
+    """The schema that a project names for its ledger holds something else."""
+
+    def __init__(self, schema: str) -> None:
+        super().__init__(
+            f'schema "{schema}" is not empty and holds no ledger, so no ledger is made there: give the project another name in "ledger"'
+        )
+
+
+class OtherLedgerUnreadableError(PgDeployError):
+    """The database holds another project's ledger, and this role may not read it."""
+
+    def __init__(self, ledger: str, role: str) -> None:
+        super().__init__(
+            f'"{ledger}" is the ledger of another project in this database, and "{role}" may not read it: '
+            f'grant usage on schema "{ledger}" to "{role}"; grant select on all tables in schema "{ledger}" to "{role}"'
         )
 
 

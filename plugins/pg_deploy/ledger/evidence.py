@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from pg_deploy.ledger.word_enum import Word
 from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_text
 
 
 class Kind(Word):
@@ -30,6 +31,7 @@ class Kind(Word):
     CHECK_AT_BASELINE = "check at baseline"
     CHECK_BEFORE = "check before"
     CLAIM = "claim"
+    CLONE = "clone"
     CRITERIA = "criteria"
     DRIFT = "drift"
     LENT = "lent"
@@ -116,12 +118,12 @@ def record(
     this one too.
     """
     connection.execute(
-        """insert into deploy_ledger.evidence
+        engine_text("""insert into deploy_ledger.evidence
             (deployment_id, attempt_id, version, location, kind, name, outcome, detail)
         select %s::bigint, %s::bigint, %s::text, %s::text, %s::text, %s::text, %s::text, %s::jsonb
         from pg_catalog.set_config(
             'synchronous_commit', case when %s then pg_catalog.current_setting('synchronous_commit') else 'off' end, true
-        )""",
+        )"""),
         [
             deployment_id,
             attempt_id,
@@ -139,6 +141,11 @@ def record(
 def of_deployment(connection: Connection, deployment_id: int, kind: Kind | None = None) -> tuple[Evidence, ...]:
     """The evidence of a deployment, oldest first, of one kind or all. Reads only."""
     return _select(connection, "deployment_id = %s and (%s::text is null or kind = %s)", [deployment_id, kind, kind])
+
+
+def of_kind(connection: Connection, kind: Kind) -> tuple[Evidence, ...]:
+    """The evidence of that kind of all deployments, oldest first. Reads only."""
+    return _select(connection, "kind = %s", [kind])
 
 
 def of_version(connection: Connection, deployment_id: int, version: str) -> tuple[Evidence, ...]:
@@ -171,8 +178,8 @@ def _select(
     with connection.cursor(row_factory=class_row(Evidence)) as cursor:
         return tuple(
             cursor.execute(
-                f"""select id, deployment_id, attempt_id, version, location, kind, name, outcome, detail, recorded_at
-                from deploy_ledger.evidence where {where} order by {order}""",
+                engine_text(f"""select id, deployment_id, attempt_id, version, location, kind, name, outcome, detail, recorded_at
+                from deploy_ledger.evidence where {where} order by {order}"""),
                 arguments,
             ).fetchall()
         )

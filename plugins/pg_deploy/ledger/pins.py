@@ -13,6 +13,7 @@ from pg_deploy.ledger.sealing import seal, unseal
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import Connection, compress_quickly
+from pg_deploy.postgres.sql_files import engine_text
 
 _COLUMNS = """deployment_id, position, version, stem, name, title, sql_hash, bundle_hash, sql, rollback, rollback_source,
     rollback_proven, risk, access"""
@@ -41,13 +42,15 @@ class Pinned:
 def pin(connection: Connection, deployment_id: int, migrations: Sequence[Migration]) -> None:
     """Fix the set of a deployment; a retry of preflight replaces it. Commits once."""
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute("delete from deploy_ledger.planned_migration where deployment_id = %s", [deployment_id])
+        cursor.execute(
+            engine_text("delete from deploy_ledger.planned_migration where deployment_id = %s"), [deployment_id]
+        )
         compress_quickly(connection, max((len(migration.file.sql) for migration in migrations), default=0))
         cursor.executemany(
-            """insert into deploy_ledger.planned_migration
+            engine_text("""insert into deploy_ledger.planned_migration
                 (deployment_id, position, version, stem, name, title, sql_hash, bundle_hash, sql, rollback,
                 rollback_source, risk, access, manifest)
-            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""),
             [
                 (
                     deployment_id,
@@ -74,7 +77,9 @@ def pinned(connection: Connection, deployment_id: int) -> tuple[Pinned, ...]:
     """The set of a deployment in order. Reads only."""
     with connection.cursor(row_factory=class_row(Pinned)) as cursor:
         rows = cursor.execute(
-            f"select {_COLUMNS} from deploy_ledger.planned_migration where deployment_id = %s order by position",
+            engine_text(
+                f"select {_COLUMNS} from deploy_ledger.planned_migration where deployment_id = %s order by position"
+            ),
             [deployment_id],
         ).fetchall()
     return tuple(map(_unsealed, rows))
@@ -91,7 +96,7 @@ def _sealed(rollback: str | None) -> str | None:
 def pinned_versions(connection: Connection, deployment_id: int) -> frozenset[str]:
     """The versions of a deployment's set, without their texts. Reads only."""
     rows = connection.execute(
-        "select version from deploy_ledger.planned_migration where deployment_id = %s", [deployment_id]
+        engine_text("select version from deploy_ledger.planned_migration where deployment_id = %s"), [deployment_id]
     ).fetchall()
     return frozenset(version for (version,) in rows)
 
@@ -100,7 +105,9 @@ def pinned_version(connection: Connection, deployment_id: int, version: str) -> 
     """The pinned migration of that version, if the run has it. Reads only."""
     with connection.cursor(row_factory=class_row(Pinned)) as cursor:
         row = cursor.execute(
-            f"select {_COLUMNS} from deploy_ledger.planned_migration where deployment_id = %s and version = %s",
+            engine_text(
+                f"select {_COLUMNS} from deploy_ledger.planned_migration where deployment_id = %s and version = %s"
+            ),
             [deployment_id, version],
         ).fetchone()
     return _unsealed(row) if row else None
@@ -109,7 +116,7 @@ def pinned_version(connection: Connection, deployment_id: int, version: str) -> 
 def manifest_of(connection: Connection, deployment_id: int, version: str) -> Manifest:
     """The manifest as pinned. Reads only."""
     row = connection.execute(
-        "select manifest from deploy_ledger.planned_migration where deployment_id = %s and version = %s",
+        engine_text("select manifest from deploy_ledger.planned_migration where deployment_id = %s and version = %s"),
         [deployment_id, version],
     ).fetchone()
     return Manifest.model_validate(row[0]) if row else Manifest()
@@ -122,9 +129,9 @@ def add_generated(connection: Connection, migration: Migration, deployment_id: i
     """
     rollback = _sealed(migration.rollback)
     done = connection.execute(
-        """update deploy_ledger.planned_migration
+        engine_text("""update deploy_ledger.planned_migration
         set rollback = %s, rollback_source = 'generated', rollback_proven = %s, bundle_hash = %s
-        where deployment_id = %s and version = %s and (rollback is null or rollback = %s)""",
+        where deployment_id = %s and version = %s and (rollback is null or rollback = %s)"""),
         [rollback, proven, migration.bundle_hash, deployment_id, migration.version, rollback],
     ).rowcount
     if not done:
@@ -134,15 +141,17 @@ def add_generated(connection: Connection, migration: Migration, deployment_id: i
 def pin_undo(connection: Connection, deployment_id: int, wanted: Sequence[Pinned]) -> None:
     """Fix what a rollback run undoes, in this order, with the texts given; a retry replaces it. Commits once."""
     with connection.transaction():
-        connection.execute("delete from deploy_ledger.planned_migration where deployment_id = %s", [deployment_id])
+        connection.execute(
+            engine_text("delete from deploy_ledger.planned_migration where deployment_id = %s"), [deployment_id]
+        )
         for position, each in enumerate(wanted, start=1):
             connection.execute(
-                """insert into deploy_ledger.planned_migration
+                engine_text("""insert into deploy_ledger.planned_migration
                     (deployment_id, position, version, stem, name, title, sql_hash, bundle_hash, sql, rollback,
                     rollback_source, rollback_proven, risk, access, manifest)
                 select %s, %s, version, stem, name, title, sql_hash, bundle_hash, sql, %s, %s, rollback_proven, risk, access,
                     manifest
-                from deploy_ledger.planned_migration where deployment_id = %s and version = %s""",
+                from deploy_ledger.planned_migration where deployment_id = %s and version = %s"""),
                 [
                     deployment_id,
                     position,

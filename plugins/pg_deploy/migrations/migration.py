@@ -35,7 +35,7 @@ from pg_deploy.migrations.errors import (
 from pg_deploy.migrations.folder import sql_names, stems
 from pg_deploy.migrations.manifest import UNPROTECTED, BenchmarkTerms, Manifest, read_manifest
 from pg_deploy.migrations.names import NAME, is_passed_over, many_dashes, order, refuse_bad_name
-from pg_deploy.migrations.our_schemas_named import our_schemas_named_in
+from pg_deploy.migrations.our_schemas_named import OURS, our_schemas_named_in
 from pg_deploy.migrations.text_files import read_text
 from pg_deploy.parsing.brief_text import brief
 from pg_deploy.parsing.errors import EmptyMigrationError
@@ -362,8 +362,19 @@ def load(file: MigrationFile) -> Migration:
     )
 
 
-def _touching_ledger(file: str, statements: tuple[Statement, ...]) -> list[PgDeployError]:
-    return [TouchesLedgerError(file, line, schema) for line, schema in our_schemas_named_in(statements)]
+def touching_ledgers(migration: Migration, ledgers: tuple[str, ...]) -> list[PgDeployError]:
+    """A TouchesLedgerError for each statement of the migration or its rollback that names one of these ledgers without a reason."""
+    if not ledgers or migration.manifest.touches_ledger is not None:
+        return []
+    faults = _touching_ledger(migration.file.path.name, migration.statements, ledgers)
+    if migration.rollback is not None:
+        file = f"{migration.stem}/rollback.sql"
+        faults += _touching_ledger(file, split(migration.rollback, file=file), ledgers)
+    return faults
+
+
+def _touching_ledger(file: str, statements: tuple[Statement, ...], ours: tuple[str, ...] = OURS) -> list[PgDeployError]:
+    return [TouchesLedgerError(file, line, schema) for line, schema in our_schemas_named_in(statements, ours)]
 
 
 @contextmanager

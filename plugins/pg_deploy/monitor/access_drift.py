@@ -18,11 +18,12 @@ from pg_deploy.catalog.majors import upgraded
 from pg_deploy.catalog.names import Identity, made, parsed
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
 from pg_deploy.catalog.rows import DROPPED_MEANWHILE, ObjectDroppedError, read_kinds
+from pg_deploy.ledger.others import reading_last_deployed
 from pg_deploy.ledger.snapshot import unseal_facts
 from pg_deploy.monitor.measures import Measured, Row, explain_error, set_deadlines
 from pg_deploy.monitor.refreshing import deployment_is_open
 from pg_deploy.postgres.session import Connection
-from pg_deploy.postgres.sql_files import engine_sql
+from pg_deploy.postgres.sql_files import engine_sql, engine_text
 
 MEASURE = "access_drift"
 _KINDS_READ = (
@@ -109,17 +110,22 @@ def _object_of(fact: Fact) -> Identity:
 
 
 def _read_deployed_facts(connection: Connection) -> tuple[int, Facts] | None:
+    with reading_last_deployed(connection):
+        return _read_kept_facts(connection)
+
+
+def _read_kept_facts(connection: Connection) -> tuple[int, Facts] | None:
     head = connection.execute(
-        """select id, server_version, taken_at, deployment_id from deploy_ledger.snapshot
-        where moment = 'deployed' and location = 'target' order by id desc limit 1"""
+        engine_text("""select id, server_version, taken_at, deployment_id from deploy_ledger.snapshot
+        where moment = 'deployed' and location = 'target' order by id desc limit 1""")
     ).fetchone()
     if head is None:
         return None
     rows = connection.execute(
-        """select f.kind, f.identity, f.definition, f.scope
+        engine_text("""select f.kind, f.identity, f.definition, f.scope
         from deploy_ledger.snapshot s
         join deploy_ledger.catalog_fact f on f.hash = any (s.fact_hashes)
-        where s.id = %s and f.kind = any (%s)""",
+        where s.id = %s and f.kind = any (%s)"""),
         [head[0], [*_WHOLE, *_RELATIONS]],
     ).fetchall()
     return head[3], Facts(_deciding(as_read_today(unseal_facts(rows))), head[1], head[2])

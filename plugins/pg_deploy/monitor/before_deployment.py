@@ -12,6 +12,7 @@ from pg_deploy.monitor import samples
 from pg_deploy.monitor.measures import ENGINE_MEASURES, Measured, Row, monitor_session, run_measure
 from pg_deploy.monitor.statements import Counters, Window, read_counters, windows_between, with_most_time
 from pg_deploy.postgres.session import Connection, Target
+from pg_deploy.postgres.sql_files import engine_text
 
 # The monitor looks every quarter of an hour: a sample of this age is as good as measuring again.
 _FRESH = timedelta(minutes=20)
@@ -56,11 +57,11 @@ def is_measured_lately(target: Target) -> bool:
     """Whether the last minutes hold a sample with the statements' times, so that nothing has to be measured again. Reads only."""
     with monitor_session(target) as connection:
         row = connection.execute(
-            """select exists (
+            engine_text("""select exists (
                 select from deploy_ledger.sample s
                 join deploy_ledger.measurement m on m.sample_id = s.id and m.measure = %s and m.rows <> '{}'
                 where s.taken_at > now() - %s::interval
-            )""",
+            )"""),
             [samples.WINDOWS, _FRESH],
         ).fetchone()
     return bool(row and row[0])

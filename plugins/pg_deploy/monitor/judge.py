@@ -12,6 +12,7 @@ from psycopg.rows import class_row
 from pg_deploy.monitor.measures import Measured, Row
 from pg_deploy.monitor.thresholds import Limit, Thresholds
 from pg_deploy.postgres.session import Connection, one_line
+from pg_deploy.postgres.sql_files import engine_text
 
 # More breaches than this are one alert, if their causes differ only in names and numbers.
 _ALIKE = 3
@@ -151,9 +152,9 @@ def sync_alerts(
     with connection.transaction():
         for (measure, thing), one in standing.items():
             connection.execute(
-                """insert into deploy_ledger.alert (measure, object, cause, what_to_do) values (%s, %s, %s, %s)
+                engine_text("""insert into deploy_ledger.alert (measure, object, cause, what_to_do) values (%s, %s, %s, %s)
                 on conflict (measure, object) where ended_at is null
-                    do update set cause = excluded.cause, what_to_do = excluded.what_to_do, seen_at = now()""",
+                    do update set cause = excluded.cause, what_to_do = excluded.what_to_do, seen_at = now()"""),
                 [measure, thing, one.named(thing, link), one.what_to_do],
             )
         for alert in open_before:
@@ -163,7 +164,8 @@ def sync_alerts(
             if named in folded:
                 # It goes on as part of another alert, so its end is not told.
                 connection.execute(
-                    "update deploy_ledger.alert set ended_at = now(), end_told_at = now() where id = %s", [alert.id]
+                    engine_text("update deploy_ledger.alert set ended_at = now(), end_told_at = now() where id = %s"),
+                    [alert.id],
                 )
             else:
                 _end_or_hold(connection, alert)
@@ -172,7 +174,7 @@ def sync_alerts(
 def _end_or_hold(connection: Connection, alert: Alert) -> None:
     """End an alert. One that comes and goes stays open, and its cause says so."""
     connection.execute(
-        """with before as (
+        engine_text("""with before as (
             select count(*) as times, min(b.started_at) as since
             from deploy_ledger.alert b
             where b.measure = %(measure)s
@@ -186,7 +188,7 @@ def _end_or_hold(connection: Connection, alert: Alert) -> None:
                 to_char(b.since at time zone 'UTC', 'YYYY-MM-DD HH24:MI')
             ) end
         from before b
-        where a.id = %(id)s""",
+        where a.id = %(id)s"""),
         {
             "measure": alert.measure,
             "object": alert.object,
@@ -213,9 +215,9 @@ def mark_told(connection: Connection, told: News) -> None:
     """Write down that these alerts were told. Commits once."""
     begun = [alert.id for alert in (*told.started, *told.reminders)]
     with connection.transaction():
-        connection.execute("update deploy_ledger.alert set told_at = now() where id = any (%s)", [begun])
+        connection.execute(engine_text("update deploy_ledger.alert set told_at = now() where id = any (%s)"), [begun])
         connection.execute(
-            "update deploy_ledger.alert set end_told_at = now() where id = any (%s)",
+            engine_text("update deploy_ledger.alert set end_told_at = now() where id = any (%s)"),
             [[alert.id for alert in told.ended]],
         )
 
@@ -229,8 +231,10 @@ def _read_alerts(connection: Connection, where: str, arguments: Sequence[object]
     with connection.cursor(row_factory=class_row(Alert)) as cursor:
         return tuple(
             cursor.execute(
-                "select id, measure, object, cause, what_to_do, started_at, ended_at, told_at, seen_at"  # noqa: S608 - constants
-                f" from deploy_ledger.alert where {where} order by started_at, id",
+                engine_text(
+                    "select id, measure, object, cause, what_to_do, started_at, ended_at, told_at, seen_at"  # noqa: S608 - constants
+                    f" from deploy_ledger.alert where {where} order by started_at, id"
+                ),
                 arguments,
             ).fetchall()
         )

@@ -17,10 +17,13 @@ from typing import Any
 import psycopg
 
 from pg_deploy.configuration.own_files import MONITORS, own_files
+from pg_deploy.ledger.others import reading_last_deployed
 from pg_deploy.postgres.session import Connection, Target, one_line
-from pg_deploy.postgres.sql_files import ENGINE
+from pg_deploy.postgres.sql_files import ENGINE, engine_text
 
 ENGINE_MEASURES = ENGINE / "monitor" / "sql"
+_SINCE_DEPLOYED = frozenset({"deleted_jobs", "dropped_by_hand"})
+"""The engine's measures that compare with what the last deployment left behind, whichever project's it was."""
 STATEMENT_TIMEOUT = "5s"
 LOCK_TIMEOUT = "500ms"
 COLUMNS = ("object", "value", "unit", "detail")
@@ -76,6 +79,7 @@ def run_measure(connection: Connection, file: Path, before: Sequence[Row] = ()) 
     """
     name = file.stem
     text = file.read_text(encoding="utf-8")
+    ours = file.parent == ENGINE_MEASURES
     try:
         connection.execute("begin read only")
         try:
@@ -84,7 +88,11 @@ def run_measure(connection: Connection, file: Path, before: Sequence[Row] = ()) 
             if problem:
                 return Measured(name, problem=problem)
             with connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
-                cursor.execute(text.encode())
+                if ours and name in _SINCE_DEPLOYED:
+                    with reading_last_deployed(connection):
+                        cursor.execute(engine_text(text))
+                else:
+                    cursor.execute(engine_text(text) if ours else text.encode())
                 columns = tuple(column.name for column in cursor.description or ())
                 if columns != COLUMNS:
                     return Measured(

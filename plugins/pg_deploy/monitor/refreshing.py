@@ -18,6 +18,7 @@ from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.thresholds import Views
 from pg_deploy.monitor.views import View, describe_holders, describe_workers, read_views
 from pg_deploy.postgres.session import Connection, Target, one_line
+from pg_deploy.postgres.sql_files import engine_text
 from pg_deploy.presentation.secrecy import without_secrets
 
 # So often it is looked whether somebody waits for the refresh, which then gives way.
@@ -26,7 +27,9 @@ _LOOKS_EVERY_S = 0.25
 
 def deployment_is_open(connection: Connection) -> bool:
     """Whether a deployment to this database is under way. Reads only."""
-    row = connection.execute("select exists (select from deploy_ledger.deployment where ended_at is null)").fetchone()
+    row = connection.execute(
+        engine_text("select exists (select from deploy_ledger.deployment where ended_at is null)")
+    ).fetchone()
     return bool(row and row[0])
 
 
@@ -107,8 +110,10 @@ def _refresh(
                     connection.execute("set lock_timeout = 0")
         took = time.monotonic() - started
         watching.execute(
-            "insert into deploy_ledger.refresh (view_name, started_at, duration_ms, online, problem)"
-            " values (%s, clock_timestamp() - make_interval(secs => %s), %s, %s, %s)",
+            engine_text(
+                "insert into deploy_ledger.refresh (view_name, started_at, duration_ms, online, problem)"
+                " values (%s, clock_timestamp() - make_interval(secs => %s), %s, %s, %s)"
+            ),
             [view.name, took, took * 1000, concurrently, problem],
         )
         how = "concurrently" if concurrently else "while its readers waited" if view.populated else "for the first time"

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from pg_deploy.monitor.measures import Measured, Row, rows_from_json
 from pg_deploy.monitor.statements import Counters, Window
 from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_text
 
 COUNTERS = "statement_counters"
 WINDOWS = "statement_windows"
@@ -49,13 +50,13 @@ class EndedDeployment:
 def begin(connection: Connection, airflow_run: str) -> Sample:
     """Begin a sample of that run, and remove what an earlier try of the same run left. Commits once."""
     with connection.transaction():
-        connection.execute("delete from deploy_ledger.sample where airflow_run = %s", [airflow_run])
+        connection.execute(engine_text("delete from deploy_ledger.sample where airflow_run = %s"), [airflow_run])
         row = connection.execute(
-            """insert into deploy_ledger.sample (airflow_run, server_start, deployment_id)
+            engine_text("""insert into deploy_ledger.sample (airflow_run, server_start, deployment_id)
             values (%s, pg_postmaster_start_time(), (
                 select max(d.id) from deploy_ledger.deployment d where d.state in ('deployed', 'rolled_back', 'failed')
             ))
-            returning id, taken_at""",
+            returning id, taken_at"""),
             [airflow_run],
         ).fetchone()
     return Sample(*row) if row else Sample(0, datetime.now())
@@ -65,10 +66,10 @@ def put(connection: Connection, sample: Sample, measured: Sequence[Measured]) ->
     """Write measures into a sample. One of the same name is replaced. Commits once."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(
-            """insert into deploy_ledger.measurement (sample_id, measure, problem, failed, rows)
+            engine_text("""insert into deploy_ledger.measurement (sample_id, measure, problem, failed, rows)
             values (%s, %s, %s, %s, %s)
             on conflict (sample_id, measure)
-                do update set problem = excluded.problem, failed = excluded.failed, rows = excluded.rows""",
+                do update set problem = excluded.problem, failed = excluded.failed, rows = excluded.rows"""),
             [
                 (sample.id, one.measure, one.problem, one.failed, Jsonb([row.as_json() for row in one.rows]))
                 for one in measured
@@ -81,7 +82,9 @@ def put_statements(connection: Connection, sample: Sample, counters: Counters, w
     with connection.transaction():
         _forget(connection, COUNTERS)
         connection.execute(
-            "insert into deploy_ledger.measurement (sample_id, measure, rows) values (%s, %s, %s), (%s, %s, %s)",
+            engine_text(
+                "insert into deploy_ledger.measurement (sample_id, measure, rows) values (%s, %s, %s), (%s, %s, %s)"
+            ),
             [
                 sample.id,
                 COUNTERS,
@@ -98,7 +101,8 @@ def put_statements(connection: Connection, sample: Sample, counters: Counters, w
 def read_memory(connection: Connection, name: str) -> dict[str, Any]:
     """What was last remembered under that name; empty if nothing was. Reads only."""
     row = connection.execute(
-        "select rows from deploy_ledger.measurement where measure = %s order by sample_id desc limit 1", [name]
+        engine_text("select rows from deploy_ledger.measurement where measure = %s order by sample_id desc limit 1"),
+        [name],
     ).fetchone()
     return dict(row[0]) if row else {}
 
@@ -108,8 +112,8 @@ def put_memory(connection: Connection, sample: Sample, name: str, value: Mapping
     with connection.transaction():
         _forget(connection, name)
         connection.execute(
-            """insert into deploy_ledger.measurement (sample_id, measure, rows) values (%s, %s, %s)
-            on conflict (sample_id, measure) do update set rows = excluded.rows""",
+            engine_text("""insert into deploy_ledger.measurement (sample_id, measure, rows) values (%s, %s, %s)
+            on conflict (sample_id, measure) do update set rows = excluded.rows"""),
             [sample.id, name, Jsonb(value)],
         )
 
@@ -120,21 +124,23 @@ def _forget(connection: Connection, name: str) -> None:
     The newest stays, because a run that is tried again begins with what the run before it knew.
     """
     connection.execute(
-        """delete from deploy_ledger.measurement m
+        engine_text("""delete from deploy_ledger.measurement m
         where m.measure = %(name)s
-            and m.sample_id < (select max(n.sample_id) from deploy_ledger.measurement n where n.measure = %(name)s)""",
+            and m.sample_id < (select max(n.sample_id) from deploy_ledger.measurement n where n.measure = %(name)s)"""),
         {"name": name},
     )
 
 
 def load(connection: Connection, sample_id: int) -> tuple[Sample, list[Measured]]:
     """A sample with all its measures, without statements and memories. Reads only."""
-    head = connection.execute("select id, taken_at from deploy_ledger.sample where id = %s", [sample_id]).fetchone()
+    head = connection.execute(
+        engine_text("select id, taken_at from deploy_ledger.sample where id = %s"), [sample_id]
+    ).fetchone()
     if head is None:
         raise LookupError(f"sample {sample_id} is not in the ledger")
     rows = connection.execute(
-        """select measure, rows, problem, failed from deploy_ledger.measurement
-        where sample_id = %s and measure <> all (%s) order by measure""",
+        engine_text("""select measure, rows, problem, failed from deploy_ledger.measurement
+        where sample_id = %s and measure <> all (%s) order by measure"""),
         [sample_id, list(_NOT_ROWS)],
     ).fetchall()
     return Sample(*head), [Measured(row[0], rows_from_json(row[1]), row[2], row[3]) for row in rows]
@@ -143,11 +149,11 @@ def load(connection: Connection, sample_id: int) -> tuple[Sample, list[Measured]
 def read_newest_rows(connection: Connection) -> dict[str, tuple[Row, ...]]:
     """By measure, the rows of the last time that it could be measured, if that was within three days. Reads only."""
     rows = connection.execute(
-        """select distinct on (m.measure) m.measure, m.rows
+        engine_text("""select distinct on (m.measure) m.measure, m.rows
         from deploy_ledger.measurement m
         join deploy_ledger.sample s on s.id = m.sample_id
         where m.problem is null and m.measure <> all (%s) and s.taken_at > now() - interval '3 days'
-        order by m.measure, m.sample_id desc""",
+        order by m.measure, m.sample_id desc"""),
         [list(_NOT_ROWS)],
     ).fetchall()
     return {row[0]: rows_from_json(row[1]) for row in rows}
@@ -155,20 +161,25 @@ def read_newest_rows(connection: Connection) -> dict[str, tuple[Row, ...]]:
 
 def read_server_start(connection: Connection, sample: Sample) -> datetime | None:
     """When the server that the sample measured had been started. Reads only."""
-    row = connection.execute("select server_start from deploy_ledger.sample where id = %s", [sample.id]).fetchone()
+    row = connection.execute(
+        engine_text("select server_start from deploy_ledger.sample where id = %s"), [sample.id]
+    ).fetchone()
     return row[0] if row else None
 
 
 def read_time_of_sample_before(connection: Connection, sample: Sample) -> datetime | None:
     """When the sample before this one was taken. Reads only."""
-    row = connection.execute("select max(taken_at) from deploy_ledger.sample where id < %s", [sample.id]).fetchone()
+    row = connection.execute(
+        engine_text("select max(taken_at) from deploy_ledger.sample where id < %s"), [sample.id]
+    ).fetchone()
     return row[0] if row else None
 
 
 def read_last_counters(connection: Connection) -> Counters | None:
     """The statements' counters in the newest sample that has them. Reads only."""
     row = connection.execute(
-        "select rows from deploy_ledger.measurement where measure = %s order by sample_id desc limit 1", [COUNTERS]
+        engine_text("select rows from deploy_ledger.measurement where measure = %s order by sample_id desc limit 1"),
+        [COUNTERS],
     ).fetchone()
     return Counters.from_json(row[0]) if row else None
 
@@ -181,7 +192,7 @@ def read_statement_history(
     A window in which `slow_measure` named the statement as slow is left out, because it is no standard to judge by.
     """
     rows = connection.execute(
-        """select s.taken_at, m.rows - array(
+        engine_text("""select s.taken_at, m.rows - array(
             select r.value -> 'detail' ->> 'key'
             from deploy_ledger.measurement w
             cross join lateral jsonb_array_elements(w.rows) r
@@ -193,7 +204,7 @@ def read_statement_history(
         join deploy_ledger.sample s on s.id = m.sample_id
         where m.measure = %s
         order by m.sample_id desc
-        limit %s""",
+        limit %s"""),
         [slow_measure, WINDOWS, count],
     ).fetchall()
     return [(row[0], {key: Window(*numbers) for key, numbers in row[1].items()}) for row in reversed(rows)]
@@ -202,11 +213,11 @@ def read_statement_history(
 def read_values(connection: Connection, measure: str, since: datetime, until: datetime) -> list[float]:
     """All values of a measure in the samples taken from `since` on and before `until`. Reads only."""
     rows = connection.execute(
-        """select (r.value ->> 'value')::float8
+        engine_text("""select (r.value ->> 'value')::float8
         from deploy_ledger.measurement m
         join deploy_ledger.sample s on s.id = m.sample_id
         cross join lateral jsonb_array_elements(m.rows) r
-        where m.measure = %s and s.taken_at >= %s and s.taken_at < %s and r.value ->> 'value' is not null""",
+        where m.measure = %s and s.taken_at >= %s and s.taken_at < %s and r.value ->> 'value' is not null"""),
         [measure, since, until],
     ).fetchall()
     return [row[0] for row in rows]
@@ -215,14 +226,14 @@ def read_values(connection: Connection, measure: str, since: datetime, until: da
 def read_last_deployment(connection: Connection) -> EndedDeployment | None:
     """The newest deployment that has ended and that left something in place, or None. Reads only."""
     row = connection.execute(
-        """select d.id, d.dag_id, d.ended_at, d.state, array_agg(a.stem order by a.id)
+        engine_text("""select d.id, d.dag_id, d.ended_at, d.state, array_agg(a.stem order by a.id)
         from deploy_ledger.deployment d
         join deploy_ledger.attempt a on a.deployment_id = d.id
         where d.ended_at is not null and pg_catalog.starts_with(d.dag_id, 'deploy_')
             and a.state = 'verified'
         group by d.id
         order by d.id desc
-        limit 1"""
+        limit 1""")
     ).fetchone()
     return EndedDeployment(row[0], row[1], row[2], row[3], tuple(row[4])) if row else None
 
@@ -231,12 +242,14 @@ def remove_old(connection: Connection, retention_s: float) -> int:
     """Remove samples, ended alerts and refreshes older than `retention_s` seconds; the number of samples. Commits once."""
     old = timedelta(seconds=retention_s)
     with connection.transaction():
-        removed = connection.execute("delete from deploy_ledger.sample where taken_at < now() - %s", [old]).rowcount
-        connection.execute("delete from deploy_ledger.alert where ended_at < now() - %s", [old])
-        connection.execute("delete from deploy_ledger.refresh where started_at < now() - %s", [old])
+        removed = connection.execute(
+            engine_text("delete from deploy_ledger.sample where taken_at < now() - %s"), [old]
+        ).rowcount
+        connection.execute(engine_text("delete from deploy_ledger.alert where ended_at < now() - %s"), [old])
+        connection.execute(engine_text("delete from deploy_ledger.refresh where started_at < now() - %s"), [old])
     return removed
 
 
 def mark_judged(connection: Connection, sample: Sample) -> None:
     """Write down that the sample's alerts were judged and told. Commits once."""
-    connection.execute("update deploy_ledger.sample set judged_at = now() where id = %s", [sample.id])
+    connection.execute(engine_text("update deploy_ledger.sample set judged_at = now() where id = %s"), [sample.id])

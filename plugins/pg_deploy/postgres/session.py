@@ -16,6 +16,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from pg_deploy.errors import ConnectionFailedError
+from pg_deploy.postgres.ledger_name import DEFAULT_LEDGER, LEDGERS_HERE, use_ledger
 from pg_deploy.presentation.secrecy import without_secrets
 
 Connection = psycopg.Connection[TupleRow]
@@ -52,12 +53,12 @@ KEPT_ALIVE_IN_SERVER = (
 )
 """The same on the server's side, as PGOPTIONS of a program whose session we do not set up ourselves."""
 
-# All timeouts that this version has for statements, transactions and sessions, from the server's own list.
+# All timeouts that this version has for statements, transactions and sessions, from the server's own list; and the ledgers.
 _TIMEOUTS = (
-    "select pg_catalog.array_agg(s.name) from pg_catalog.pg_settings s"
+    "select pg_catalog.array_agg(s.name), {ledgers} from pg_catalog.pg_settings s"
     " where s.context = 'user' and s.vartype = 'integer' and s.unit in ('ms', 's', 'min') and s.min_val = '0'"
     " and s.name like '%\\_timeout' and s.name not like '%.%' and s.name <> 'tcp_user_timeout'"
-)
+).replace("{ledgers}", LEDGERS_HERE)
 _SET_UP = (
     "select set_config('tcp_keepalives_idle', '20', false), set_config('tcp_keepalives_interval', '10', false),"
     " set_config('tcp_keepalives_count', '3', false),"
@@ -92,10 +93,14 @@ class Backend:
 
 @dataclass(frozen=True)
 class Target:
-    """The database to change: a name for people, and how to connect. The password never shows in its repr."""
+    """The database to change: a name for people, how to connect, and the schema of the project's ledger in it.
+
+    The password never shows in its repr.
+    """
 
     name: str
     conninfo: str = field(repr=False)
+    ledger: str = DEFAULT_LEDGER
 
     def connect(self, purpose: str, *, role_search_path: bool = False) -> Connection:
         """A new autocommit connection whose application_name is `pg_deploy <purpose>`; its search_path is empty.
@@ -109,7 +114,8 @@ class Target:
         results = connection.execute((_REMEMBER_AND_EMPTY + _TIMEOUTS).encode())
         while results.nextset():
             pass
-        names = (results.fetchone() or ([],))[0]
+        names, ledgers = results.fetchone() or ([], [])
+        use_ledger(connection, self.ledger, ledgers)
         _no_timeout[connection] = "".join(f"set {name} = 0; " for name in names)
         connection.execute(_set_up(connection, role_search_path).encode())
         return connection

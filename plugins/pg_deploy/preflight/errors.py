@@ -53,6 +53,16 @@ class MissingFileError(PgDeployError):
         )
 
 
+class VersionOfOtherError(PgDeployError):
+    """Two projects that share a database have the same version: the history that they share can hold it once."""
+
+    def __init__(self, stem: str, version: str, ledger: str) -> None:
+        super().__init__(
+            f'version {version} of "{stem}" belongs to the project whose ledger is "{ledger}", which shares this database: '
+            "give one of the two files another version"
+        )
+
+
 class OutOfOrderError(PgDeployError):
     """A pending version is older than the newest applied one."""
 

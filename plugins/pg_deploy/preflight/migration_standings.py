@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from pg_deploy.errors import EditedAfterDeploymentError, PgDeployError
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import schema
 from pg_deploy.ledger.attempt import UNFINISHED, Attempt
+from pg_deploy.ledger.others import versions_of_others
 from pg_deploy.migrations import history
 from pg_deploy.migrations.errors import UnknownMigrationError
 from pg_deploy.migrations.history import HistoryRow
 from pg_deploy.migrations.migration import MigrationFile
 from pg_deploy.migrations.names import order
 from pg_deploy.postgres.session import Connection
-from pg_deploy.preflight.errors import HistoryMismatchError, MissingFileError, NoStatementsError, OutOfOrderError
+from pg_deploy.preflight.errors import (
+    HistoryMismatchError,
+    MissingFileError,
+    NoStatementsError,
+    OutOfOrderError,
+    VersionOfOtherError,
+)
 
 
 class Standing(Enum):
@@ -50,11 +57,13 @@ class State:
     attempts: Mapping[str, Attempt]
     without_statements: frozenset[int] = frozenset()
     """The ids of attempts that count as verified although the ledger knows of no statement of theirs that ended."""
+    of_others: Mapping[str, str] = field(default_factory=dict)
+    """The versions of other projects in this database, with their ledgers."""
 
     @property
     def elsewhere(self) -> frozenset[str]:
         """The versions that the history holds but the ledger does not know."""
-        return frozenset(self.history) - frozenset(self.attempts)
+        return frozenset(self.history) - frozenset(self.attempts) - frozenset(self.of_others)
 
     def standing(self, version: str) -> Standing:
         """Where that version stands."""
@@ -99,7 +108,7 @@ def read_state(connection: Connection, versions: Sequence[str]) -> State:
     latest = attempts.latest_by_version(connection, versions) if schema.exists(connection) else {}
     verified = [attempt.id for attempt in latest.values() if attempt.state == attempts.State.VERIFIED]
     without_statements = attempts.without_statements(connection, verified) if verified else frozenset()
-    return State(history.read(connection), latest, without_statements)
+    return State(history.read(connection), latest, without_statements, versions_of_others(connection))
 
 
 def make_plan(
@@ -137,7 +146,12 @@ def make_plan(
             else:
                 faults.append(EditedAfterDeploymentError(file.stem))
     known = [(file.version, file.stem) for file in files] + [(stem.split("_", 1)[0], stem) for stem in faulty]
-    missing = sorted(set(state.history) - {version for version, _ in known})
+    faults += [
+        VersionOfOtherError(stem, version, state.of_others[version])
+        for version, stem in known
+        if version in state.of_others
+    ]
+    missing = sorted(set(state.history) - {version for version, _ in known} - set(state.of_others))
     if missing:
         faults.append(MissingFileError(missing))
     names = {name for version_and_stem in known for name in version_and_stem}

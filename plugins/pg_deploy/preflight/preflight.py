@@ -10,8 +10,16 @@ from dataclasses import dataclass, replace
 from difflib import unified_diff
 from pathlib import Path
 
-from pg_deploy.backup.readiness import readiness_doubts, readiness_faults, reads_all_rows, wall_lines
+from pg_deploy.backup.readiness import (
+    CloneWay,
+    readiness_doubts,
+    readiness_faults,
+    reads_all_rows,
+    wall_lines,
+    way_lines,
+)
 from pg_deploy.configuration.conf import DeployConf
+from pg_deploy.configuration.dag_names import names_beside
 from pg_deploy.errors import EditedAfterDeploymentError, PgDeployError, PreflightError
 from pg_deploy.ledger import evidence, pins
 from pg_deploy.ledger.errors import SealedError
@@ -30,16 +38,19 @@ from pg_deploy.migrations.migration import (
     load,
     load_usable,
     scan_folder,
+    touching_ledgers,
 )
 from pg_deploy.migrations.project_criteria import FILE, ProjectCriteria, read_criteria, unknown_criteria
 from pg_deploy.parsing.brief_text import brief
 from pg_deploy.parsing.syntax import in_file
 from pg_deploy.parsing.tree import unquoted
+from pg_deploy.postgres.ledger_name import DEFAULT_LEDGER, ledger_schemas
 from pg_deploy.postgres.pooler import refuse_pooler_before
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.preflight import migration_standings
 from pg_deploy.preflight.claiming import Identity, claimed_target
 from pg_deploy.preflight.drift import drift_lines, read_drift, record_drift
+from pg_deploy.preflight.earlier_tools import log_origin, read_origin
 from pg_deploy.preflight.errors import FolderChangedError, MissingRightsError
 from pg_deploy.preflight.lock_finding import LockFinding
 from pg_deploy.preflight.lock_lint import lock_lint_lines
@@ -74,11 +85,13 @@ def preflight(
     good_for: float,
     log: logging.Logger,
     measure_before: Callable[[int], None] = lambda _: None,
+    clone: CloneWay | None = None,
 ) -> Prepared:
     """Check everything that can be checked before anything is touched, then claim the target and pin the migrations.
 
     A dry run stops before the claim: its session is read-only, and no ledger is made. `measure_before` is called with the
     deployment's id once something is pinned; nothing has changed by then. `label` stands for the folder's path in its stamp.
+    `clone` is how a clone would be had.
     Raises PreflightError, which names all faults,
     TargetBusyError after conf.give_up_after, or the error of an unreachable target.
     """
@@ -88,9 +101,10 @@ def preflight(
     with with_file_faults(files.faults), target.session("preflight") as connection:
         state = read_server_state(connection)
         connection.execute("set default_transaction_read_only = on")
+        log_origin(read_origin(connection), names_beside(identity.dag_id).baseline, log)
         plan = _plan(connection, files, conf)
         drift = read_drift(connection)
-        migrations = _judge(connection, target.name, state, plan, criteria, conf, log)
+        migrations = _judge(connection, target.name, state, plan, criteria, conf, clone, log)
         for line in drift_lines(drift):
             log.warning("%s", line)
         if identity.commit:
@@ -209,12 +223,15 @@ def _judge(
     plan: Plan,
     criteria: ProjectCriteria | None,
     conf: DeployConf,
+    clone: CloneWay | None,
     log: logging.Logger,
 ) -> tuple[Migration, ...]:
     """The chosen migrations, loaded; logs the state before. Raises PreflightError with every fault of files, plan and server."""
     _print_state(state, plan, log)
     migrations, unusable = load_usable(plan.chosen)
     faults: list[PgDeployError] = [*plan.faults, *unusable]
+    ledgers = tuple(name for name in ledger_schemas(connection) if name != DEFAULT_LEDGER)
+    faults += [fault for migration in migrations for fault in touching_ledgers(migration, ledgers)]
     if criteria is not None:
         faults += unknown_criteria(criteria, migrations)
     elif named := [migration.stem for migration in migrations if migration.manifest.criteria]:
@@ -229,7 +246,10 @@ def _judge(
         required_extensions=_extensions_needed_before(migrations, state, all_known=not faults),
         must_read_everything=bool(migrations) and reads_all_rows(conf),
     )
-    faults += readiness_faults(connection, target, conf, migrations)
+    faults += readiness_faults(connection, target, conf, migrations, clone)
+    if migrations and clone is not None:
+        for line in way_lines(target, state.version_num // 10000, clone):
+            log.info("%s", line)
     if migrations and conf.rehearse == "full":
         for line in wall_lines(state.version_num // 10000):
             log.info("%s", line)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from croniter import croniter  # type: ignore[import-untyped]
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from pg_deploy.configuration.backup import own_clone
 from pg_deploy.configuration.conf import BaselineConf, Conf, DeployConf, MonitorConf, RollbackConf, checked_conf
 from pg_deploy.configuration.dag_names import OWN, DagNames, dag_names
 from pg_deploy.errors import PgDeployError
@@ -30,6 +31,13 @@ _WITH_DEFAULTS: Mapping[type[Conf], frozenset[str]] = {
 """For each conf the Params to which a project's defaults apply."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _OWN_NAMES = {name.partition("_")[2] for name in OWN.all}
+_TAKEN = frozenset(
+    {
+        *("access_proof", "auth", "cron", "extensions", "graphql", "graphql_public", "information_schema", "net"),
+        *("pgbouncer", "public", "realtime", "storage", "supabase_functions", "supabase_migrations", "vault"),
+    }
+)
+"""Schemas that are never a ledger: whoever makes one takes the schema from everybody else."""
 _Text = Annotated[str, Field(min_length=1)]
 
 May = Literal["read", "deploy"]
@@ -60,6 +68,8 @@ class ProjectSettings(BaseModel):
     window: str | None = None
     notices: list[_Text] = []
     contacts: _Text | None = None
+    clone: _Text | None = None
+    """What makes the clone of `rehearse: clone`: an Airflow connection, or a command that begins with /."""
 
     @field_validator("window")
     @classmethod
@@ -80,6 +90,8 @@ class ProjectSettings(BaseModel):
     def _is_schema(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", value) or value.startswith("pg_"):
             raise ValueError("must be a schema's name of small letters, digits and _, and not begin with pg_")
+        if value in _TAKEN:
+            raise ValueError(f'cannot be "{value}": that schema is there for something else')
         return value
 
     @field_validator("defaults")
@@ -122,6 +134,7 @@ class Project:
     window: Window | None = None
     notices: tuple[str, ...] = ()
     contacts: str | None = None
+    clone: str | None = None
 
     @property
     def dags(self) -> DagNames:
@@ -137,6 +150,11 @@ class Project:
     def own_files(self) -> Path | None:
         """The folder around its migrations, in which its own monitors and lints may stand; None: `configuration.own_files` says."""
         return self.folder.parent if self.folder is not None else None
+
+    @property
+    def makes_clones(self) -> str | None:
+        """What makes the clones for its rehearsals; for the own set of DAGs what the installation's settings name now."""
+        return self.clone if self.name else own_clone()
 
     @property
     def stamp(self) -> str:
@@ -192,6 +210,7 @@ def make_project(name: str, settings: ProjectSettings, roots: tuple[Path, ...]) 
         window=parse_window(settings.window) if settings.window else None,
         notices=tuple(settings.notices),
         contacts=settings.contacts,
+        clone=settings.clone,
     )
 
 

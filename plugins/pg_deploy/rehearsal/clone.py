@@ -1,4 +1,4 @@
-"""`rehearse: clone`: a copy that somebody else made - a branch, a thin clone - compared with the target before it is used."""
+"""`rehearse: clone`: a copy that a service or a person made - a branch, a thin clone - compared with the target before it is used."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from pg_deploy.rehearsal.rehearse import Stage, rehearse
 _RESET = "make a new clone, or choose rehearse: full"
 
 
-def on_clone(job: Job, clone: Target, migrations: Sequence[Migration]) -> str:
-    """Compare the clone with the target, rehearse on it, leave it changed; returns a sentence.
+def on_clone(job: Job, clone: Target, migrations: Sequence[Migration], *, is_ours: bool = False) -> str:
+    """Compare the clone with the target, rehearse on it, leave it changed; returns a sentence. `is_ours`: made for this run.
 
     Raises UnfitCloneError if it is on the target's own server, CopyDiffersError if its catalog is another,
     RehearsalFailedError.
@@ -37,7 +37,10 @@ def on_clone(job: Job, clone: Target, migrations: Sequence[Migration]) -> str:
             job.log.error("  ✗ %s", line)
         raise CopyDiffersError(clone.name, differences)
     job.log.info("  ✓ the catalog of %s equals the target's; its rows were not compared", clone.name)
-    rehearse(job, Stage(clone, f"clone {clone.name}", None, notes), migrations)
+    place = clone.name if is_ours else f"clone {clone.name}"
+    rehearse(job, Stage(clone, place, None, notes), migrations)
+    if is_ours:
+        return f"rehearsed {len(migrations)} on {clone.name}, which was made for it"
     return f"rehearsed {len(migrations)} on the clone {clone.name}, which is changed now: {_RESET} next time"
 
 

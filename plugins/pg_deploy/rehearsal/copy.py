@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -32,6 +32,7 @@ from pg_deploy.catalog.names import Identity, parsed, unquoted
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts, read_facts
 from pg_deploy.configuration.backup import BackupSettings
 from pg_deploy.configuration.duration import format_duration
+from pg_deploy.postgres.ledger_name import DEFAULT_LEDGER
 from pg_deploy.postgres.private_cluster import PrivateCluster, private_cluster
 from pg_deploy.postgres.programs import server_programs
 from pg_deploy.postgres.session import Connection, Target, one_line
@@ -91,9 +92,16 @@ class Copy:
 
 @contextmanager
 def private_copy(
-    manifest: BackupManifest, folder: Path, settings: BackupSettings, *, log: logging.Logger
+    manifest: BackupManifest,
+    folder: Path,
+    settings: BackupSettings,
+    *,
+    ledger: str = DEFAULT_LEDGER,
+    log: logging.Logger,
 ) -> Iterator[Copy]:
     """Restore the checked backup into a cluster of our own, compare, mask, cut off; all gone at the end.
+
+    It holds no ledger; the one of what is done there will be in schema `ledger`.
 
     Raises ProgramMissingError, RestoreFailedError, CopyDiffersError, MaskingFailedError.
     """
@@ -111,7 +119,8 @@ def private_copy(
         # The rows and their indexes, the log of writing them, and what the migrations build.
         needed_bytes=3 * server.total_bytes + 256 * 2**20,
         log=log,
-    ) as cluster:
+    ) as made:
+        cluster = replace(made, ledger=ledger)
         log.info(
             "  private cluster, ready after %s; between it and this worker: %s",
             format_duration(time.monotonic() - started),
@@ -132,7 +141,7 @@ def private_copy(
             lambda connection, extension: make_extension(connection, extension, cron_is_ours=cron_is_ours),
             jobs=settings.jobs,
             log=log,
-            left_out=("deploy_ledger",),
+            left_out=tuple({DEFAULT_LEDGER, ledger}),
         )
         target = _deploying_role(cluster, manifest)
         try:
@@ -268,4 +277,4 @@ def _by_files(connection: Connection) -> sql.SQL:
 
 
 def _in_database(target: Target, database: str) -> Target:
-    return Target(f"{target.name} ({database})", make_conninfo(target.conninfo, dbname=database))
+    return Target(f"{target.name} ({database})", make_conninfo(target.conninfo, dbname=database), target.ledger)

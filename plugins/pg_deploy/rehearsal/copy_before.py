@@ -46,7 +46,7 @@ class Before:
         """Make it from the copy, of which all connections are ended and whose facts are then asked for."""
         self._made += 1
         target, admin = self._make(f"before_{self._made}")
-        self._targets = target, KeptTarget(admin.name, admin.conninfo)
+        self._targets = target, KeptTarget(admin.name, admin.conninfo, admin.ledger)
         self._sessions = [
             self._targets[0].connect("catalog"),
             self._targets[0].connect("forward", role_search_path=True),

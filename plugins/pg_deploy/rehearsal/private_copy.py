@@ -36,7 +36,7 @@ def on_private_copy(
     with checked_backup(store, name, settings.workdir) as (manifest, folder):
         job.log.info("backup %s is complete, every file has its sha256: restoring it into a private cluster", name)
         try:
-            with private_copy(manifest, folder, settings, log=job.log) as copy:
+            with private_copy(manifest, folder, settings, ledger=job.target.ledger, log=job.log) as copy:
                 _record_copy(job, name, copy)
                 stage = Stage(copy.target, "private cluster", copy.admin, copy.notes, twin=copy.twin)
                 rehearse(job, stage, migrations)

@@ -36,7 +36,6 @@ from pg_deploy.ledger.kinds.rows_written import written_of
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import KeptTarget, Target
-from pg_deploy.preflight.claiming import never_over
 from pg_deploy.preflight.migration_standings import Standing, read_state
 from pg_deploy.preflight.rights.provider import ProviderGrants, provider_grants
 from pg_deploy.presentation.lines import log_lines
@@ -173,7 +172,7 @@ class _CopyWork:
 
     def __init__(self, job: Job, stage: Stage, held: Deployment) -> None:
         self._job_on_target = job
-        self._admin = KeptTarget(stage.admin.name, stage.admin.conninfo) if stage.admin else None
+        self._admin = KeptTarget(stage.admin.name, stage.admin.conninfo, stage.admin.ledger) if stage.admin else None
         self.stage = replace(stage, admin=self._admin)
         self._held = held
         # Nobody else is at work there, but only if the copy has a cluster of its own.
@@ -245,7 +244,7 @@ def _copy_work(job: Job, stage: Stage, migrations: Sequence[Migration]) -> Itera
         history.ensure(connection)
         versions = tuple(each.version for each in migrations)
         claim = Claim("rehearsal", f"of deployment {job.deployment_id}", "pg_deploy", {}, "", versions)
-        held = deployment.claim(connection, claim, good_for=_GOOD_FOR_S, is_over=never_over)
+        held = deployment.claim(connection, claim, good_for=_GOOD_FOR_S, is_over=_came_along(job))
         pins.pin(connection, held.id, migrations)
     work = _CopyWork(job, stage, held)
     state = deployment.State.FAILED
@@ -256,6 +255,16 @@ def _copy_work(job: Job, stage: Stage, migrations: Sequence[Migration]) -> Itera
         work.end()
         with stage.target.session("rehearsal") as connection:
             deployment.close(connection, held.id, held.fence, state)
+
+
+def _came_along(job: Job) -> Callable[[Deployment], bool]:
+    """Whether a deployment that holds the copy is this one, which holds the target: a clone has the target's ledger in it."""
+    mine = deployment.by_id(job.ledger, job.deployment_id)
+
+    def is_mine(holder: Deployment) -> bool:
+        return mine is not None and (holder.id, holder.airflow_run) == (mine.id, mine.airflow_run)
+
+    return is_mine
 
 
 _GOOD_FOR_S = 3600.0
@@ -269,7 +278,7 @@ def _make_ledger_schemas(stage: Stage) -> None:
     with stage.target.session("rehearsal") as connection:
         role = str((connection.execute("select current_user").fetchone() or [""])[0])
     with stage.admin.session("rehearsal") as connection:
-        for name in ("deploy_ledger", "supabase_migrations"):
+        for name in (stage.target.ledger, "supabase_migrations"):
             connection.execute(
                 sql.SQL("create schema if not exists {} authorization {}").format(
                     sql.Identifier(name), sql.Identifier(role)

@@ -17,6 +17,7 @@ from pg_deploy.ledger.kinds.access import AccessFound
 from pg_deploy.ledger.kinds.approval import Answer, Answered
 from pg_deploy.ledger.kinds.benchmark import read_benchmark
 from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
+from pg_deploy.ledger.kinds.clone import CloneKept, clones_in
 from pg_deploy.ledger.kinds.criteria import pinned_criteria
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
 from pg_deploy.ledger.kinds.report import Criterion, criteria_of
@@ -148,6 +149,7 @@ def report_lines(
     if not report.criteria and any(row.kind == Kind.BACKUP for row in report.evidence):
         verdict, found = judge_backup(report.evidence)
         lines.append(marked(tone_of_criterion(verdict), f"backup: {found}"))
+    lines += [marked("bad", _left_over(clone)) for clone in clones_in(report.evidence) if clone.is_there]
     if report.outcomes and report.criteria:
         lines.append(Line("::group::success criteria"))
         lines += [
@@ -233,6 +235,11 @@ def _check_lines(outcome: Outcome) -> list[Line]:
             if not check.is_good
         ),
     ]
+
+
+def _left_over(clone: CloneKept) -> str:
+    known = clone.id or "no id known"
+    return f"the clone {clone.name} ({known}) of {clone.service} is {clone.outcome} and not removed: {clone.said or 'the next run tries'}"
 
 
 def _errors_of_users(report: Report) -> list[str]:

@@ -9,6 +9,7 @@ from pg_deploy.configuration.duration import format_duration, parse_duration
 from pg_deploy.ledger import evidence
 from pg_deploy.migrations.project_criteria import Timeline
 from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_text
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,14 @@ class Step:
 def read_steps(connection: Connection, deployment_id: int, timeline: Timeline | None) -> tuple[Step, ...]:
     """The steps of a deployment by the ledger's times, beside those of the project's timeline. Reads only."""
     started = connection.execute(
-        """select extract(epoch from (
+        engine_text("""select extract(epoch from (
             select min(started_at) from deploy_ledger.attempt where deployment_id = d.id) - d.started_at)::float8,
             extract(epoch from coalesce(d.ended_at, clock_timestamp()) - d.started_at)::float8
-        from deploy_ledger.deployment d where d.id = %s""",
+        from deploy_ledger.deployment d where d.id = %s"""),
         [deployment_id],
     ).fetchone()
     rows = connection.execute(
-        """select p.stem, p.manifest ->> 'expected_duration',
+        engine_text("""select p.stem, p.manifest ->> 'expected_duration',
             extract(epoch from coalesce(a.ended_at, clock_timestamp()) - a.started_at)::float8,
             extract(epoch from a.verified_at - a.applied_at)::float8
         from deploy_ledger.planned_migration p
@@ -46,7 +47,7 @@ def read_steps(connection: Connection, deployment_id: int, timeline: Timeline | 
             select * from deploy_ledger.attempt a
             where a.deployment_id = p.deployment_id and a.version = p.version order by a.id desc limit 1
         ) a on true
-        where p.deployment_id = %s order by p.position""",
+        where p.deployment_id = %s order by p.position"""),
         [deployment_id],
     ).fetchall()
     if started is None or not rows:

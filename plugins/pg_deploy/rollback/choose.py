@@ -14,9 +14,11 @@ from pg_deploy.errors import PgDeployError
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import snapshot
 from pg_deploy.ledger.attempt import UNDOABLE, Attempt, State
+from pg_deploy.ledger.others import versions_of_others
 from pg_deploy.migrations import history
 from pg_deploy.migrations.names import order
 from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_text
 from pg_deploy.rollback.errors import NeededByLaterError, NothingToUndoError, raise_together
 from pg_deploy.rollback.generator.order import depends_on
 
@@ -69,6 +71,10 @@ def _why_not(connection: Connection, version: str, found: Attempt | None) -> Not
         )
     if found is not None and found.state == State.ROLLED_BACK:
         return NothingToUndoError(found.stem, "was rolled back already", "there is nothing to do")
+    if ledger := versions_of_others(connection).get(version):
+        return NothingToUndoError(
+            version, f'belongs to the project whose ledger is "{ledger}"', "undo it with that project's rollback"
+        )
     if version in history.read(connection):
         return NothingToUndoError(version, "was applied elsewhere, so the ledger has no rollback of it", by_hand)
     return NothingToUndoError(version, "is not deployed here", "name a version that is")
@@ -76,10 +82,10 @@ def _why_not(connection: Connection, version: str, found: Attempt | None) -> Not
 
 def _of_deployment(connection: Connection, wanted: str) -> tuple[Attempt, ...]:
     row = connection.execute(
-        """select max(d.id) from deploy_ledger.deployment d
+        engine_text("""select max(d.id) from deploy_ledger.deployment d
         where (%(wanted)s = 'last' or d.id::text = %(wanted)s or d.airflow_run = %(wanted)s) and exists (
             select from deploy_ledger.attempt a where a.deployment_id = d.id and a.state = any (%(states)s)
-        )""",
+        )"""),
         {"wanted": wanted, "states": [state.value for state in UNDOABLE]},
     ).fetchone()
     if row is None or row[0] is None:
@@ -96,7 +102,8 @@ def _of_deployment(connection: Connection, wanted: str) -> tuple[Attempt, ...]:
 
 
 def _down_to(connection: Connection, keep: str, log: logging.Logger) -> tuple[Attempt, ...]:
-    recorded = history.read(connection)
+    others = versions_of_others(connection)
+    recorded = {version: row for version, row in history.read(connection).items() if version not in others}
     newest = {each.version: each for each in _every(connection)}
     everything = keep == "0"
     if not everything and keep not in recorded:
@@ -122,7 +129,7 @@ def _down_to(connection: Connection, keep: str, log: logging.Logger) -> tuple[At
 
 
 def _every(connection: Connection) -> tuple[Attempt, ...]:
-    rows = connection.execute("select distinct version from deploy_ledger.attempt").fetchall()
+    rows = connection.execute(engine_text("select distinct version from deploy_ledger.attempt")).fetchall()
     return tuple(attempts.latest_by_version(connection, [row[0] for row in rows]).values())
 
 

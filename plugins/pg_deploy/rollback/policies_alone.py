@@ -17,6 +17,7 @@ from pg_deploy.ledger.kinds.rollback import ProofOutcome, RollbackProof
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_text
 from pg_deploy.rollback.errors import NothingToUndoError, RollbackNotProvenError
 from pg_deploy.rollback.generator.generate import generate_rollback
 
@@ -72,8 +73,10 @@ def _attempt(connection: Connection, wanted: str) -> Attempt:
     found = attempts.latest(connection, version)
     if found is None and wanted.isdigit() and len(wanted) < 14:
         row = connection.execute(
-            "select version from deploy_ledger.attempt where id = %s and id = (select max(id) from deploy_ledger.attempt o"
-            " where o.version = attempt.version)",
+            engine_text(
+                "select version from deploy_ledger.attempt where id = %s and id = (select max(id) from deploy_ledger.attempt o"
+                " where o.version = attempt.version)"
+            ),
             [int(wanted)],
         ).fetchone()
         found = attempts.latest(connection, row[0]) if row else None

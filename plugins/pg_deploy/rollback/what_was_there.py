@@ -18,6 +18,7 @@ from pg_deploy.catalog.objects import Address, Objects
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.parsing.statements import Segment
 from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_text
 
 _HOLDS = ("table", "foreign table", "column", "sequence", "type", "schema")
 _GONE = """
@@ -135,11 +136,11 @@ def find_kept(connection: Connection, before: Facts, here: Objects | None) -> Ke
 def _with_rows(connection: Connection) -> Kept:
     """Every table that has rows now: of a snapshot without oids nobody knows which of them are older than the attempt."""
     rows = connection.execute(
-        """select 'pg_catalog.pg_class'::regclass::bigint, c.oid::bigint, n.nspname, c.relname
+        engine_text("""select 'pg_catalog.pg_class'::regclass::bigint, c.oid::bigint, n.nspname, c.relname
         from pg_catalog.pg_class c
         join pg_catalog.pg_namespace n on n.oid = c.relnamespace
         where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'deploy_ledger')
-          and pg_catalog.pg_relation_size(c.oid) > 0"""
+          and pg_catalog.pg_relation_size(c.oid) > 0""")
     ).fetchall()
     names: dict[Address, str] = {}
     for classid, oid, namespace, name in rows:

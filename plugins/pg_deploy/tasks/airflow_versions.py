@@ -29,12 +29,20 @@ except ImportError:  # 3.1
         DownstreamTasksSkipped,
     )
 
+try:
+    from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable
+except ImportError:  # 3.1
+    from airflow.timetables.assets import AssetOrTimeSchedule  # type: ignore[assignment, unused-ignore]
+    from airflow.timetables.trigger import CronTriggerTimetable  # type: ignore[assignment, unused-ignore]
+
 __all__ = [
     "AirflowFailException",
     "AirflowNotFoundException",
     "AirflowRuntimeError",
     "AirflowSkipException",
     "AirflowTaskTimeout",
+    "AssetOrTimeSchedule",
+    "CronTriggerTimetable",
     "DownstreamTasksSkipped",
     "retry_only",
     "waits_at_most",

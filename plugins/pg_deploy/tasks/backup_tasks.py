@@ -19,12 +19,12 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.temporary import owned_folder
 from pg_deploy.preflight.migration_standings import read_state
 from pg_deploy.rehearsal.clone import on_clone
+from pg_deploy.rehearsal.clones.made_clone import made_clone
 from pg_deploy.rehearsal.private_copy import on_private_copy
+from pg_deploy.tasks.clone_services import REHEARSAL_CONNECTION, clone_service, patience
 from pg_deploy.tasks.object_store import open_store
 from pg_deploy.tasks.run import Run, failing_plainly, log, read_run
 from pg_deploy.tasks.target import read_target
-
-REHEARSAL_CONNECTION = "rehearsal_db"
 
 
 @task
@@ -77,7 +77,11 @@ def rehearse_pinned(run: Run) -> str:
 def _rehearse(run: Run, job: Job, migrations: tuple[Migration, ...]) -> str:
     configured = backup_settings()
     if run.conf.rehearse == "clone":
-        return on_clone(job, read_target(REHEARSAL_CONNECTION), migrations)
+        service = clone_service(run.project, run.target)
+        if service is None:
+            return on_clone(job, read_target(REHEARSAL_CONNECTION, run.target.ledger), migrations)
+        with made_clone(job, service, patience()) as clone:
+            return on_clone(job, clone, migrations, is_ours=True)
     rows = evidence.of_deployment(job.ledger, job.deployment_id, Kind.BACKUP)
     taken = [kept for row in rows if (kept := BackupKept.from_row(row)).is_taken]
     if taken and taken[-1].is_full:

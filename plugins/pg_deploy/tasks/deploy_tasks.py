@@ -34,6 +34,7 @@ from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
 from pg_deploy.tasks.airflow_versions import AirflowFailException, DownstreamTasksSkipped
 from pg_deploy.tasks.assets import target_changed
+from pg_deploy.tasks.clone_services import clone_way, remove_clones_of
 from pg_deploy.tasks.errors import NotDeployedError
 from pg_deploy.tasks.groups import group_of, groups_in, tasks_of, versions_without_group
 from pg_deploy.tasks.notices import send_notice
@@ -71,6 +72,7 @@ def preflight() -> dict[str, Any]:
             good_for=settings().good_for,
             log=log,
             measure_before=lambda deployment_id: measure_before(run.target, deployment_id),
+            clone=clone_way(run.project, run.target),
         )
     return hand_on(prepared)
 
@@ -247,6 +249,8 @@ def report() -> None:
             if owned is None:
                 raise NotDeployedError([*failed, "trigger a new run"])
         run = read_run(context, owned)
+        for left in remove_clones_of(run):
+            send_notice(f"{target}: a clone is left over", left, context)
         with run.target.session("report") as connection:
             found = read_report(connection, run.deployment_id)
             contacts = contacts_of(project)

@@ -17,6 +17,16 @@ class UnknownTargetError(PgDeployError):
         )
 
 
+class NoCloneError(PgDeployError):
+    """The run is to rehearse on a clone, and there is none and nothing that makes one."""
+
+    def __init__(self, connection: str, setting: str) -> None:
+        super().__init__(
+            f'there is no clone to rehearse on: nothing makes one, because the setting "{setting}" is empty, and there is no Airflow '
+            f'connection "{connection}" to one that you made; set one of them, or choose rehearse: full or none'
+        )
+
+
 class ApprovalRejectedError(PgDeployError):
     """A person rejected the migration."""
 

@@ -187,7 +187,9 @@ def _target_is_back(target: str, context: Any) -> None:
 def _conf(context: Any) -> MonitorConf:
     """The conf of the run; after a deployment, about the database that was deployed to."""
     given = checked_conf(MonitorConf, chosen_conf(context))
-    events = (context.get("triggering_asset_events") or {}).get(target_changed(project_in(context)), ())
+    told = context.get("triggering_asset_events")
+    # In Airflow 3.1 an asset is no key of a plain mapping.
+    events = told.get(target_changed(project_in(context)), ()) if told else ()
     targets = [event.extra["target"] for event in events if "target" in (event.extra or {})]
     return given.model_copy(update={"target": targets[-1]}) if targets else given
 

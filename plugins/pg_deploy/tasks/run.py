@@ -154,7 +154,7 @@ def contacts_of(project: Project) -> str:
 def target_of(project: Project, name: str) -> Target:
     """The project's target of that name. Raises NotOfProjectError, or UnknownTargetError."""
     project.refuse_target(name)
-    return read_target(name)
+    return read_target(name, project.ledger)
 
 
 def read_conf(context: Any) -> DeployConf:

@@ -12,6 +12,7 @@ from psycopg import pq
 from pg_deploy.configuration.conf import Approval
 from pg_deploy.configuration.errors import InvalidConfError
 from pg_deploy.ledger.sealing import take_keys_from
+from pg_deploy.postgres.ledger_name import DEFAULT_LEDGER
 from pg_deploy.postgres.session import Target
 from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.tasks.airflow_versions import AirflowNotFoundException, AirflowRuntimeError
@@ -23,8 +24,8 @@ take_keys_from(lambda: str(airflow_conf.get("core", "fernet_key", fallback="")))
 _LIBPQ = {default.keyword.decode() for default in pq.Conninfo.get_defaults()}
 
 
-def read_target(name: str) -> Target:
-    """The target behind the Airflow connection `name`. Raises UnknownTargetError."""
+def read_target(name: str, ledger: str = DEFAULT_LEDGER) -> Target:
+    """The target behind the Airflow connection `name`, with the project's ledger. Raises UnknownTargetError."""
     found = _connection(name)
     extra = {key: value for key, value in found.extra_dejson.items() if key in _LIBPQ}
     parts = {
@@ -35,7 +36,7 @@ def read_target(name: str) -> Target:
         "dbname": found.schema,
     }
     given = {key: str(value) for key, value in parts.items() if value not in (None, "")}
-    return Target(name, psycopg.conninfo.make_conninfo(**{**extra, **given}))
+    return Target(name, psycopg.conninfo.make_conninfo(**{**extra, **given}), ledger)
 
 
 def approval_floor(name: str) -> Approval:

@@ -65,6 +65,11 @@ class AirflowRun:
         return str(self.conf.get("target") or (self.project or KnownProject()).targets[0])
 
     @property
+    def ledger(self) -> str:
+        """The schema of its project's ledger."""
+        return (self.project or KnownProject()).ledger
+
+    @property
     def is_of_its_project(self) -> bool:
         """Whether the project of the run's DAG has that target: a page must not open another project's database."""
         return self.project is None or self.project.takes_any_target or self.target in self.project.targets

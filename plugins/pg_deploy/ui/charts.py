@@ -13,7 +13,7 @@ from pg_deploy.ledger.deployment import State
 from pg_deploy.monitor.errors import ThresholdsError
 from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
 from pg_deploy.postgres.session import Connection
-from pg_deploy.postgres.sql_files import engine_sql
+from pg_deploy.postgres.sql_files import engine_sql, engine_text
 from pg_deploy.ui.airflow_side import run_path
 from pg_deploy.ui.projects import KnownProject
 
@@ -148,11 +148,11 @@ def _chart(name: str, title: str, unit: str, points: Points, limit: float | None
 
 def _deployments(connection: Connection, since: datetime) -> list[dict[str, Any]]:
     rows = connection.execute(
-        """select d.id, d.dag_id, d.state, extract(epoch from coalesce(d.ended_at, clock_timestamp()))::float8, d.airflow_run
+        engine_text("""select d.id, d.dag_id, d.state, extract(epoch from coalesce(d.ended_at, clock_timestamp()))::float8, d.airflow_run
         from deploy_ledger.deployment d
         where d.started_at >= %s
         order by d.id desc
-        limit 1000""",
+        limit 1000"""),
         [since],
     ).fetchall()
     return [

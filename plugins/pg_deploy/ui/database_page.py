@@ -106,7 +106,7 @@ def read(project: KnownProject, target: str, *, before: int | None = None) -> Da
     """The page of that target of a project. If it cannot be read, the page says so. Reads only."""
     runs = recent_runs(project, target)
     try:
-        with read_only_session(read_target(target)) as connection:
+        with read_only_session(read_target(target, project.ledger)) as connection:
             if not has_ledger(connection):
                 why = (
                     "nothing was ever deployed to this database or measured here: "
@@ -123,7 +123,7 @@ def read(project: KnownProject, target: str, *, before: int | None = None) -> Da
 def series(project: KnownProject, target: str, hours: int) -> dict[str, Any]:
     """The figures of the charts, or a sentence that says why there are none. Reads only."""
     try:
-        with read_only_session(read_target(target)) as connection:
+        with read_only_session(read_target(target, project.ledger)) as connection:
             if not has_ledger(connection):
                 return {"problem": "nothing was measured yet"}
             return read_series(connection, project, hours)

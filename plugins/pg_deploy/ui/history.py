@@ -11,6 +11,7 @@ from pg_deploy.migrations.folder import migrations_dir
 from pg_deploy.migrations.migration import MigrationFile, scan_folder
 from pg_deploy.migrations.names import order
 from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_text
 from pg_deploy.preflight.migration_standings import Standing, State, read_state
 from pg_deploy.ui.projects import KnownProject
 
@@ -133,8 +134,8 @@ def _words(standing: Standing) -> _Shown:
 def _read_attempts(connection: Connection) -> tuple[dict[str, str], dict[int, tuple[str, str, bool]]]:
     """The stem of each version that was ever tried, and, by deployment, its DAG, its run, and whether it is open."""
     rows = connection.execute(
-        """select distinct on (a.version) a.version, a.stem, d.id, d.dag_id, d.airflow_run, d.ended_at is null
+        engine_text("""select distinct on (a.version) a.version, a.stem, d.id, d.dag_id, d.airflow_run, d.ended_at is null
         from deploy_ledger.attempt a join deploy_ledger.deployment d on d.id = a.deployment_id
-        order by a.version, a.id desc"""
+        order by a.version, a.id desc""")
     ).fetchall()
     return {row[0]: row[1] for row in rows}, {row[2]: (row[3], row[4], row[5]) for row in rows}

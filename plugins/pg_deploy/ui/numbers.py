@@ -37,7 +37,7 @@ def is_scraper(authorization: str | None) -> bool:
 
 def expose(project: KnownProject, target: str) -> bytes:
     """The numbers of a target in OpenMetrics' text format. Reads only. Raises PageUnreadableError as a page does."""
-    with read_only_session(read_target(target)) as connection:
+    with read_only_session(read_target(target, project.ledger)) as connection:
         row = None
         if has_ledger(connection):
             row = connection.execute(engine_sql("ui/numbers")).fetchone()

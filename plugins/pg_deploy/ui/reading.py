@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import psycopg
 
 from pg_deploy.ledger import schema
+from pg_deploy.postgres.ledger_name import LEDGERS_HERE, use_ledger
 from pg_deploy.postgres.session import Connection, Target, kept_alive, one_line
 from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.ui.errors import PageUnreadableError
@@ -37,12 +38,13 @@ def read_only_session(target: Target) -> Iterator[Connection]:
     try:
         # Set for the transaction, not for the session: behind a pooler the session belongs to somebody else a moment later.
         connection.execute("begin transaction isolation level repeatable read, read only; set local search_path to ''")
-        connection.execute(
+        found = connection.execute(
             "select set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),"
             " set_config('idle_in_transaction_session_timeout', '30s', true), set_config('jit', 'off', true),"
-            " set_config('TimeZone', 'UTC', true)",
+            f" set_config('TimeZone', 'UTC', true), {LEDGERS_HERE}",
             [STATEMENT_TIMEOUT, LOCK_TIMEOUT],
-        )
+        ).fetchone()
+        use_ledger(connection, target.ledger, found[-1] if found else ())
         yield connection
     except psycopg.Error as error:
         raise PageUnreadableError(target.name, _reason(error)) from None

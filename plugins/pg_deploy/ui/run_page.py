@@ -68,7 +68,7 @@ def read_run_page(run: AirflowRun) -> RunPage:
             run, why=f"{run.target} is no target of this DAG's project, so nothing was done and nothing is shown."
         )
     try:
-        with read_only_session(read_target(run.target)) as connection:
+        with read_only_session(read_target(run.target, run.ledger)) as connection:
             ours = _deployment_of(connection, run)
             if ours is None:
                 return RunPage(run, why=_why_nothing(run))

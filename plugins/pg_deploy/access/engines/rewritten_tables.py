@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from pg_deploy.access.facts.only_additions import OURS
+from pg_deploy.postgres.ledger_name import ledger_schemas
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection
 
@@ -40,7 +41,7 @@ def _places(connection: Connection) -> Mapping[str, Mapping[str, int]]:
         " join pg_catalog.pg_class c on c.oid = a.attrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
         " where c.relkind = 'r' and a.attnum > 0 and not a.attisdropped and not starts_with(n.nspname, 'pg_')"
         " and n.nspname <> all (%s) group by 1",
-        [list(OURS)],
+        [[*OURS, *ledger_schemas(connection)]],
     ).fetchall()
     return dict(rows)
 
@@ -52,7 +53,7 @@ def _marks(connection: Connection) -> dict[str, tuple[int, int] | None]:
         "select n.nspname::text, c.relname::text, c.relkind::text from pg_catalog.pg_class c"
         " join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'm', 'f') and c.relispopulated"
         " and not starts_with(n.nspname, 'pg_') and n.nspname <> all (%s)",
-        [list(OURS)],
+        [[*OURS, *ledger_schemas(connection)]],
     ).fetchall():
         row = None
         if kind != "f":

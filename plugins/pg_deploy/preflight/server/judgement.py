@@ -25,7 +25,6 @@ LONG_WAIT = 5.0  # seconds
 LAG_SECONDS = 10.0
 LAG_BYTES = 64 * 1024 * 1024
 RETAINED_BYTES = 1024 * 1024 * 1024
-LEDGER = "deploy_ledger"
 HISTORY = "supabase_migrations"
 
 
@@ -218,7 +217,7 @@ def _extension_fault(state: ServerState, name: str) -> PgDeployError:
 def _not_writable(state: ServerState) -> list[PgDeployError]:
     faults: list[PgDeployError] = []
     grants: set[str] = set()
-    for schema in (LEDGER, HISTORY):
+    for schema in (state.ledger, HISTORY):
         own = state.own_schemas.get(schema)
         if own is None:
             grant = "" if state.can_create_schema else f'grant create on database "{state.database}" to "{state.role}"'

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
+from pg_deploy.postgres.ledger_name import DEFAULT_LEDGER, own_ledger
 from pg_deploy.preflight.server.queries import rows
 
 _SHOWN_QUERY = 100  # characters
@@ -138,6 +139,8 @@ class ServerState:
     connections: Connections
     tables_per_schema: Mapping[str, int] = field(default_factory=dict)
     own_schemas: Mapping[str, OwnSchema] = field(default_factory=dict)
+    ledger: str = DEFAULT_LEDGER
+    """Which of them is the ledger."""
     transactions: tuple[Transaction, ...] = ()  # oldest first
     replicas: tuple[Replica, ...] = ()
     slots: tuple[Slot, ...] = ()
@@ -173,6 +176,7 @@ def read_server_state(connection: psycopg.Connection) -> ServerState:
     parts: dict[str, Any] = {
         "connections": connections[0] if connections else Connections(0, 0, 0, None, 0, None, 0),
         "tables_per_schema": {str(row["schema"]): row["tables"] for row in reader.dicts("schemas", "tables")},
+        "ledger": own_ledger(connection),
         "own_schemas": {own.schema: own for own in reader.rows("own_schemas", OwnSchema, "schema deploy_ledger")},
         "transactions": transactions,
         "replicas": reader.rows("replicas", Replica, "replicas"),

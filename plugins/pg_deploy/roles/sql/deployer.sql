@@ -25,7 +25,7 @@ select not exists (select from pg_catalog.pg_roles where rolname = :'role') as i
 -- {"backup": "external"} or "none".
 alter role :"role" bypassrls;
 
--- Connect, and make the engine's own two schemas: deploy_ledger and supabase_migrations.
+-- Connect, and make the engine's own two schemas: deploy_ledger (or what the project calls its ledger) and supabase_migrations.
 select pg_catalog.format('grant connect, create, temporary on database %I to %I', pg_catalog.current_database(), :'role') \gexec
 
 -- Alter what the application's owner owns. It may set itself to that role, and no further.

@@ -7,13 +7,18 @@
 --
 -- Then give it a password with \password deploy_monitor, make an Airflow connection with that login, and run monitor_database with the
 -- conf {"target": "<connection>", "refresh": "none"}, because only a view's owner may refresh it. To make the role and grant pg_monitor
--- you need createrole and, from PostgreSQL 16 on, the admin option of pg_monitor. It is safe to run again.
+-- you need createrole and, from PostgreSQL 16 on, the admin option of pg_monitor. It is safe to run again. If the project's ledger
+-- has a name of its own, say it: -v ledger=shop_ledger. Where two projects share the database, run it for each ledger.
 
 \set ON_ERROR_STOP on
 \if :{?role}
 \else
     \echo 'name the role: -v role=deploy_monitor'
     \quit 3
+\endif
+\if :{?ledger}
+\else
+    \set ledger deploy_ledger
 \endif
 
 select not exists (select from pg_catalog.pg_roles where rolname = :'role') as is_new \gset
@@ -32,9 +37,9 @@ join pg_catalog.pg_namespace n on n.oid = e.extnamespace
 where e.extname = 'pg_stat_statements' \gexec
 
 -- Read what was deployed; write the monitor's own four tables.
-grant usage on schema deploy_ledger to :"role";
-grant select on all tables in schema deploy_ledger to :"role";
+grant usage on schema :"ledger" to :"role";
+grant select on all tables in schema :"ledger" to :"role";
 grant insert, update, delete on
-    deploy_ledger.sample, deploy_ledger.measurement, deploy_ledger.alert, deploy_ledger.refresh to :"role";
+    :"ledger".sample, :"ledger".measurement, :"ledger".alert, :"ledger".refresh to :"role";
 -- The verdict of the watch after a deployment is evidence of it.
-grant insert on deploy_ledger.evidence to :"role";
+grant insert on :"ledger".evidence to :"role";
