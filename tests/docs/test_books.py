@@ -196,6 +196,6 @@ def test_nothing_that_we_import_asks_for_the_gpl() -> None:
     for name in named:
         told = metadata(name)
         said = " ".join(
-            [*told.get_all("Classifier", []), told.get("License-Expression", ""), told.get("License", "")[:80]]
+            line[:80] for key in ("Classifier", "License-Expression", "License") for line in told.get_all(key) or []
         )
         assert not re.search(r"(?<!L)GPL|(?<!Lesser )General Public", said), name

@@ -39,14 +39,14 @@ DEEP = {
     "joins": "select from a" + " cross join a" * MANY,
     "with": "with x as (" * MANY + "select 1" + ") select 1" * MANY,
     "open": "(" * MANY,
-    "comments": "/*" * MANY,
+    "comments": "/* " * MANY,
 }
 BODY = "create function f() returns int language plpgsql as $$ begin {} end $$"
 BODIES = {
     "blocks": BODY.format("begin " * MANY + "null;" + "end;" * MANY),
     "if": BODY.format("if a then " * MANY + "null;" + "end if;" * MANY),
     "loops": BODY.format("loop " * MANY + "null;" + "end loop;" * MANY),
-    "elsif": BODY.format("if a then null; " + "elsif a then null;" * MANY + "end if;"),
+    "elsif": BODY.format("if a then null; " + "elsif a then null;" * 5_000 + "end if;"),
     "case": BODY.format("case when a then " * MANY + "null;" + "end case;" * MANY),
     "chain": BODY.format("return " + "a||" * MANY + "a;"),
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pg_deploy.grammar import ast, enums
+from pg_deploy.grammar import ast, enums, library
 from pg_deploy.grammar.errors import ParseError, PrintError
 from pg_deploy.grammar.nodes import Node, walked
 from pg_deploy.grammar.parser import parse_plpgsql, parse_sql, parse_sql_json, scan, split
@@ -113,7 +113,7 @@ def test_a_copy_is_a_tree_of_its_own() -> None:
     [
         ("select )", 'syntax error at or near ")"', 7),
         ("select 'ä', ö )", 'syntax error at or near ")"', 14),
-        ("/* 😀 */ select 'é'; selekt", 'syntax error at or near "selekt"', 21),
+        ("/* 😀 */ select 'é'; selekt", 'syntax error at or near "selekt"', 20),
         ("select 1 from", "syntax error at end of input", None),
         ("select 'ä", 'unterminated quoted string at or near "\'ä"', 7),
         ("select 1;\0 drop table a", "a NUL character", 9),
@@ -147,9 +147,9 @@ def test_tokens_have_places_in_characters() -> None:
 
 def test_a_text_is_cut_where_statements_end() -> None:
     """Bodies and comments are not cut."""
-    text = "  select 'ä;' ; create function f() returns int begin atomic select 1; end;\n-- b\nselect 2 ;; "
+    text = "  select 'ä;' ; create function f() returns int as 'select 1;' language sql;\n-- b\nselect 2 ;; "
     assert [text[piece] for piece in split(text)] == [
-        "select 'ä;'", "create function f() returns int begin atomic select 1; end", "-- b\nselect 2",
+        "select 'ä;'", "create function f() returns int as 'select 1;' language sql", "-- b\nselect 2",
     ]  # fmt: skip
 
 
@@ -157,14 +157,19 @@ def test_a_body_of_plpgsql_is_read() -> None:
     """What a function does is read from its body."""
     (tree,) = parse_plpgsql("create function f() returns int language plpgsql as $$ begin return 1 + 1; end $$")
     assert "1 + 1" in json.dumps(tree)
-    with pytest.raises(ParseError, match="missing"):
+    with pytest.raises(ParseError, match="syntax error"):
         parse_plpgsql("create function f() returns int language plpgsql as $$ begin raise; $$")
 
 
-def test_what_no_text_has_cannot_be_printed() -> None:
-    """A fault of ours is an error, not a text."""
-    with pytest.raises(PrintError):
-        printed(ast.TypeName())
+def test_what_cannot_be_printed_is_no_fault_of_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tree is made by us: whoever catches a text's faults must not take it for one."""
+
+    def refuse(_: object) -> str:
+        raise ParseError("unexpected node", None)
+
+    monkeypatch.setattr(library, "deparse", refuse)
+    with pytest.raises(PrintError, match="the tree cannot be printed: unexpected node"):
+        printed(ast.ColumnRef(fields=(ast.String(sval="a"),)))
 
 
 def test_threads_do_not_disturb_each_other() -> None:
