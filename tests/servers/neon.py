@@ -46,8 +46,8 @@ class FakeNeon:
     """So many requests to create are done, and their answers are lost."""
     unmade_creates: int = 0
     """So many requests to create are lost before anything is done."""
-    landing_s: float = 0.0
-    """A request whose answer is lost is done only after this time."""
+    landing: threading.Event | None = None
+    """A request whose answer is lost is done only when this is set."""
     busy: int = 0
     refused_deletes: int = 0
     refused_key: bool = False
@@ -115,13 +115,17 @@ class FakeNeon:
             return None
         if self.lost_creates > 0:
             self.lost_creates -= 1
-            if self.landing_s:
-                threading.Timer(self.landing_s, self.make, [name]).start()
-            else:
+            if self.landing is None:
                 self.make(name)
+            else:
+                threading.Thread(target=self._land, args=(self.landing, name), daemon=True).start()
             return None
         branch = self.make(name)
         return 201, {"branch": {"id": branch.id, "name": name}, "endpoints": [], "operations": []}
+
+    def _land(self, landing: threading.Event, name: str) -> None:
+        landing.wait()
+        self.make(name)
 
     def _is_ready(self, branch: Branch) -> bool:
         return time.monotonic() >= branch.ready_at

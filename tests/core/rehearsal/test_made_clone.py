@@ -6,16 +6,16 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from demo.cluster import Cluster
 from pg_deploy.deployment.job import Job
 from pg_deploy.errors import PgDeployError
 from pg_deploy.ledger.evidence import Kind, of_kind
@@ -30,13 +30,32 @@ from pg_deploy.rehearsal.clones.neon import Neon
 from pg_deploy.rehearsal.clones.service import Patience
 from pg_deploy.rehearsal.errors import RehearsalFailedError
 from tests.building import write_migration
-from tests.core.backup.conftest import Place
 from tests.core.working import Working, working_on
 from tests.servers.neon import KEY, PROJECT, FakeNeon, fake_neon
-from tests.servers.server import cloned
+from tests.servers.server import Server, bootstrap, cloned, fill, running
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-IMPATIENT = Patience(ready_s=3, look_s=0.05, lost_s=0.4, remove_s=0.6)
+IMPATIENT = Patience(ready_s=30, look_s=0.05, lost_s=0.4, remove_s=3)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server of its own, smaller than the demo, and the deploying role's target on it."""
+
+    server: Server
+
+    @property
+    def target(self) -> Target:
+        return Target("target_db", self.server.url())
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    """The same for all tests here: none changes more of it than the ledger."""
+    with running("18-wheel") as server:
+        bootstrap(server)
+        fill(server)
+        yield Place(server)
 
 
 @pytest.fixture
@@ -59,7 +78,17 @@ def fake(place: Place) -> Iterator[FakeNeon]:
 
 
 def neon(fake: FakeNeon, key: str = KEY) -> Neon:
-    return Neon(fake.address, key, PROJECT, "demo", "postgres", timeout_s=2)
+    return Neon(fake.address, key, PROJECT, "demo", "postgres", timeout_s=20)
+
+
+def _land(fake: FakeNeon, made: int) -> None:
+    """Let a lost request be done, and wait until so many were."""
+    assert fake.landing is not None
+    fake.landing.set()
+    deadline = time.monotonic() + 30
+    while len(fake.branches) < made and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(fake.branches) == made
 
 
 def states(job: Job) -> list[str]:
@@ -99,9 +128,9 @@ def test_if_the_answer_is_lost_one_clone_is_made_and_removed(work: Working, fake
 
 def test_a_lost_request_that_lands_after_a_second_one_is_removed_too(work: Working, fake: FakeNeon) -> None:
     """Two may exist for a moment; none may stay."""
-    fake.lost_creates, fake.landing_s = 1, 0.7
+    fake.lost_creates, fake.landing = 1, threading.Event()
     with made_clone(work.job, neon(fake), IMPATIENT):
-        time.sleep(0.6)
+        _land(fake, 2)
     assert (fake.made, fake.branches) == (2, {})
     assert states(work.job)[-1] == CloneState.REMOVED
 
@@ -110,7 +139,7 @@ def test_a_request_that_nobody_answered_is_kept_as_left_over_and_looked_for_by_t
     work: Working, fake: FakeNeon
 ) -> None:
     """A branch that appears when everybody has gone home is found by the ledger, or by nobody."""
-    fake.lost_creates, fake.landing_s = 1, 4.5
+    fake.lost_creates, fake.landing = 1, threading.Event()
     with (
         pytest.raises(CloneLateError, match=r"was not ready after .*the target was not touched"),
         made_clone(work.job, neon(fake), replace(IMPATIENT, ready_s=0.3, lost_s=1)),
@@ -119,8 +148,7 @@ def test_a_request_that_nobody_answered_is_kept_as_left_over_and_looked_for_by_t
     assert fake.branches == {}
     assert "may be LEFT OVER" in work.text
     assert states(work.job) == ["asked for", "left over"]
-    time.sleep(4)
-    assert len(fake.branches) == 1
+    _land(fake, 1)
     with made_clone(work.job, neon(fake), IMPATIENT):
         assert len(fake.branches) == 1
     assert fake.branches == {}
@@ -186,7 +214,7 @@ def test_a_service_that_says_no_is_quoted_at_once_and_without_the_key(work: Work
         made_clone(work.job, neon(fake), Patience()),
     ):
         pass
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20
     assert states(work.job) == ["asked for", "removed"]
 
 
@@ -236,6 +264,8 @@ def test_the_next_try_removes_what_a_killed_one_left(place: Place, fake: FakeNeo
             ("br-1", "removed"),
             ("br-2", "removed"),
         ]
+    with place.target.session("test") as connection:
+        deployment.close(connection, held.id, held.fence, deployment.State.FAILED)
 
 
 @pytest.fixture
@@ -253,15 +283,15 @@ def write(tmp_path: Path) -> Callable[[str], tuple[Migration, ...]]:
     "text", ["create table public.a (id int);alter table public.a enable row level security;\n", "select 1/0;\n"]
 )
 def test_a_migration_is_rehearsed_on_a_clone_that_has_the_ledger_with_its_own_deployment_in_it(
-    place: Place, demo_cluster: Cluster, write: Callable[[str], tuple[Migration, ...]], text: str
+    place: Place, write: Callable[[str], tuple[Migration, ...]], text: str
 ) -> None:
     """A branch holds all that the target holds: also the claim of the run that asked for it, which must not stand in its way."""
     migrations = write(text)
 
     @contextmanager
     def serve() -> Iterator[str]:
-        with cloned(demo_cluster.bindir, place.admin.conninfo) as port:
-            yield place.target.conninfo.replace(f":{demo_cluster.port}/", f":{port}/")
+        with cloned(place.server.bindir, place.server.admin_url()) as port:
+            yield place.target.conninfo.replace(f":{place.server.port}/", f":{port}/")
 
     with fake_neon(serve) as fake, working_on(place.target.conninfo, migrations) as work:
         service = replace(neon(fake), timeout_s=60)

@@ -45,7 +45,7 @@ def made_clone(job: Job, service: CloneService, patience: Patience) -> Iterator[
         clone_id = asking.once_made(started)
         clone = replace(clone, outcome=CloneState.MADE, id=clone_id)
         record_clone(job.ledger, job.deployment_id, clone)
-        target = _once_ready(service, clone, patience, started, job.log)
+        target = _once_ready(job, service, clone, patience, started)
         took = time.monotonic() - started
         job.log.info("  ✓ the clone %s (%s) is ready after %s", clone.name, clone_id, format_duration(took))
         yield target
@@ -144,9 +144,7 @@ class _Asking:
         return made
 
 
-def _once_ready(
-    service: CloneService, clone: CloneKept, patience: Patience, started: float, log: logging.Logger
-) -> Target:
+def _once_ready(job: Job, service: CloneService, clone: CloneKept, patience: Patience, started: float) -> Target:
     state = "it is being made"
     tries = looks(patience.look_s, say_every_s=_SAY_EVERY_S)
     while True:
@@ -154,11 +152,11 @@ def _once_ready(
         if time.monotonic() - started > patience.ready_s:
             raise CloneLateError(service.label, clone.name, time.monotonic() - started, state)
         if is_due and waited:
-            log.info("waiting for the clone %s: %s", clone.name, state)
+            job.log.info("waiting for the clone %s: %s", clone.name, state)
         try:
             reached = service.reach(clone.id)
             if reached is not None:
-                target = Target(f"clone {clone.name}", reached.conninfo)
+                target = replace(job.target, name=f"clone {clone.name}", conninfo=reached.conninfo)
                 target.connect("compare").close()
                 return target
         except (CloneAnswerLostError, CloneBusyError, ConnectionFailedError) as error:

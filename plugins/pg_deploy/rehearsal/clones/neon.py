@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from typing import Any
 
 import httpx
@@ -20,6 +22,12 @@ _GOOD_FOR = timedelta(days=1)
 # 423: the project has operations under way; 429: too many requests.
 _BUSY = (423, 429)
 _UNFINISHED = ("scheduling", "running", "failed", "cancelling")
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read once: it takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ class Neon:
         url = f"{self.url.rstrip('/')}{_API}/projects/{self.project}{path}"
         headers = {"Authorization": f"Bearer {self.key}", "Accept": "application/json"}
         try:
-            answer = httpx.request(method, url, headers=headers, timeout=self.timeout_s, **how)
+            answer = httpx.request(method, url, headers=headers, timeout=self.timeout_s, verify=_certificates(), **how)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             # What the error says may quote the header: its kind is enough.
             raise CloneAnswerLostError(self.label, what, type(error).__name__) from None
