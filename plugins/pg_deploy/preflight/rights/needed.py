@@ -97,10 +97,10 @@ def _alter_table(command: Any) -> Iterator[Need]:
     if command.subtype == AlterTableType.AT_ChangeOwner:
         yield from _member(command.newowner)
     elif command.subtype in {AlterTableType.AT_AttachPartition, AlterTableType.AT_DetachPartition}:
-        if type(command.def_).__name__ == "PartitionCmd" and command.def_.name is not None:
-            yield _on(Right.OWNER, command.def_.name)
+        if type(getattr(command, "def")).__name__ == "PartitionCmd" and getattr(command, "def").name is not None:
+            yield _on(Right.OWNER, getattr(command, "def").name)
     else:
-        yield from _foreign_keys(command.def_)
+        yield from _foreign_keys(getattr(command, "def"))
 
 
 def _foreign_keys(element: Any) -> Iterator[Need]:
