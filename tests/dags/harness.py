@@ -81,16 +81,36 @@ def run_dag(
     runs: a scheduler parses the file anew for each task, so the tasks may stand for other files than those that preflight sees.
     """
     os.environ["MIGRATIONS_DIR"] = str(folder)
-    os.environ[CONNECTION] = _airflow_connection(url, extra or {})
-    from airflow.dag_processing.dagbag import DagBag
-
+    os.environ[CONNECTION] = airflow_connection(url, extra)
     # Loaded anew for each run: dag.test() writes the run's conf into the DAG object.
-    bag = DagBag(str(PROJECT / "dags" / f"{dag_id}.py"), bundle_name="dags-folder")
-    if bag.import_errors:
-        raise AssertionError(bag.import_errors)
-    dag = bag.dags[dag_id]
+    dag = load(PROJECT / "dags" / f"{dag_id}.py").dags[dag_id]
     if after_parsing:
         after_parsing()
+    lean = {**_any_folder(dag), **_lean(dag_id), **(conf or {})}
+    return run_loaded(dag, lean, answer=answer, answered_by=answered_by, during=during, when=when)
+
+
+def load(path: Path) -> Any:
+    """The bag of the DAGs of that file. Fails if the file has an import error."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(str(path), bundle_name="dags-folder")
+    if bag.import_errors:
+        raise AssertionError(bag.import_errors)
+    return bag
+
+
+def run_loaded(
+    dag: Any,
+    conf: Mapping[str, Any],
+    *,
+    answer: str | Callable[[Any, Any], None] | None = None,
+    answered_by: str = "tester",
+    during: Callable[[], object] | None = None,
+    when: str | None = None,
+    marked: str | None = None,
+) -> Result:
+    """As `run_dag`, of a DAG that is loaded. Tasks whose ids match the pattern `marked` are marked as done, and do not run."""
     lines: list[str] = []
     levels: list[int] = []
     interrupter = _Interrupter(when, during) if during and when else None
@@ -100,7 +120,7 @@ def run_dag(
         engine.addHandler(handler)
     try:
         with _short_pauses(lambda: _answer_all(answer, answered_by)):
-            run = dag.test(run_conf={**_any_folder(dag), **_lean(dag_id), **(conf or {})})
+            run = dag.test(run_conf=dict(conf), mark_success_pattern=marked)
     finally:
         for handler in handlers:
             engine.removeHandler(handler)
@@ -122,7 +142,8 @@ def _lean(dag_id: str) -> dict[str, str]:
     return {"backup": "none", "rehearse": "none"} if dag_id == "deploy_migrations" else {}
 
 
-def _airflow_connection(url: str, extra: Mapping[str, object]) -> str:
+def airflow_connection(url: str, extra: Mapping[str, object] | None = None) -> str:
+    """A PostgreSQL URL as Airflow reads a connection from the environment."""
     from psycopg.conninfo import conninfo_to_dict
 
     parts = conninfo_to_dict(url)
@@ -134,7 +155,7 @@ def _airflow_connection(url: str, extra: Mapping[str, object]) -> str:
             "login": parts["user"],
             "password": parts["password"],
             "schema": parts["dbname"],
-            "extra": dict(extra),
+            "extra": dict(extra or {}),
         }
     )
 
@@ -176,11 +197,7 @@ def _short_pauses(meanwhile: Callable[[], None]) -> Iterator[None]:
 
 def _answer_all(answer: str | Callable[[Any, Any], None] | None, by: str) -> None:
     """Answer every waiting approval as the API's PATCH …/hitlDetails does: write the response and let the task go on."""
-    from airflow.models.hitl import HITLDetail
     from airflow.models.taskinstance import TaskInstance
-    from airflow.models.trigger import handle_event_submit
-    from airflow.sdk.timezone import utcnow
-    from airflow.triggers.base import TriggerEvent
     from airflow.utils.session import create_session
     from airflow.utils.state import TaskInstanceState
     from sqlalchemy import select
@@ -195,11 +212,22 @@ def _answer_all(answer: str | Callable[[Any, Any], None] | None, by: str) -> Non
             if callable(answer):
                 answer(instance, session)
                 continue
-            detail = session.scalars(select(HITLDetail).where(HITLDetail.ti_id == instance.id)).one()
-            detail.chosen_options = [answer]
-            detail.params_input = {}
-            detail.responded_at = utcnow()
-            detail.responded_by = {"id": "1", "name": by}
-            session.flush()
-            event = TriggerEvent(detail.as_resume_event_payload())  # type: ignore[no-untyped-call]
-            handle_event_submit(event, task_instance=instance, session=session)
+            answer_one(instance, session, answer, by)
+
+
+def answer_one(instance: Any, session: Any, answer: str, by: str) -> None:
+    """Answer one approval that waits."""
+    from airflow.models.hitl import HITLDetail
+    from airflow.models.trigger import handle_event_submit
+    from airflow.sdk.timezone import utcnow
+    from airflow.triggers.base import TriggerEvent
+    from sqlalchemy import select
+
+    detail = session.scalars(select(HITLDetail).where(HITLDetail.ti_id == instance.id)).one()
+    detail.chosen_options = [answer]
+    detail.params_input = {}
+    detail.responded_at = utcnow()
+    detail.responded_by = {"id": "1", "name": by}
+    session.flush()
+    event = TriggerEvent(detail.as_resume_event_payload())  # type: ignore[no-untyped-call]
+    handle_event_submit(event, task_instance=instance, session=session)

@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from importlib.metadata import metadata
 
 import pytest
 
@@ -180,7 +181,21 @@ def _rows_of_the_map() -> list[tuple[int, int, str, str, str]]:
     return found
 
 
-def test_the_licence_is_the_one_that_the_parser_asks_for() -> None:
-    """pglast is GPL-3.0-or-later: what is distributed with it cannot be under less."""
-    assert (CHECKOUT / "LICENSE").read_text(encoding="utf-8").lstrip().startswith("GNU GENERAL PUBLIC LICENSE")
-    assert 'license = "GPL-3.0-or-later"' in (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
+def test_the_licence_is_the_one_of_airflow() -> None:
+    """A company that allows Airflow allows what it loads."""
+    assert (CHECKOUT / "LICENSE").read_text(encoding="utf-8").lstrip().startswith("Apache License")
+    assert 'license = "Apache-2.0"' in (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_nothing_that_we_import_asks_for_the_gpl() -> None:
+    """What is distributed together with a GPL package cannot be under Apache-2.0. (LGPL, as psycopg, asks that of itself only.)"""
+    metadata_of_the_package = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
+    wanted = metadata_of_the_package.partition("\ndependencies = [\n")[2].partition("\n]")[0]
+    named = re.findall(r'^    "([\w-]+)', wanted, re.MULTILINE)
+    assert {"postgast", "psycopg", "apache-airflow"} <= set(named)
+    for name in named:
+        told = metadata(name)
+        said = " ".join(
+            line[:80] for key in ("Classifier", "License-Expression", "License") for line in told.get_all(key) or []
+        )
+        assert not re.search(r"(?<!L)GPL|(?<!Lesser )General Public", said), name

@@ -18,6 +18,7 @@ ORDER = (
         "errors",
         "presentation",
         "configuration",
+        "grammar",
         "postgres",
         "roles",
         "parsing",

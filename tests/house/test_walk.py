@@ -16,6 +16,7 @@ def test_whoever_reads_apply_needs_no_rollback_and_no_proof() -> None:
         "execution",
         "ledger",
         "migrations",
+        "grammar",
         "parsing",
         "postgres",
         "configuration",

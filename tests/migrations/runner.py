@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from pglast import ast, parse_sql, split
 
+from pg_deploy.grammar import ast
+from pg_deploy.grammar.parser import parse_sql, split
 from tests.looking import schema_dump
 
 FOLDER = Path(__file__).resolve().parents[2] / "sql" / "migrations"
@@ -45,7 +46,7 @@ def connect(url: str) -> Connection:
 
 def statements(text: str) -> list[str]:
     """The statements of a file, comments between them left out."""
-    return list(split(text))
+    return [text[piece] for piece in split(text)]
 
 
 def segments(text: str) -> list[Segment]:

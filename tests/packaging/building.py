@@ -11,7 +11,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # All that an sdist is made of.
-SOURCES = ("CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", ".gitignore")
+SOURCES = ("CHANGELOG.md", "LICENSE", "NOTICE", "README.md", "pyproject.toml", ".gitignore")
 EPOCH = "1764547200"
 
 

@@ -31,7 +31,7 @@ FLAGS = [
 ]
 USERS = {"admin": "admin", "viewer": "viewer", "nobody": "nobody"}
 SCRAPERS_TOKEN = "a token of the tests only"
-_START_S = 180.0
+_START_S = 500.0
 
 
 @dataclass
@@ -74,7 +74,8 @@ class Site:
     def token(self, user: str) -> str:
         """A token of that user's."""
         if user not in self.tokens:
-            answer = httpx.post(f"{self.url}/auth/token", json={"username": user, "password": USERS[user]}, timeout=60)
+            login = {"username": user, "password": USERS.get(user, user)}
+            answer = httpx.post(f"{self.url}/auth/token", json=login, timeout=60)
             self.tokens[user] = answer.json()["access_token"]
         return self.tokens[user]
 
@@ -91,9 +92,15 @@ class Site:
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory, demo_cluster: cluster.Cluster) -> Iterator[Site]:
     """One API server for all tests of pages; both processes are ended at the end."""
-    home = tmp_path_factory.mktemp("airflow")
+    with started_site(tmp_path_factory.mktemp("airflow")) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def started_site(home: Path, **settings: str) -> Iterator[Site]:
+    """An API server, and the process in which its DAGs run; `settings` are more of Airflow's. Both are ended at the end."""
     port = next_free_port(30000 + secrets.randbelow(8000))
-    environment = _environment(home, port)
+    environment = {**_environment(home, port), **{f"AIRFLOW__{name}": value for name, value in settings.items()}}
     world = _start([sys.executable, "-m", "tests.ui.world"], environment, home / "world.log", pipes=True)
     server = None
     try:

@@ -58,18 +58,81 @@ def do_connection(name: str, url: str) -> None:
 
 def do_run(dag_id: str, url: str, folder: str, conf: dict[str, Any], answer: str | None = None) -> list[str]:
     """Run a DAG to its end; its run id and state."""
+    from tests.dags.harness import run_dag
+
+    result = run_dag(dag_id, url, Path(folder), conf, answer=answer)
+    return [_newest_run(dag_id), result.state]
+
+
+def do_admin() -> None:
+    """Make FAB's roles, and the first user."""
+    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+
+    with get_application_builder() as builder:
+        manager = builder.sm
+        manager.sync_roles()
+        manager.add_user("admin", "First", "Admin", "admin@localhost", manager.find_role("Admin"), password="admin")
+
+
+def do_projects(folder: str, urls: dict[str, str], settings: dict[str, Any]) -> None:
+    """Make projects and their DAGs, as a DAG processor does that reads a team's file."""
+    from tests.dags.harness import load
+    from tests.dags.projects import keep, make_projects
+
+    made = make_projects(Path(folder), urls)
+    made.write(**settings)
+    keep(load(made.file))
+
+
+def do_forget_projects() -> None:
+    """Take the DAGs of projects away, as if their file were gone."""
+    from airflow.models.dag import DagModel, DagTag
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        named = select(DagTag.dag_id).where(DagTag.name.in_(["shop", "billing"]))
+        for dag in session.scalars(select(DagModel).where(DagModel.dag_id.in_(named))):
+            dag.is_stale = True
+
+
+def do_project_run(folder: str, dag_id: str, conf: dict[str, Any], answer: str | None = None) -> list[str]:
+    """Run a project's DAG to its end; its run id and state."""
+    from tests.dags.projects import Projects
+
+    result = Projects(Path(folder), {}).run(dag_id, conf, answer=answer)
+    return [_newest_run(dag_id), result.state]
+
+
+def do_routes() -> list[list[str]]:
+    """Every route of the API server with each of its methods, whether its description names it or not."""
+    from airflow.api_fastapi.app import create_app
+
+    found: set[tuple[str, str]] = set()
+
+    def collect(routes: Any, before: str) -> None:
+        for route in routes:
+            path = before + getattr(route, "path", "")
+            if getattr(route, "methods", None):
+                found.update((method, path) for method in route.methods - {"HEAD", "OPTIONS"})
+            elif getattr(route, "routes", None):
+                collect(route.routes, path)
+
+    collect(create_app().routes, "")
+    return sorted(map(list, found))
+
+
+def _newest_run(dag_id: str) -> str:
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    from tests.dags.harness import run_dag
-
-    result = run_dag(dag_id, url, Path(folder), conf, answer=answer)
     with create_session() as session:
-        run_id = session.scalars(
-            select(DagRun.run_id).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(1)
-        ).one()
-    return [run_id, result.state]
+        return str(
+            session.scalars(
+                select(DagRun.run_id).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(1)
+            ).one()
+        )
 
 
 def do_plain_run(dag_id: str, run_id: str, conf: dict[str, Any], state: str) -> None:

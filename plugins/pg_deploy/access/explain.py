@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import psycopg
-from pglast import ast, enums
 
 from pg_deploy.access.engines.cross_check import acting_as
 from pg_deploy.access.errors import NothingToExplainError
@@ -34,7 +33,9 @@ from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.sampling.sample_context import key_text, lookup_tables
 from pg_deploy.catalog.reader import Facts, read_facts_in_transaction
 from pg_deploy.errors import PgDeployError
-from pg_deploy.parsing.expressions import parse_predicate, printed
+from pg_deploy.grammar import ast, enums
+from pg_deploy.grammar.printer import printed
+from pg_deploy.parsing.expressions import parse_predicate
 from pg_deploy.parsing.tree import quoted
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection, Target

@@ -47,12 +47,19 @@ class RestoredBeside:
     steps: tuple[str, ...]
 
 
-def choose_backup(store: Store, target: Target, wanted: str, settings: BackupSettings) -> str:
+def choose_backup(
+    store: Store, target: Target, wanted: str, settings: BackupSettings, *, targets: Sequence[str] = ()
+) -> str:
     """The name of the wanted backup: the given one, or for "last" the newest that this installation took of this database.
 
-    Raises NoBackupError if there is none. If only other installations took some, a person has to say which one is meant.
+    If there are `targets`, only their backups can be chosen, and only these are named. Raises NoBackupError if there is none.
+    If only other installations took some, a person has to say which one is meant.
     """
     names = store.names()
+    if targets:
+        # The store is all projects': who may restore one must not restore, or see, what another one keeps there.
+        theirs = {name for each in targets for name, _ in backups_of_target(names, each)}
+        names = [name for name in names if name in theirs]
     if wanted != "last":
         if wanted.rstrip("/").rsplit("/", 1)[-1] in names:
             return wanted.rstrip("/").rsplit("/", 1)[-1]

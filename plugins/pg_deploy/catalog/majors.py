@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pglast import ast, parse_sql
-from pglast.parser import ParseError
-
 from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.grammar import ast
+from pg_deploy.grammar.errors import ParseError
+from pg_deploy.grammar.parser import parse_sql
 
 PROPERTIES_SINCE: Mapping[tuple[str, str], int] = {
     ("column", "not null constraint"): 18,

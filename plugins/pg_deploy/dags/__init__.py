@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from airflow.sdk import DAG, get_parsing_context
@@ -29,6 +30,9 @@ from pg_deploy.projects.registry import register
 
 __all__ = ["deployment_dags", "project_dags"]
 
+_MADE = "_pg_deploy_projects"
+"""Where a DAG file's own names hold which projects it made: Airflow makes the module anew each time it parses the file."""
+
 
 def deployment_dags(name: str, *, target: str, migrations: str, **settings: Any) -> tuple[DAG, ...]:
     """Make the DAGs of one project: `deploy_<name>`, `rollback_<name>`, `baseline_<name>`, `restore_<name>`, `monitor_<name>`.
@@ -38,6 +42,7 @@ def deployment_dags(name: str, *, target: str, migrations: str, **settings: Any)
     returned too. Raises InvalidProjectError, which Airflow shows as the file's import error.
     """
     file = _calling_file()
+    _refuse_second(name)
     try:
         project = make_project(
             name, settings_from({"target": target, "migrations": migrations, **settings}), _roots(file)
@@ -82,12 +87,29 @@ def _make(project: Project) -> tuple[DAG, ...]:
     return tuple(make(project) for dag_id, make in makers if wanted in (None, dag_id))
 
 
-def _calling_file() -> Path:
-    """The DAG file that called: the first frame that is not of this module."""
+def _caller() -> FrameType:
+    """The first frame that is not of this module."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename == __file__:
         frame = frame.f_back
-    return Path(frame.f_code.co_filename).resolve()
+    return frame
+
+
+def _calling_file() -> Path:
+    """The DAG file that called."""
+    return Path(_caller().f_code.co_filename).resolve()
+
+
+def _refuse_second(name: str) -> None:
+    """Raise InvalidProjectError if the DAG file made a project of that name already: Airflow would keep the second one's DAGs."""
+    frame = _caller()
+    if frame.f_code.co_name != "<module>":
+        # The names of a module that is imported once outlive a parse.
+        return
+    made: set[str] = frame.f_globals.setdefault(_MADE, set())
+    if name in made:
+        raise InvalidProjectError(name, "it is made twice in this file")
+    made.add(name)
 
 
 def _roots(file: Path) -> tuple[Path, ...]:

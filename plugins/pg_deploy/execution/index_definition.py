@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 import psycopg
-from pglast import parse_sql
-from pglast.stream import RawStream
 
+from pg_deploy.grammar.parser import parse_sql
+from pg_deploy.grammar.printer import printed
 from pg_deploy.postgres.session import Connection, aborted_transaction
 from pg_deploy.postgres.sql_files import engine_sql
 
@@ -30,7 +30,7 @@ def wanted_definition(connection: Connection, statement: str, table: str) -> str
         node.idxname = f"{_SHADOW}_index"
         node.relation.schemaname = "pg_temp"
         node.relation.relname = _SHADOW
-        shadow = RawStream()(node)
+        shadow = printed(node)
         with aborted_transaction(connection, writes=True, role_search_path=True):
             connection.execute(f"create temporary table {_SHADOW} (like {table}) on commit drop".encode())
             connection.execute(shadow.encode())

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pglast import parser
-
+from pg_deploy.grammar import parser
+from pg_deploy.grammar.errors import ParseError
 from pg_deploy.migrations.errors import ForeignFileError, ForeignFolderError
 
 
@@ -130,7 +130,7 @@ def _is_comment(text: str, line: re.Match[str]) -> bool:
             for token in parser.scan(text)
             if token.name in {"SQL_COMMENT", "C_COMMENT"}
         )
-    except parser.ParseError:
+    except ParseError:
         return True
 
 

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from pglast import scan
-from pglast.parser import ParseError
-
+from pg_deploy.grammar.errors import ParseError
+from pg_deploy.grammar.parser import scan
 from pg_deploy.parsing.statements import Statement
 
 OURS = ("deploy_ledger", "supabase_migrations")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pglast.parser import ParseError, parse_plpgsql_json, parse_sql_json, scan
-
+from pg_deploy.grammar.errors import ParseError
+from pg_deploy.grammar.parser import loaded, parse_plpgsql_json, parse_sql_json, scan
 from pg_deploy.postgres.quoting import identifier, literal
 
 _REFRESH = re.compile(r"refresh\s+materialized\s+view", re.IGNORECASE)
@@ -83,7 +82,7 @@ def split_path(value: str) -> tuple[str, ...]:
 
 def _read_statements(text: str, contents: SqlContents) -> None:
     try:
-        trees = json.loads(parse_sql_json(text)).get("stmts", ())
+        trees = loaded(parse_sql_json(text)).get("stmts", ())
     except ParseError:
         _scan(text, contents)
         return
@@ -136,7 +135,7 @@ def _read_plpgsql_body(body: str, contents: SqlContents, definition: str = "") -
     )
     for tried in (definition, *(f"create {head} language plpgsql as {quote}{body}{quote}" for head in heads)):
         try:
-            tree = json.loads(parse_plpgsql_json(tried)) if tried else []
+            tree = loaded(parse_plpgsql_json(tried)) if tried else []
         except ParseError:
             continue
         if tree:
@@ -166,7 +165,7 @@ def _read_plpgsql(tree: object, contents: SqlContents) -> None:
 def _constant_of_expression(expression: str) -> str | None:
     """The text that an expression yields if it is made of constants only, else None."""
     try:
-        (tree,) = json.loads(parse_sql_json(f"select {expression}")).get("stmts", ())
+        (tree,) = loaded(parse_sql_json(f"select {expression}")).get("stmts", ())
         (target,) = tree["stmt"]["SelectStmt"]["targetList"]
     except (ParseError, ValueError, KeyError):
         return None
@@ -205,7 +204,7 @@ def _constant(node: dict[str, Any]) -> str | None:
 def _read_expression(text: str, contents: SqlContents) -> None:
     for tried in (text, f"select {text}", f"select {text.partition(':=')[2] or text.partition('=')[2]}"):
         try:
-            trees = json.loads(parse_sql_json(tried)).get("stmts", ())
+            trees = loaded(parse_sql_json(tried)).get("stmts", ())
         except ParseError:
             continue
         _read_tree(trees, contents)

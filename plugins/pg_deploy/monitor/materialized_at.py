@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
-from pglast.parser import ParseError, parse_sql_json
 from psycopg import sql
 
+from pg_deploy.grammar.errors import ParseError
+from pg_deploy.grammar.parser import loaded, parse_sql_json
 from pg_deploy.monitor.measures import set_deadlines
 from pg_deploy.postgres.session import Connection
 
@@ -63,7 +63,7 @@ def _read_zones(connection: Connection, oids: Sequence[int]) -> dict[int, str | 
 
 def _zone_in(definition: str) -> str | None:
     try:
-        trees = json.loads(parse_sql_json(definition)).get("stmts", ())
+        trees = loaded(parse_sql_json(definition)).get("stmts", ())
     except ParseError:
         return None
     for tree in trees:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pglast import parser
+from pg_deploy.grammar import parser
+from pg_deploy.grammar.errors import ParseError
 
 _INVISIBLE = (
     "\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164\ufe00-\ufe0f"
@@ -46,7 +47,7 @@ def first_suspect(text: str) -> Suspect | None:
         return None
     try:
         free = [(token.start, token.end) for token in parser.scan(text) if _is_free(text, token.name, token.start)]
-    except parser.ParseError:
+    except ParseError:
         # A quote is not closed, and often one of these characters was meant to close it.
         return _described(text, places)
     at = 0

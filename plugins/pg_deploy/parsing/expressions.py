@@ -1,4 +1,4 @@
-"""Reading and rewriting pglast's trees. Its types call every field optional: here is what the grammar always sets."""
+"""Reading and rewriting syntax trees. Their types call every field optional: here is what the grammar always sets."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import TypeVar
 
-from pglast import ast, enums, parse_sql
-from pglast.stream import RawStream
+from pg_deploy.grammar import ast, enums
+from pg_deploy.grammar.parser import parse_sql
 
 Node = TypeVar("Node", bound=ast.Node)
 Field = TypeVar("Field")
@@ -153,8 +153,3 @@ def parse_predicate(text: str) -> ast.Node:
     """The syntax tree of a predicate. It is cached, so nobody may change it in place: `replaced` makes another."""
     statement = parse_sql(f"select where {text}")[0].stmt
     return given(statement.whereClause if isinstance(statement, ast.SelectStmt) else None)
-
-
-def printed(node: ast.Node) -> str:
-    """A syntax tree as SQL."""
-    return str(RawStream()(node))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from pglast import get_postgresql_version
+from pg_deploy.grammar.parser import MAJOR
 
-KNOWN_MAJOR: int = get_postgresql_version()[0]
+KNOWN_MAJOR: int = MAJOR
 """The newest major version whose syntax the parser knows. We deploy to no newer one."""
 
 _SYNTAX: tuple[tuple[int, str, str], ...] = (

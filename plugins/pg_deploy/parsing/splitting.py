@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-import sys
 from dataclasses import dataclass
 
-from pglast import parser
-
+from pg_deploy.grammar import parser
+from pg_deploy.grammar.errors import ParseError
 from pg_deploy.parsing.brief_text import SHORT, brief
 from pg_deploy.parsing.characters import first_suspect, visible
 from pg_deploy.parsing.errors import CopyDataError, EmptyMigrationError, PsqlCommandError, SqlSyntaxError
@@ -22,8 +20,6 @@ _COPY_FROM_CLIENT = re.compile(r"\bcopy\b[^;]*\bfrom\s+(?:stdin|pstdin)\b[^;]*;[
 # The parser's message quotes the string at fault, which may be a password. Line and caret show the place anyway.
 _QUOTING_A_STRING = re.compile(r""" at or near "(?:[^"]*['$]|(?=.*\n)|.{60}).*\Z""", re.DOTALL)
 _RESTRICT = re.compile(r"\\(?:un)?restrict[ \t]+\w+[ \t]*(?=\r?\n|\Z)")
-_DEEPEST = 20_000  # nested expressions, e.g. a chain of thousands of `||`
-_FRAMES_PER_LEVEL = 4
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ def parse(text: str, *, file: str) -> tuple[RawStatement, ...]:
 def _as_a_whole(text: str, file: str) -> list[RawStatement]:
     try:
         text, tree = _tree_of(text)
-    except parser.ParseError as error:
+    except ParseError as error:
         raise _refused(text, error, file) from None
     data = text.encode()
     statements: list[RawStatement] = []
@@ -91,7 +87,7 @@ def _one_by_one(text: str) -> list[RawStatement] | None:
     short = brief(text)
     try:
         # If the scanner takes a semicolon inside a body for an end, the piece before it does not parse.
-        for piece in parser.split(short.text, with_parser=False, only_slices=True):
+        for piece in parser.split(short.text):
             sql, tree = _tree_of(short.text[piece])
             nodes = items(tree.get("stmts"))
             if len(nodes) > 1:
@@ -105,7 +101,7 @@ def _one_by_one(text: str) -> list[RawStatement] | None:
                 # If no rows were left out, the parsed text is the same, but with psql's lines blanked.
                 whole = sql if len(whole) == len(sql) else whole
                 statements.append(RawStatement(whole.strip(), line, node.get("stmt"), sql.strip()))
-    except parser.ParseError:
+    except ParseError:
         return None
     return statements
 
@@ -115,47 +111,22 @@ def _number(value: object) -> int:
 
 
 def _tree_of(text: str) -> tuple[str, dict[str, object]]:
-    """The text with psql's two lines of a dump blanked, and its tree. Raises parser.ParseError."""
+    """The text with psql's two lines of a dump blanked, and its tree. Raises ParseError."""
     while True:
         try:
-            return text, _tree(parser.parse_sql_json(text))
-        except parser.ParseError as error:
+            return text, fields(parser.loaded(parser.parse_sql_json(text)))
+        except ParseError as error:
             blanked = _without_restrict(text, error)
             if blanked is None:
                 raise
             text = blanked
 
 
-def _without_restrict(text: str, error: parser.ParseError) -> str | None:
+def _without_restrict(text: str, error: ParseError) -> str | None:
     """The text with the line at fault blanked, if it is one that every dump has held since 15.14 and 17.6; else None."""
     place = error.args[1] if len(error.args) > 1 else None
     line = _RESTRICT.match(text, place) if isinstance(place, int) else None
     return f"{text[: line.start()]}{' ' * len(line.group())}{text[line.end() :]}" if line else None
-
-
-def _tree(encoded: str) -> dict[str, object]:
-    try:
-        return fields(json.loads(encoded))
-    except RecursionError:
-        return fields(_deep(encoded))
-
-
-def _deep(encoded: str) -> object:
-    """What json.loads gives, for a tree that is deeper than Python's usual limit."""
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(_DEEPEST)
-    try:
-        return json.loads(encoded)
-    except RecursionError:
-        # Since Python 3.12 the scanner in C has a limit of its own, some hundreds of levels. The one in Python obeys ours.
-        decoder = json.JSONDecoder()
-        decoder.parse_object = json.decoder.JSONObject  # type: ignore[attr-defined]
-        decoder.parse_array = json.decoder.JSONArray  # type: ignore[attr-defined]
-        decoder.scan_once = json.scanner.py_make_scanner(decoder)  # type: ignore[attr-defined]
-        sys.setrecursionlimit(_FRAMES_PER_LEVEL * _DEEPEST)
-        return decoder.decode(encoded)
-    finally:
-        sys.setrecursionlimit(limit)
 
 
 def _after_last_semicolon(gap: str) -> str:
@@ -178,7 +149,7 @@ def _refuse_client_data(raw: RawStatement, file: str) -> None:
         raise CopyDataError(file, raw.line, summary_of(raw.sql))
 
 
-def _refused(text: str, error: parser.ParseError, file: str) -> Exception:
+def _refused(text: str, error: ParseError, file: str) -> Exception:
     reason = _QUOTING_A_STRING.sub("", str(error.args[0]))
     place = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], int) else len(text.rstrip())
     line = text.count("\n", 0, place) + 1

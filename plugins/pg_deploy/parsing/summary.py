@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pglast import parser
+from pg_deploy.grammar import parser
 
 _LENGTH = 100
 # Characters. A longer statement is a bulk insert, and its tokens would take more memory than they are worth.

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pglast import ast, parse_sql
-from pglast.parser import ParseError
-from pglast.visitors import Visitor
+from pg_deploy.grammar import ast
+from pg_deploy.grammar.errors import ParseError
+from pg_deploy.grammar.nodes import walked
+from pg_deploy.grammar.parser import parse_sql
 
 
 class _Summarized(Protocol):
@@ -73,24 +74,16 @@ def name_parts(node: Any) -> tuple[str, ...]:
     return ()
 
 
-class _Finder(Visitor):
-    def __init__(self) -> None:
-        self.relations: list[Any] = []
-        self.calls: list[Any] = []
-        self.ctes: set[str] = set()
-
-    def visit_RangeVar(self, _: Any, node: Any) -> None:
-        self.relations.append(node)
-
-    def visit_FuncCall(self, _: Any, node: Any) -> None:
-        self.calls.append(node)
-
-    def visit_CommonTableExpr(self, _: Any, node: Any) -> None:
-        self.ctes.add(node.ctename)
-
-
 def relations_calls_ctes(node: Any) -> tuple[list[Any], list[Any], set[str]]:
     """What stands in a tree: the relations that it names, its function calls, and the names of its CTEs."""
-    finder = _Finder()
-    finder(node)
-    return finder.relations, finder.calls, finder.ctes
+    relations: list[Any] = []
+    calls: list[Any] = []
+    ctes: set[str] = set()
+    for each in walked(node):
+        if isinstance(each, ast.RangeVar):
+            relations.append(each)
+        elif isinstance(each, ast.FuncCall):
+            calls.append(each)
+        elif isinstance(each, ast.CommonTableExpr):
+            ctes.add(str(each.ctename))
+    return relations, calls, ctes

@@ -1,6 +1,6 @@
 """Reading the syntax tree that libpg_query gives as JSON.
 
-Plain dictionaries are built ten times as fast as pglast's tree of Python objects, and say the same. A node is
+Plain dictionaries are built ten times as fast as a tree of Python objects, and say the same. A node is
 `{"IndexStmt": {…fields…}}`; fields with the value zero, false or nothing are left out.
 """
 

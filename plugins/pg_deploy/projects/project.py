@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -156,9 +157,9 @@ class Project:
         """What makes the clones for its rehearsals; for the own set of DAGs what the installation's settings name now."""
         return self.clone if self.name else own_clone()
 
-    @property
+    @cached_property
     def stamp(self) -> str:
-        """The folder with a digest of its contents, as forms and the ledger name it."""
+        """The folder with a digest of its contents, as forms name it; read once, because two forms of a parse show it."""
         return stamp(self.migrations, self.label)
 
     def refuse_target(self, target: str) -> None:

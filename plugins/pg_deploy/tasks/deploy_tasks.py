@@ -149,7 +149,10 @@ def apply(stem: str) -> None:
         migration = run.migration(stem.split("_", 1)[0])
         with run.job(f"apply {stem}") as job:
             refuse_unless_permitted(job.ledger, job.deployment_id, migration, run.demands)
-            resume(job, migration)
+            begun = resume(job, migration)
+            if begun.state == State.SNAPSHOTTED:
+                # Somebody may have marked the task before as done. What is half applied is finished all the same.
+                run.refuse_closed()
             with _hint_on_failure(migration.manifest.hints.apply):
                 apply_migration(job, migration)
 

@@ -17,9 +17,10 @@ def restore() -> str:
     with failing_plainly():
         context = get_current_context()
         conf = checked_conf(RestoreConf, chosen_conf(context))
-        target, configured = target_of(project_in(context), conf.target), backup_settings()
+        project = project_in(context)
+        target, configured = target_of(project, conf.target), backup_settings()
         store = open_store(configured.uri)
-        name = choose_backup(store, target, conf.backup, configured)
+        name = choose_backup(store, target, conf.backup, configured, targets=project.targets)
         database = conf.database or new_database_name(target)
         log.info('restoring %s into the new database "%s"; the target is left alone', name, database)
         made = restore_beside(target, store, name, database, configured, log=log)

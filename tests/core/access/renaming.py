@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, LiteralString
 
 import psycopg
-from pglast.keywords import COL_NAME_KEYWORDS, RESERVED_KEYWORDS, TYPE_FUNC_NAME_KEYWORDS, UNRESERVED_KEYWORDS
 from psycopg import sql
+
+from pg_deploy.grammar.parser import COL_NAME_KEYWORDS, RESERVED_KEYWORDS, TYPE_FUNC_NAME_KEYWORDS, UNRESERVED_KEYWORDS
 
 KEYWORDS = frozenset({*COL_NAME_KEYWORDS, *RESERVED_KEYWORDS, *TYPE_FUNC_NAME_KEYWORDS, *UNRESERVED_KEYWORDS})
 _MEANT = """

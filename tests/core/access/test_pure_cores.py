@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from itertools import product
 
 import pytest
-from pglast import ast, enums
 
 from pg_deploy.access.engines.compiler import Compiler
 from pg_deploy.access.engines.factoring import find_cuts, is_determined
@@ -21,7 +20,9 @@ from pg_deploy.access.predicates.patterns import texts_that_fit
 from pg_deploy.access.predicates.predicates import Effective
 from pg_deploy.access.predicates.reach import Relation
 from pg_deploy.access.predicates.witnesses import constants_of
-from pg_deploy.parsing.expressions import parse_predicate, printed
+from pg_deploy.grammar import ast, enums
+from pg_deploy.grammar.printer import printed
+from pg_deploy.parsing.expressions import parse_predicate
 from tests.core.access.mutants import MUTANTS
 
 NAMES = "abcdef"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
-from pglast import parse_sql
-from pglast.parser import ParseError
-from pglast.visitors import Visitor
 from psycopg import sql
+
+from pg_deploy.grammar.ast import A_Expr, FuncCall, String, TypeName
+from pg_deploy.grammar.errors import ParseError
+from pg_deploy.grammar.nodes import walked
+from pg_deploy.grammar.parser import parse_sql
 
 PROJECT = Path(__file__).resolve().parents[3]
 WORD = "SHADOW ENTERED"
@@ -29,25 +32,28 @@ _PSEUDO = (
 )
 
 
-class _Names(Visitor):
-    """The unqualified names of functions, operators and types in a statement."""
+@dataclass
+class _Names:
+    """The unqualified names of functions, operators and types in statements."""
 
-    def __init__(self) -> None:
-        self.functions: set[str] = set()
-        self.operators: set[str] = set()
-        self.types: set[str] = set()
+    functions: set[str] = field(default_factory=set)
+    operators: set[str] = field(default_factory=set)
+    types: set[str] = field(default_factory=set)
 
-    def visit_FuncCall(self, _: object, node: object) -> None:
-        if len(node.funcname) == 1:  # type: ignore[attr-defined]
-            self.functions.add(node.funcname[0].sval)  # type: ignore[attr-defined]
+    def add(self, tree: object) -> None:
+        """Take in those of a tree."""
+        for node in walked(tree):
+            if isinstance(node, FuncCall):
+                self.functions |= _alone(node.funcname)
+            elif isinstance(node, A_Expr):
+                self.operators |= _alone(node.name)
+            elif isinstance(node, TypeName):
+                self.types |= _alone(node.names)
 
-    def visit_A_Expr(self, _: object, node: object) -> None:
-        if len(node.name) == 1:  # type: ignore[attr-defined]
-            self.operators.add(node.name[0].sval)  # type: ignore[attr-defined]
 
-    def visit_TypeName(self, _: object, node: object) -> None:
-        if node.names and len(node.names) == 1:  # type: ignore[attr-defined]
-            self.types.add(node.names[0].sval)  # type: ignore[attr-defined]
+def _alone(name: tuple[object, ...] | None) -> set[str]:
+    parts = [part.sval for part in name or () if isinstance(part, String) and part.sval is not None]
+    return set(parts) if len(parts) == 1 else set()
 
 
 def _texts() -> Iterator[str]:
@@ -66,7 +72,7 @@ def names_in_our_sql() -> _Names:
         if re.match(r"\s*(--|with|select|insert|update|delete|create|alter|set)\b", text):
             plain = re.sub(r"%\(\w+\)s|%s", "null", text).replace("%%", "%")
             try:
-                found(parse_sql(plain))
+                found.add(parse_sql(plain))
             except ParseError:
                 continue
     return found

@@ -6,14 +6,14 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pglast import ast, enums
-
 from pg_deploy.access.predicates.alternatives import ROW, row_tree, whole_tree
 from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, argument_of
 from pg_deploy.access.predicates.normal_form import ALWAYS, NEVER, SUBJECT, Alternative, column, equal, product
 from pg_deploy.access.predicates.predicates import Effective, Policy, applied
 from pg_deploy.access.predicates.purity import reads_clock, require_plain
 from pg_deploy.access.predicates.reach import Relation
+from pg_deploy.grammar import ast, enums
+from pg_deploy.grammar.printer import printed
 from pg_deploy.parsing.expressions import (
     call_name,
     called,
@@ -23,7 +23,6 @@ from pg_deploy.parsing.expressions import (
     nodes,
     only_value,
     operands,
-    printed,
     qualifier,
     query_of,
     replaced,
@@ -306,7 +305,7 @@ class Compiler:
                 if any(isinstance(part, (ast.FuncCall, ast.SubLink)) for part in nodes(target)):
                     raise Refuse("the columns of an EXISTS call functions")
             return [(Alternative(), ())]
-        return [(Alternative(), tuple(self.value(target, place) for target in targets))]
+        return [(Alternative(), tuple(self.value(given(target), place) for target in targets))]
 
     def _table(self, schema: str | None, name: str, place: Place) -> list[tuple[Alternative, Mapping[str, ast.Node]]]:
         relation = self.relations.get((schema or "", name))

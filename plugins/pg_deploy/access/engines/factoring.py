@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pglast import ast
-
 from pg_deploy.access.predicates.alternatives import ROW
 from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, column
-from pg_deploy.parsing.expressions import nodes, printed, qualifier, sides_of
+from pg_deploy.grammar import ast
+from pg_deploy.grammar.printer import printed
+from pg_deploy.parsing.expressions import nodes, qualifier, sides_of
 
 
 @dataclass(frozen=True)

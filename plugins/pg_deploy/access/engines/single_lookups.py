@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pglast import ast, enums
-
 from pg_deploy.access.predicates.alternatives import ROW
+from pg_deploy.grammar import ast, enums
 from pg_deploy.parsing.expressions import (
     called,
     column_names,

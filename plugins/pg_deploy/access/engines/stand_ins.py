@@ -21,7 +21,8 @@ from pg_deploy.access.engines.universe import Universe
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.inline import Owned
 from pg_deploy.access.predicates.reach import Relation, columns, reachable, unique_keys
-from pg_deploy.parsing.expressions import parse_predicate, printed
+from pg_deploy.grammar.printer import printed
+from pg_deploy.parsing.expressions import parse_predicate
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.sql_files import engine_sql
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pglast import ast
-
 from pg_deploy.access.facts.policies import commands_of
 from pg_deploy.access.facts.rights import bypasses, reachable_roles
 from pg_deploy.catalog.names import parsed
 from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.grammar import ast
 from pg_deploy.parsing.expressions import call_name, conjuncts, only_value, parse_predicate, sides_of
 
 NOT_SIGNED_IN = "anon"

@@ -13,9 +13,6 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from pglast import ast, parse_sql
-from pglast.parser import ParseError
-
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.facts.carriers import carried_tables
 from pg_deploy.access.facts.functions import is_definer
@@ -26,6 +23,9 @@ from pg_deploy.catalog.dependencies import Closure, Node, closure_of, text_of, w
 from pg_deploy.catalog.kinds import RELATIONS, ROUTINES, VIEWS
 from pg_deploy.catalog.names import Identity, first_relation, identity_of, parsed, unquoted
 from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.grammar import ast
+from pg_deploy.grammar.errors import ParseError
+from pg_deploy.grammar.parser import parse_sql
 from pg_deploy.postgres.quoting import in_quotes
 
 HARMLESS = frozenset({"index", "comment", "statistics"})

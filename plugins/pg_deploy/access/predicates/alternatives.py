@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from pglast import ast, enums
-
 from pg_deploy.access.predicates.predicates import Effective
-from pg_deploy.parsing.expressions import column_names, operands, parse_predicate, printed, replaced, requalified
+from pg_deploy.grammar import ast, enums
+from pg_deploy.grammar.printer import printed
+from pg_deploy.parsing.expressions import column_names, operands, parse_predicate, replaced, requalified
 
 MOST_ALTERNATIVES = 24
 ROW = "access_proof_row"

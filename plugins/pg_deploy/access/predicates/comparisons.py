@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pglast import ast
-from pglast.parser import ParseError
-
 from pg_deploy.catalog.names import parsed
-from pg_deploy.parsing.expressions import call_name, calls, nodes, parse_predicate, printed, words
+from pg_deploy.grammar import ast
+from pg_deploy.grammar.errors import ParseError
+from pg_deploy.grammar.printer import printed
+from pg_deploy.parsing.expressions import call_name, calls, nodes, parse_predicate, words
 
 
 def compared(text: str, table: str, bodies: Sequence[str]) -> Mapping[str, list[str]]:

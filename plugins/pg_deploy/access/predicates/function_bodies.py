@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from pglast import ast, parse_plpgsql, parse_sql
-from pglast.parser import ParseError
 from psycopg.rows import class_row
 
+from pg_deploy.grammar import ast
+from pg_deploy.grammar.errors import ParseError
+from pg_deploy.grammar.parser import parse_plpgsql, parse_sql
 from pg_deploy.parsing.expressions import column_names
 from pg_deploy.postgres.quoting import in_quotes
 from pg_deploy.postgres.session import Connection

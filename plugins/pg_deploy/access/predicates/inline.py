@@ -11,9 +11,8 @@ import copy
 import hashlib
 from dataclasses import dataclass, field
 
-from pglast import ast, enums
-
 from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, argument_of
+from pg_deploy.grammar import ast, enums
 from pg_deploy.parsing.expressions import call_name, calls, nodes, only_value, replaced, replaced_below
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection

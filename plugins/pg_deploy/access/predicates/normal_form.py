@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from pglast import ast, enums
-
 from pg_deploy.access.predicates.alternatives import ROW
 from pg_deploy.access.predicates.function_bodies import Refuse
-from pg_deploy.parsing.expressions import nodes, printed, qualifier, replaced, requalified, sides_of
+from pg_deploy.grammar import ast, enums
+from pg_deploy.grammar.printer import printed
+from pg_deploy.parsing.expressions import nodes, qualifier, replaced, requalified, sides_of
 from pg_deploy.postgres.quoting import quote
 
 MOST = 64

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pglast import ast, enums
-
 from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse
+from pg_deploy.grammar import ast, enums
 from pg_deploy.parsing.expressions import call_name, calls, given, nodes, words
 from pg_deploy.postgres.quoting import in_quotes
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from pglast import ast
-
 from pg_deploy.access.predicates.predicates import Policy
 from pg_deploy.access.predicates.reach import Relation
 from pg_deploy.access.proof.drilldown import RowDifference
+from pg_deploy.grammar import ast
 from pg_deploy.ledger.kinds.rows_written import Written
 from pg_deploy.parsing.expressions import nodes
 from pg_deploy.parsing.syntax import trees_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from pglast.enums import ObjectType
+from pg_deploy.grammar.enums import ObjectType
 
 
 class Right(Enum):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from pglast.enums import AlterTableType, ConstrType, GrantTargetType, ObjectType, RoleSpecType
-from pglast.stream import RawStream
-
+from pg_deploy.grammar.enums import AlterTableType, ConstrType, GrantTargetType, ObjectType, RoleSpecType
+from pg_deploy.grammar.printer import printed
 from pg_deploy.parsing.syntax import name_parts, relations_calls_ctes
 from pg_deploy.postgres.quoting import in_full
 from pg_deploy.preflight.rights.kinds_of_rights import FUNCTIONS, ON_RELATION, RELATIONS, TYPES, Need, Right
@@ -98,10 +97,10 @@ def _alter_table(command: Any) -> Iterator[Need]:
     if command.subtype == AlterTableType.AT_ChangeOwner:
         yield from _member(command.newowner)
     elif command.subtype in {AlterTableType.AT_AttachPartition, AlterTableType.AT_DetachPartition}:
-        if type(command.def_).__name__ == "PartitionCmd" and command.def_.name is not None:
-            yield _on(Right.OWNER, command.def_.name)
+        if type(getattr(command, "def")).__name__ == "PartitionCmd" and getattr(command, "def").name is not None:
+            yield _on(Right.OWNER, getattr(command, "def").name)
     else:
-        yield from _foreign_keys(command.def_)
+        yield from _foreign_keys(getattr(command, "def"))
 
 
 def _foreign_keys(element: Any) -> Iterator[Need]:
@@ -193,14 +192,16 @@ def _function(right: Right, named: Any) -> Iterator[Need]:
 
 def _replaced_function(node: Any) -> Iterator[Need]:
     # The arguments that identify a function: all but OUT and TABLE.
-    given = [each.argType for each in node.parameters or () if each.mode.value not in {"o", "t"}]
+    given = [
+        each.argType for each in node.parameters or () if each.mode.name not in {"FUNC_PARAM_OUT", "FUNC_PARAM_TABLE"}
+    ]
     yield _signature(Right.FUNCTION_REPLACED, name_parts(node.funcname), given)
 
 
 def _signature(right: Right, parts: Sequence[str], types: Iterable[Any]) -> Need:
     return Need(
         right,
-        f"{in_full(*parts)}({', '.join(RawStream()(each) for each in types)})",
+        f"{in_full(*parts)}({', '.join(printed(each) for each in types)})",
         parts[-2] if len(parts) > 1 else None,
     )
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pglast.enums import AlterTableType
-
+from pg_deploy.grammar.enums import AlterTableType
 from pg_deploy.parsing.syntax import SqlStatement, name_parts, relations_calls_ctes, trees_of
 from pg_deploy.preflight.rights.kinds_of_rights import (
     FUNCTION_RIGHTS,

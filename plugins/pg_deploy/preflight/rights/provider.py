@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from pglast.enums import ObjectType
 
+from pg_deploy.grammar.enums import ObjectType
 from pg_deploy.parsing.syntax import trees_of
 from pg_deploy.preflight.rights.kinds_of_rights import Right
 from pg_deploy.preflight.rights.needed import DROPPED_FROM, needs, on_its_table

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from pglast.enums import BoolExprType, NullTestType
-from pglast.stream import RawStream
-from pglast.visitors import Visitor
 from psycopg import sql
 
+from pg_deploy.grammar import ast
+from pg_deploy.grammar.enums import BoolExprType, NullTestType
+from pg_deploy.grammar.nodes import walked
+from pg_deploy.grammar.printer import printed
 from pg_deploy.parsing.syntax import SqlStatement, name_parts, trees_of
 from pg_deploy.preflight.server.queries import rows as read
 
@@ -210,18 +211,9 @@ def _plan(connection: psycopg.Connection, query: sql.Composable) -> tuple[float,
     return float(plan["Plan Rows"]), float(plan["Plan Width"])
 
 
-class _Columns(Visitor):
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-    def visit_ColumnRef(self, _: Any, node: Any) -> None:
-        self.names += name_parts(node.fields)[-1:]
-
-
 def _columns(node: Any) -> tuple[str, ...]:
-    visitor = _Columns()
-    visitor(node)
-    return tuple(dict.fromkeys(visitor.names))
+    named = (each for each in walked(node) if isinstance(each, ast.ColumnRef))
+    return tuple(dict.fromkeys(name for each in named for name in name_parts(each.fields)[-1:]))
 
 
 def _never_null(predicate: Any) -> frozenset[str]:
@@ -234,7 +226,7 @@ def _never_null(predicate: Any) -> frozenset[str]:
 
 
 def _text(node: Any) -> sql.SQL:
-    return sql.SQL("({})").format(sql.SQL(RawStream()(node)))  # type: ignore[return-value]
+    return sql.SQL("({})").format(sql.SQL(printed(node)))  # type: ignore[return-value]
 
 
 def _aligned(width: float) -> float:
