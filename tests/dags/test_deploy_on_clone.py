@@ -50,6 +50,7 @@ def fake(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
         yield api
 
 
+@pytest.mark.acceptance
 def test_a_run_rehearses_on_its_clone_and_says_of_one_that_stays_how_to_remove_it(
     server: Server, fake: FakeNeon
 ) -> None:
