@@ -125,8 +125,9 @@ def test_a_build_that_outlived_its_process_is_attached_to_and_ended_only_past_th
     """Else the work of hours would be thrown away, or a hung build would hold up every later run."""
 
     def disturb(case: Case) -> None:
-        # 150 rows, each looked at twice: longer than the time after which the server ends other statements of a dead client.
-        sleep_per_row(case.database, 0.022)
+        # 150 rows, each looked at twice: longer than the time after which the server ends other statements of a dead client,
+        # and longer than a new process takes on a slow machine until it looks.
+        sleep_per_row(case.database, 0.06)
         kill_at_line("INFO   line 1: create unique index", 0.3)(case)
         case.start(reattach=reattach).wait()
         sleep_per_row(case.database, 0.0015)
