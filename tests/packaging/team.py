@@ -218,7 +218,8 @@ def team(folder: Path, airflow: str, constraints: Path) -> Iterator[Team]:
         write_migration(
             made.dags / "billing" / "migrations",
             "20250101000000_invoices",
-            "create table public.invoices (id bigint primary key);",
+            "create table public.invoices (id bigint primary key);\n"
+            "revoke all on public.invoices from anon, authenticated;\n",
         )
         yield made
     finally:
