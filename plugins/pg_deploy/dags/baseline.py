@@ -21,20 +21,13 @@ from __future__ import annotations
 from airflow.sdk import DAG, chain
 
 from pg_deploy.configuration.conf import BaselineConf
-from pg_deploy.dags.common import common
+from pg_deploy.dags.common import triggered_dag
 from pg_deploy.projects.project import Project
 from pg_deploy.tasks.baseline_tasks import adopt, check, report
-from pg_deploy.tasks.forms import form
 
 
 def baseline_dag(project: Project) -> DAG:
     """The DAG that adopts a project's database whose migrations were made by hand."""
-    with DAG(
-        project.dags.baseline,
-        schedule=None,
-        max_active_runs=1,
-        params=form(BaselineConf, project),
-        **common(project, __doc__, "baseline", {"retries": 0}),
-    ) as dag:
+    with triggered_dag(project.dags.baseline, project, BaselineConf, __doc__, "baseline") as dag:
         chain(check(), adopt(), report())
     return dag

@@ -6,8 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from airflow.sdk import DAG
+
+from pg_deploy.configuration.conf import Conf
 from pg_deploy.configuration.dag_names import OWN
 from pg_deploy.projects.project import May, Project
+from pg_deploy.tasks.forms import form
 
 TAG = "pg_deploy"
 """By this tag our pages know a DAG of ours, whatever project it belongs to."""
@@ -28,6 +32,17 @@ def common(project: Project, doc: str | None, kind: str, default_args: Mapping[s
         "tags": [TAG, "database", kind, *([project.name] if project.name else []), *project.tags],
         "access_control": {role: _MAY[may] for role, may in project.roles.items()} or None,
     }
+
+
+def triggered_dag(dag_id: str, project: Project, conf: type[Conf], doc: str | None, kind: str) -> DAG:
+    """A DAG of a project that people trigger, one run at a time; its tasks are not tried again."""
+    return DAG(
+        dag_id,
+        schedule=None,
+        max_active_runs=1,
+        params=form(conf, project),
+        **common(project, doc, kind, {"retries": 0}),
+    )
 
 
 def _for_project(doc: str, project: Project) -> str:

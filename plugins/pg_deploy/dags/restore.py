@@ -18,20 +18,13 @@ from __future__ import annotations
 from airflow.sdk import DAG
 
 from pg_deploy.configuration.conf import RestoreConf
-from pg_deploy.dags.common import common
+from pg_deploy.dags.common import triggered_dag
 from pg_deploy.projects.project import Project
-from pg_deploy.tasks.forms import form
 from pg_deploy.tasks.restore_tasks import restore
 
 
 def restore_dag(project: Project) -> DAG:
     """The DAG that restores a backup of a project's database beside it."""
-    with DAG(
-        project.dags.restore,
-        schedule=None,
-        max_active_runs=1,
-        params=form(RestoreConf, project),
-        **common(project, __doc__, "backup", {"retries": 0}),
-    ) as dag:
+    with triggered_dag(project.dags.restore, project, RestoreConf, __doc__, "backup") as dag:
         restore()
     return dag

@@ -23,20 +23,13 @@ from __future__ import annotations
 from airflow.sdk import DAG, chain
 
 from pg_deploy.configuration.conf import RollbackConf
-from pg_deploy.dags.common import common
+from pg_deploy.dags.common import triggered_dag
 from pg_deploy.projects.project import Project
-from pg_deploy.tasks.forms import form
 from pg_deploy.tasks.rollback_tasks import ApproveRollback, preflight, report, undo
 
 
 def rollback_dag(project: Project) -> DAG:
     """The DAG that undoes what was deployed to a project's databases."""
-    with DAG(
-        project.dags.rollback,
-        schedule=None,
-        max_active_runs=1,
-        params=form(RollbackConf, project),
-        **common(project, __doc__, "rollback", {"retries": 0}),
-    ) as dag:
+    with triggered_dag(project.dags.rollback, project, RollbackConf, __doc__, "rollback") as dag:
         chain(preflight(), ApproveRollback(task_id="approve"), undo(), report())
     return dag
