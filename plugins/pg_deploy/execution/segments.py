@@ -395,6 +395,7 @@ class _Budget:
         # may hold a lock that its text does not show.
         self.silence_s = self.seconds if is_opaque else max(self.seconds, _UNLOCKED_SILENCE_S)
         self.blocked_s = 0.0
+        self._blockers: dict[str, str] = {}
         self.worked_s = 0.0
         self.locked_by: Statement | None = None
 
@@ -403,6 +404,16 @@ class _Budget:
         if self.deadline is None:
             self.locked_by = statement
             self.deadline = (time.monotonic() if since is None else since) + self.seconds
+
+    def count_waiting(self, seen: Observation) -> None:
+        """Add what was seen of one statement, also of one that got its lock: the next has only the time that it left."""
+        self.blocked_s += seen.blocked_s
+        self._blockers |= {each.split(" (", 1)[0]: each for each in seen.blockers}
+
+    @property
+    def blockers(self) -> list[str]:
+        """Everybody whom the segment waited for, each session once, as it was last seen."""
+        return list(self._blockers.values())
 
     def count_work_only(self) -> None:
         """On a private copy nobody waits, so only the statements' own time counts: set the deadline by what they left."""
@@ -446,7 +457,7 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
             raise _StatementTrouble(statement, error, seen) from error
         finally:
             took = time.monotonic() - started
-    budget.blocked_s += seen.blocked_s
+    budget.count_waiting(seen)
     if budget.deadline is not None:
         budget.worked_s += took
     if statement.opaque and budget.deadline is None and _holds_strong_lock(work, session):
@@ -528,18 +539,18 @@ def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception
     error, seen = trouble.error, trouble.seen
     if seen.waits_for_us:
         return _waits_for_us(work, trouble.statement, error)
+    budget.count_waiting(seen)
     if error.sqlstate in _RETRIED:
-        return _LockTrouble(trouble.statement, _WHY[error.sqlstate], seen.blockers)
+        return _LockTrouble(trouble.statement, _WHY[error.sqlstate], budget.blockers)
     if error.sqlstate == _CANCELLED and (budget.is_used_up or seen.was_strong_for(budget.seconds - _UNSEEN_S)):
-        budget.blocked_s += seen.blocked_s
-        return _over(work, trouble.statement, budget, seen.blockers)
+        return _over(work, trouble.statement, budget)
     return _refused(work, error, trouble.statement)
 
 
-def _over(work: Work, statement: Statement, budget: _Budget, blockers: Sequence[str] = ()) -> Exception:
+def _over(work: Work, statement: Statement, budget: _Budget) -> Exception:
     """The budget is used up: either by waiting for others, so it may be tried again, or by the work itself."""
     if budget.blocked_s > 0.3 * budget.seconds:
-        return _LockTrouble(statement, "lock budget used up while waiting", list(blockers))
+        return _LockTrouble(statement, "lock budget used up while waiting", budget.blockers)
     locked_by = budget.locked_by.line if budget.locked_by else statement.line
     return LockBudgetExceededError(statement.summary, work.file, statement.line, budget.seconds, locked_by=locked_by)
 
