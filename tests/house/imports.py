@@ -39,6 +39,7 @@ ORDER = (
         "access.sampling",
         "access",
     ),
+    "workload",
     *("preflight.errors", "preflight.server", "preflight.rights", "preflight"),
     *("deployment", "rollback.generator", "rollback", "rehearsal.clones", "rehearsal", "baseline", "approval"),
     *("monitor", "reporting", "tasks", "dags", "ui"),

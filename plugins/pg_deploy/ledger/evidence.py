@@ -50,6 +50,8 @@ class Kind(Word):
     UNDONE = "undone"
     UNDONE_EARLIER = "undone earlier"
     WATCH = "watch"
+    WORKLOAD = "workload"
+    WORKLOAD_PROOF = "workload proof"
     WOULD_BE_LOST = "would be lost"
 
 
