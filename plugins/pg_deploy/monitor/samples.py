@@ -13,13 +13,15 @@ from pg_deploy.monitor.measures import Measured, Row, rows_from_json
 from pg_deploy.monitor.statements import Counters, Window
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_text
+from pg_deploy.workload.statement_calls import MEASURE as CALLS_MEMORY
 
 COUNTERS = "statement_counters"
 WINDOWS = "statement_windows"
 VIEWS_MEMORY = "views_memory"
 STATEMENTS_MEMORY = "statements_memory"
+PREDICTIONS_MEMORY = "predictions_memory"
 IDENTITY = "identity"
-_NOT_ROWS = (COUNTERS, WINDOWS, VIEWS_MEMORY, STATEMENTS_MEMORY, IDENTITY)
+_NOT_ROWS = (COUNTERS, WINDOWS, VIEWS_MEMORY, STATEMENTS_MEMORY, CALLS_MEMORY, PREDICTIONS_MEMORY, IDENTITY)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from pg_deploy.ledger import schema
 from pg_deploy.monitor import identity, samples
 from pg_deploy.monitor.access_drift import MEASURE as DRIFT
 from pg_deploy.monitor.access_drift import measure_access_drift
+from pg_deploy.monitor.calls import remember_calls
 from pg_deploy.monitor.cron_measures import FAILURES, HISTORY
 from pg_deploy.monitor.known_jobs_and_views import as_json, from_json
 from pg_deploy.monitor.lints import MEASURE as LINTS
@@ -69,6 +70,7 @@ def take_sample(
             connection, (DEPLOYED,), lambda: [_deployed(connection, deployed, before.get(DEPLOYED, ()))]
         )
         measured += deployed_objects
+        remember_calls(connection, sample)
         measured += _guarded(
             connection,
             (SLOW, TOP, HEALTH),
