@@ -187,9 +187,9 @@ def read_last_counters(connection: Connection) -> Counters | None:
 
 
 def read_statement_history(
-    connection: Connection, count: int, *, slow_measure: str | None = None
+    connection: Connection, count: int, *, slow_measure: str | None = None, before: datetime | None = None
 ) -> list[tuple[datetime, dict[str, Window]]]:
-    """The statements' windows in the newest `count` samples, oldest first. Reads only.
+    """The statements' windows in the newest `count` samples, or in those before a moment, oldest first. Reads only.
 
     A window in which `slow_measure` named the statement as slow is left out, because it is no standard to judge by.
     """
@@ -204,10 +204,10 @@ def read_statement_history(
         )
         from deploy_ledger.measurement m
         join deploy_ledger.sample s on s.id = m.sample_id
-        where m.measure = %s
+        where m.measure = %s and s.taken_at < coalesce(%s, 'infinity'::timestamptz)
         order by m.sample_id desc
         limit %s"""),
-        [slow_measure, WINDOWS, count],
+        [slow_measure, WINDOWS, before, count],
     ).fetchall()
     return [(row[0], {key: Window(*numbers) for key, numbers in row[1].items()}) for row in reversed(rows)]
 

@@ -14,6 +14,7 @@ from typing import Any
 from psycopg import sql
 
 from pg_deploy.configuration.duration import format_duration
+from pg_deploy.ledger.schema import exists
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql, engine_text
 
@@ -138,6 +139,8 @@ def moment(at: int) -> str:
 
 def read_statement_calls(connection: Connection) -> StatementCalls | None:
     """The newest record of the monitor, or None where it never looked. Reads only."""
+    if not exists(connection):
+        return None
     row = connection.execute(
         engine_text("select rows from deploy_ledger.measurement where measure = %s order by sample_id desc limit 1"),
         [MEASURE],
