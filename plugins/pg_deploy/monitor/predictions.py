@@ -5,6 +5,7 @@ A prediction that was wrong wakes nobody: a slow query is an alert of `slow_quer
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +25,6 @@ from pg_deploy.postgres.session import Connection
 MEASURE = "predictions"
 # So many calls since the deployment say what a statement costs now.
 _ENOUGH_CALLS = 20
-# What was predicted slower was not if it takes less than this many times what it took.
-_NO_SLOWER = 1.2
 _FAILS = (Effect.BROKEN, Effect.FORBIDDEN, Effect.INSERT_REFUSED)
 # These say that it may get slower, or nothing about its time: they are right in any case.
 _OPEN = frozenset({Effect.COSTLIER, Effect.NO_STATISTICS, Effect.NOT_ASKABLE})
@@ -33,12 +32,16 @@ _OPEN = frozenset({Effect.COSTLIER, Effect.NO_STATISTICS, Effect.NOT_ASKABLE})
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was predicted for one statement, and its counters at the first look after the deployment."""
+    """What was predicted for one statement, and its counters at the first look after the deployment.
+
+    `times` is how many times slower it got on the copy, None if that was not measured.
+    """
 
     id: str
     role: str
     effect: Effect
     then: StatementCounter
+    times: float | None = None
 
     @property
     def object(self) -> str:
@@ -81,7 +84,7 @@ def compare(
     history: Mapping[str, list[Window]],
     limits: Statements,
 ) -> Measured:
-    """A row for each prediction that was wrong, and one that counts how many could be judged. Pure.
+    """A row that counts how many predictions could be judged, and one for each that was wrong, the slowest first. Pure.
 
     `called` is what each statement cost since the deployment, `history` its windows before it. What is slower is decided as for
     `slow_queries`: clearly above its own history, and not because the whole server is.
@@ -100,14 +103,16 @@ def compare(
                 said = f"and was called {window.calls:.0f} times without an error"
         elif window is not None and window.calls >= _ENOUGH_CALLS and usual is not None:
             judged += 1
-            if one.effect is Effect.SLOWER and window.mean_ms < usual * _NO_SLOWER:
+            # Nearer to what it took than to what was predicted.
+            if one.effect is Effect.SLOWER and window.mean_ms < usual * math.sqrt(one.times or limits.times_slower):
                 said = f"takes {window.mean_ms:.3g} ms, and took {usual:.3g} ms before,"
             elif one.effect is not Effect.SLOWER and key in slower:
                 said = f"takes {window.mean_ms:.3g} ms instead of {usual:.3g} ms"
         if said is not None and window is not None:
-            wrong.append(_wrong(one, key, window, f"predicted {one.effect}, {said} since deployment {deployment}"))
+            predicted = f"predicted {one.effect}" + (f" ({one.times:.3g} times)" if one.times else "")
+            wrong.append(_wrong(one, key, window, f"{predicted}, {said} since deployment {deployment}"))
     count = Row(f"deployment {deployment}", judged or None, "statements", {"wrong": len(wrong), "alert": False})
-    return Measured(MEASURE, (count, *wrong))
+    return Measured(MEASURE, (count, *sorted(wrong, key=lambda row: row.value or 0, reverse=True)))
 
 
 def _wrong(one: Prediction, key: str, window: Window, cause: str) -> Row:
@@ -129,9 +134,11 @@ def _read_predictions(connection: Connection, deployment: int, counters: Counter
     if not recorded or not proofs:
         return {}
     found: dict[str, set[Effect]] = {}
-    for proof in proofs:
-        for finding in proof.findings:
-            found.setdefault(finding.id, set()).add(finding.effect)
+    times: dict[str, float] = {}
+    for finding in (each for proof in proofs for each in proof.findings):
+        found.setdefault(finding.id, set()).add(finding.effect)
+        if finding.effect is Effect.SLOWER and finding.before_ms and finding.after_ms:
+            times[finding.id] = times.get(finding.id, 1.0) * finding.after_ms / finding.before_ms
     answered = {id_ for proof in proofs for id_, _ in proof.answers} | found.keys()
     predicted = {}
     for statement in Workload.from_row(recorded[-1]).statements:
@@ -139,7 +146,8 @@ def _read_predictions(connection: Connection, deployment: int, counters: Counter
         if effect is None or (statement.id not in answered and any(proof.answers for proof in proofs)):
             continue
         then = counters.by_key.get(statement.key, StatementCounter(0, 0, 0))
-        predicted[statement.key] = Prediction(statement.id, statement.role, effect, then)
+        slower = times.get(statement.id) if effect is Effect.SLOWER else None
+        predicted[statement.key] = Prediction(statement.id, statement.role, effect, then, slower)
     return predicted
 
 
@@ -158,7 +166,15 @@ def _as_json(deployed: EndedDeployment, predictions: Mapping[str, Prediction], c
         "deployment": deployed.id,
         "reset_at": counters.reset_at,
         "statements": {
-            key: [one.id, one.role, str(one.effect), one.then.calls, round(one.then.total_ms, 3), one.then.blocks]
+            key: [
+                one.id,
+                one.role,
+                str(one.effect),
+                one.times,
+                one.then.calls,
+                round(one.then.total_ms, 3),
+                one.then.blocks,
+            ]
             for key, one in predictions.items()
         },
     }
@@ -166,6 +182,6 @@ def _as_json(deployed: EndedDeployment, predictions: Mapping[str, Prediction], c
 
 def _from_json(memory: Mapping[str, Any]) -> dict[str, Prediction]:
     return {
-        key: Prediction(id_, role, Effect(effect), StatementCounter(*numbers))
-        for key, (id_, role, effect, *numbers) in memory["statements"].items()
+        key: Prediction(id_, role, Effect(effect), StatementCounter(*numbers), times)
+        for key, (id_, role, effect, times, *numbers) in memory["statements"].items()
     }
