@@ -139,7 +139,7 @@ def _read_predictions(connection: Connection, deployment: int, counters: Counter
         found.setdefault(finding.id, set()).add(finding.effect)
         if finding.effect is Effect.SLOWER and finding.before_ms and finding.after_ms:
             times[finding.id] = times.get(finding.id, 1.0) * finding.after_ms / finding.before_ms
-    answered = {id_ for proof in proofs for id_, _ in proof.answers} | found.keys()
+    answered = frozenset[str]().union(*(proof.answered for proof in proofs)) | found.keys()
     predicted = {}
     for statement in Workload.from_row(recorded[-1]).statements:
         effect = _predicted(found.get(statement.id, ()))
