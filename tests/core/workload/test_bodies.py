@@ -1,0 +1,418 @@
+"""The bodies of functions: which breaks are seen, and which bodies raise no alarm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding
+from pg_deploy.postgres.session import Connection
+from pg_deploy.workload.bodies import compare_bodies, read_bodies
+
+SHOP = """
+create schema extensions;
+create type public.state as enum ('new', 'paid', 'sent');
+create table public.customers (id int primary key, name text not null, email text);
+create table public.orders (
+    id int primary key, customer_id int references public.customers, note text, total numeric(10, 2), status public.state,
+    placed timestamptz default now(), tags text[]
+);
+create table public.audit (at timestamptz, what text);
+create function public.taxed(amount numeric) returns numeric language sql immutable as 'select amount * 1.2';
+create procedure public.tidy(days int) language plpgsql as 'begin end';
+"""
+
+
+@dataclass(frozen=True)
+class Break:
+    """A body, a migration that breaks it, and what the finding names."""
+
+    name: str
+    routine: str
+    migration: str
+    sqlstate: str
+    token: str
+
+
+def plpgsql(body: str, head: str = "function public.f() returns void") -> str:
+    """A routine in PL/pgSQL."""
+    return f"create {head} language plpgsql as $body$ {body} $body$"
+
+
+NO_NOTE = "alter table public.orders drop column note"
+RENAMED = "alter table public.orders rename column note to remark"
+TRIGGER = "function public.f() returns trigger"
+ON_ORDERS = "; create trigger t {when} on public.orders for each row execute function public.f()"
+BREAKS = [
+    Break("insert", plpgsql("begin insert into orders (id, note) values (1, 'x'); end"), NO_NOTE, "42703", "note"),
+    Break(
+        "select",
+        plpgsql("declare n text; begin select note into n from orders where id = 1; end"),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break("update", plpgsql("begin update public.orders set note = 'x' where id = 1; end"), RENAMED, "42703", "note"),
+    Break("delete", plpgsql("begin delete from orders where note is null; end"), RENAMED, "42703", "note"),
+    Break(
+        "returning",
+        plpgsql("declare n text; begin insert into orders (id) values (1) returning note into strict n; end"),
+        RENAMED,
+        "42703",
+        "note",
+    ),
+    Break(
+        "if",
+        plpgsql("begin if exists (select from orders o where o.note = 'x') then null; end if; end"),
+        NO_NOTE,
+        "42703",
+        "o",
+    ),
+    Break(
+        "elsif",
+        plpgsql("begin if false then null; elsif (select max(note) from orders) = 'x' then null; end if; end"),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break(
+        "while",
+        plpgsql("begin while (select count(note) from orders) < 0 loop null; end loop; end"),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break(
+        "case",
+        plpgsql("begin case (select min(note) from orders) when 'a' then null; else null; end case; end"),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break("assignment", plpgsql("declare n int; begin n := count(note) from orders; end"), NO_NOTE, "42703", "note"),
+    Break("default", plpgsql("declare n int := (select count(note) from orders); begin end"), NO_NOTE, "42703", "note"),
+    Break(
+        "for loop",
+        plpgsql(
+            "declare r record; begin for r in select id, note from orders loop raise notice '%', r.id; end loop; end"
+        ),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break(
+        "field of a record",
+        plpgsql("declare r record; begin for r in select * from orders loop raise notice '%', r.note; end loop; end"),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break("field of a row", plpgsql("declare r public.orders; begin r.note := 'x'; end"), NO_NOTE, "42703", "note"),
+    Break("perform", plpgsql("begin perform taxed(total) from orders where note = 'x'; end"), NO_NOTE, "42703", "note"),
+    Break(
+        "return query",
+        plpgsql("begin return query select note from orders; end", "function public.f() returns setof text"),
+        RENAMED,
+        "42703",
+        "note",
+    ),
+    Break(
+        "result of a star",
+        plpgsql(
+            "begin return query select * from orders; end",
+            "function public.f() returns table (a int, b int, c text, d numeric(10, 2), e public.state, f timestamptz, g text[])",
+        ),
+        "alter table public.orders add column more int",
+        "42804",
+        "",
+    ),
+    Break(
+        "result of another type",
+        plpgsql(
+            "begin return query select o.id, o.note from orders o; end",
+            "function public.f() returns table (a int, b text)",
+        ),
+        "alter table public.orders alter column id type bigint",
+        "42804",
+        "",
+    ),
+    Break(
+        "return",
+        plpgsql("begin return (select note from orders limit 1); end", "function public.f() returns text"),
+        RENAMED,
+        "42703",
+        "note",
+    ),
+    Break(
+        "cursor",
+        plpgsql("declare c cursor (k int) for select note from orders where id = k; begin open c (1); close c; end"),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break(
+        "loop over a cursor",
+        plpgsql("declare c cursor for select * from orders; begin for r in c loop perform r.note; end loop; end"),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break(
+        "fetched",
+        plpgsql(
+            "declare c cursor for select * from orders; r record; begin open c; fetch next from c into r; perform r.note; end"
+        ),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break(
+        "open for",
+        plpgsql("declare c refcursor; begin open c for select note from orders; end"),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break(
+        "record of returning",
+        plpgsql(
+            "declare r record; begin update orders o set id = 1 where id = 2 returning o.* into r; perform r.note; end"
+        ),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break(
+        "using",
+        plpgsql("begin execute 'select $1' using (select note from orders limit 1); end"),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break(
+        "raise",
+        plpgsql("begin raise notice 'n %', (select note from orders limit 1) using hint = 'h'; end"),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break(
+        "handler",
+        plpgsql("begin null; exception when others then insert into audit (at, what) values (now(), sqlerrm); end"),
+        "alter table public.audit drop column what",
+        "42703",
+        "what",
+    ),
+    Break(
+        "nested block",
+        plpgsql(
+            "begin <<deep>> declare x int; begin x := 1; if true then loop"
+            " insert into audit (what) values ('x'); exit; end loop; end if; end; end"
+        ),
+        "drop table public.audit",
+        "42P01",
+        "audit",
+    ),
+    Break(
+        "new of a trigger",
+        plpgsql("begin new.note := upper(new.note); return new; end", TRIGGER) + ON_ORDERS.format(when="before insert"),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break(
+        "old of a trigger",
+        plpgsql(
+            "begin if old.note is distinct from new.note then insert into audit (what) values ('n'); end if; return null; end",
+            TRIGGER,
+        )
+        + ON_ORDERS.format(when="after update"),
+        RENAMED,
+        "42703",
+        "note",
+    ),
+    Break(
+        "transition table",
+        plpgsql("begin insert into audit (what) select note from new_rows; return null; end", TRIGGER)
+        + "; create trigger t after insert on public.orders referencing new table as new_rows"
+        " for each statement execute function public.f()",
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break(
+        "gone table",
+        plpgsql("begin insert into audit (what) values ('x'); end"),
+        "drop table public.audit",
+        "42P01",
+        "audit",
+    ),
+    Break(
+        "gone row type",
+        plpgsql("declare r public.audit%rowtype; begin r.what := 'x'; end"),
+        "drop table public.audit",
+        "42P01",
+        "audit",
+    ),
+    Break("gone column type", plpgsql("declare n public.orders.note%type; begin n := 'x'; end"), NO_NOTE, "42601", ""),
+    Break(
+        "signature",
+        plpgsql("begin perform taxed(2); end"),
+        "drop function public.taxed(numeric); create function public.taxed(a numeric, b text) returns numeric language sql as 'select a'",
+        "42883",
+        "taxed",
+    ),
+    Break(
+        "procedure",
+        plpgsql("begin call public.tidy(3); end", "procedure public.p()"),
+        "drop procedure public.tidy(int)",
+        "42883",
+        "public",
+    ),
+    Break(
+        "enum label",
+        plpgsql("begin update orders set status = 'sent'; end"),
+        "alter type public.state rename value 'sent' to 'shipped'",
+        "22P02",
+        "'sent'",
+    ),
+    Break(
+        "operator",
+        plpgsql("declare n int; begin select id into n from orders where total > 10; end"),
+        "alter table public.orders alter column total type text",
+        "42883",
+        ">",
+    ),
+    Break(
+        "new column of a variable's name",
+        plpgsql("declare region text := 'x'; begin update orders set note = region where id = 1; end"),
+        "alter table public.orders add column region text",
+        "42702",
+        "region",
+    ),
+    Break(
+        "temporary table from a table",
+        plpgsql("begin create temp table x as select note from orders; insert into x values ('y'); end"),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break("truncate", plpgsql("begin truncate public.audit; end"), "drop table public.audit", "42P01", "public"),
+    Break(
+        "refresh",
+        "create materialized view public.m as select 1 as a;"
+        + plpgsql("begin refresh materialized view public.m; end"),
+        "drop materialized view public.m",
+        "42P01",
+        "public",
+    ),
+    Break(
+        "sql",
+        "create function public.f() returns setof text language sql as 'select note from orders'",
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break(
+        "sql that writes",
+        "create function public.f(n text) returns void language sql as 'insert into orders (id, note) values (1, n)'",
+        RENAMED,
+        "42703",
+        "note",
+    ),
+    Break(
+        "sql with its own path",
+        "create schema app; create table app.things (a int); create function public.f() returns int language sql"
+        " security definer set search_path = app as 'select a from things'",
+        "alter table app.things rename to objects",
+        "42P01",
+        "things",
+    ),
+    Break(
+        "own path",
+        "create schema app; create table app.things (a int);"
+        + plpgsql(
+            "begin perform a from things; end",
+            "function public.f() returns void security definer set search_path to app, pg_temp",
+        ),
+        "drop table app.things",
+        "42P01",
+        "things",
+    ),
+    Break(
+        "argument by number",
+        plpgsql("begin update orders set note = $2 where id = $1; end", "function public.f(int, text) returns void"),
+        NO_NOTE,
+        "42703",
+        "note",
+    ),
+    Break(
+        "polymorphic",
+        plpgsql(
+            "begin insert into audit (what) values (x::text); return x; end",
+            "function public.f(x anyelement) returns anyelement",
+        ),
+        "alter table public.audit drop column what",
+        "42703",
+        "what",
+    ),
+    Break(
+        "changed by the migration",
+        plpgsql("begin insert into audit (what) values ('x'); end"),
+        "create or replace function public.f() returns void language plpgsql as 'begin insert into audti (what) values (1); end'",
+        "42P01",
+        "audti",
+    ),
+    Break(
+        "changed signature",
+        plpgsql("begin insert into audit (what) values ('x'); end", "function public.f(a int) returns void"),
+        "drop function public.f(int); create function public.f(a bigint) returns void"
+        " language plpgsql as 'begin insert into audti (what) values (1); end'",
+        "42P01",
+        "audti",
+    ),
+]
+
+
+def effects(
+    connection: Connection, before: str, migration: str, with_extension: bool = True
+) -> tuple[WorkloadFinding, ...]:
+    """What is found when the migration runs."""
+    connection.execute(f"{SHOP}; set search_path to public; {before}; set search_path to ''".encode())
+    earlier = read_bodies(connection, with_extension=with_extension)
+    connection.execute(f"set search_path to public; {migration}; set search_path to ''".encode())
+    return compare_bodies(earlier, read_bodies(connection, with_extension=with_extension))
+
+
+@pytest.mark.parametrize("planted", BREAKS, ids=lambda each: each.name)
+def test_a_body_that_a_migration_breaks_is_named_with_the_word(workload_session: Connection, planted: Break) -> None:
+    """Only its next call would tell, in production."""
+    (finding,) = effects(workload_session, planted.routine, planted.migration)
+    assert (finding.effect, finding.sqlstate, finding.token) == (Effect.BODY_BROKEN, planted.sqlstate, planted.token)
+    assert finding.subject.startswith(("function public.f(", "procedure public.p("))
+    if planted.token:
+        assert finding.caret is not None
+        assert finding.line[finding.caret :].startswith(planted.token)
+
+
+RIGHT = (Path(__file__).parent / "right_bodies.sql").read_text(encoding="utf-8")
+
+
+def test_bodies_that_no_migration_touches_are_right_on_both_sides(workload_session: Connection) -> None:
+    """An alarm for nothing teaches people to pass over alarms."""
+    workload_session.execute(f"{SHOP}; set search_path to public; {RIGHT}; set search_path to ''".encode())
+    before = read_bodies(workload_session, with_extension=False)
+    assert {
+        subject: body.problems or body.reason for subject, body in before.items() if body.problems or body.reason
+    } == {}
+    workload_session.execute(
+        "alter table public.orders add column brand_new int; alter table public.audit add column by_whom text;"
+        " create table public.fresh (a int)"
+    )
+    after = read_bodies(workload_session, with_extension=False)
+    assert before.keys() == after.keys()
+    assert compare_bodies(before, after) == ()
+    if len(before) < 40:
+        pytest.fail("the bodies were not read")
