@@ -57,12 +57,13 @@ class _Reading:
     def _value(self, words: Words) -> None:
         self._ask(_VALUE, words.written)
 
-    def _shape(self, target: str, query: str, what: str = "*") -> None:
-        """Give a record the columns of a query, without a row of it. Where that fails, its columns stay unknown."""
-        if target in self._records:
+    def _shape(self, target: Words, query: str, what: str = "*") -> None:
+        """Give a record the columns of a query, without a row of it; where that fails, or there is no query, nobody knows them."""
+        name = target.written
+        if name.lower() in self._records:
             rows = "deploy_rows" if what == "*" else "deploy_rows(deploy_row)"
-            chosen = f"select {what} into {target} from ({query}\n) as {rows} limit 0"  # noqa: S608 - the body's own text
-            self._put(f"begin {chosen}; exception when others then null; end;")
+            chosen = f"select {what} into {name} from ({query}\n) as {rows} limit 0;"  # noqa: S608 - the body's own text
+            self._put(f"begin {name} := null; {chosen if query else ''} exception when others then null; end;")
 
     def _label(self) -> str:
         if not self._read.took("<<"):
@@ -126,7 +127,7 @@ class _Reading:
             self._records.discard(words.lower[0])
         self._put(f"{words[:1].written} {kind.written};")
 
-    def _cursor_query(self, name: str, target: str = "") -> None:
+    def _cursor_query(self, name: str, target: Words | None = None) -> None:
         arguments, query = self._cursors[name]
         self._put(
             "declare" + "".join(f" {each[: each.place_of([':=', '=', 'default'])].written};" for each in arguments)
@@ -188,7 +189,6 @@ class _Reading:
         words = self._read.until("loop")
         self._read.take("loop")
         first = words.lower[0] if len(words) else ""
-        target = targets.written.lower()
         if (dots := words.place_of([".."])) is not None:
             by = words.place_of(["by"], dots)
             for part in (words[first == "reverse" : dots], words[dots + 1 : by], words[by + 1 :] if by else words[:0]):
@@ -196,15 +196,16 @@ class _Reading:
             self._put(f"{label}declare {targets.written} pg_catalog.int4; begin")
         elif first == "execute":
             self._execute(words)
+            self._shape(targets, "")
             self._put(f"{label}begin")
         elif first in self._cursors and (len(words) == 1 or words.lower[1] == "("):
             self._arguments(words[2:-1])
             self._put(f"{label}declare {targets.written} record; begin")
-            self._records.add(target)
-            self._cursor_query(first, target)
+            self._records.add(targets.written.lower())
+            self._cursor_query(first, targets)
         else:
             self._ask(_STATEMENT, words.written)
-            self._shape(target, words.written)
+            self._shape(targets, _rows_of(words.written))
             self._put(f"{label}begin")
         self._end_of_loop()
 
@@ -252,7 +253,7 @@ class _Reading:
         if "." in target.lower:
             self._value(target)
         self._value(value)
-        self._shape(target.written.lower(), f"select {value.written}", "(deploy_row).*")
+        self._shape(target, f"select {value.written}", "(deploy_row).*")
 
     def _return(self, words: Words) -> None:
         kind, query = words[1:2].lower, words[2:]
@@ -285,6 +286,8 @@ class _Reading:
         self._value(words[1 : min(ends, default=len(words))])
         if using is not None:
             self._value(words[using + 1 : into if into is not None and into > using else len(words)])
+        if into is not None:
+            self._shape(_targets(words[into + 1 : using if using is not None and using > into else len(words)]), "")
 
     def _open(self, words: Words) -> None:
         query = words.place_of(["for"])
@@ -298,10 +301,13 @@ class _Reading:
 
     def _fetch(self, words: Words) -> None:
         into = words.place_of(["into"])
-        if into is not None and words.lower[into - 1] in self._cursors:
-            target = words[into + 1 :].written.lower()
-            if target in self._records:
-                self._cursor_query(words.lower[into - 1], target)
+        if into is None:
+            return
+        target, cursor = words[into + 1 :], words.lower[into - 1]
+        if cursor in self._cursors and target.written.lower() in self._records:
+            self._cursor_query(cursor, target)
+        else:
+            self._shape(target, "")
 
     def _when(self, words: Words) -> None:
         place = words.place_of(["when"])
@@ -332,9 +338,11 @@ class _Reading:
             return
         asked = words.without(start, end)
         self._ask(_STATEMENT, asked)
-        target = words[start + 1 + (words.lower[start + 1] == "strict") : end].written.lower()
-        if target in self._records:
-            self._shape(target, _returned(asked) if words.lower[0] in _CHANGES else asked)
+        self._shape(_targets(words[start + 1 : end]), _rows_of(asked))
+
+
+def _targets(words: Words) -> Words:
+    return words[1:] if words.lower[:1] == ("strict",) else words
 
 
 def _into(words: Words) -> tuple[int, int]:
@@ -347,15 +355,15 @@ def _into(words: Words) -> tuple[int, int]:
     end = place + 1 + (words.lower[place + 1 : place + 2] == ("strict",))
     while True:
         end += 1
-        if words.lower[end : end + 1] == ("[",):
-            end = (words.place_of(["]"], end + 1) or end) + 1
         if words.lower[end : end + 1] not in ((".",), (",",)):
             return place, end
         end += 1
 
 
-def _returned(text: str) -> str:
-    """A query with the columns that a statement returns; "" where it cannot be told."""
+def _rows_of(text: str) -> str:
+    """A query with the columns of what a statement returns, that itself writes nothing; "" where it cannot be told."""
+    if text.split(maxsplit=1)[0].lower() not in _CHANGES:
+        return text
     try:
         statement = parse_sql(text)[0].stmt
     except ParseError:

@@ -42,23 +42,23 @@ class Words:
         """How many there are."""
         return len(self.lower)
 
-    def place_of(self, sought: Iterable[str], start: int = 0, *, cases: bool = True) -> int | None:
-        """Where the first of these words stands that is in no parentheses and, with `cases`, in no CASE … END."""
+    def place_of(self, sought: Iterable[str], start: int = 0) -> int | None:
+        """Where the first of these words stands that is in no parentheses: so PL/pgSQL finds the end of an expression."""
         depth, wanted = 0, frozenset(sought)
         for place in range(start, len(self.lower)):
             word = self.lower[place]
             if depth == 0 and word in wanted:
                 return place
-            if word in _OPEN or (cases and word == "case"):
+            if word in _OPEN:
                 depth += 1
-            elif word in _CLOSE or (cases and word == "end"):
+            elif word in _CLOSE:
                 depth -= 1
         return None
 
     def split(self) -> list[Words]:
         """The parts between commas that are in no parentheses."""
         parts, start = [], 0
-        while (comma := self.place_of([","], start, cases=False)) is not None:
+        while (comma := self.place_of([","], start)) is not None:
             parts.append(self[start:comma])
             start = comma + 1
         return [each for each in (*parts, self[start:]) if len(each)]
@@ -119,8 +119,7 @@ class Reader:
 
     def until(self, *ends: str) -> Words:
         """The words up to one of these, which must come."""
-        # A semicolon ends a statement, whatever stands in it.
-        place = self.words.place_of(ends, self.at, cases=ends != (";",))
+        place = self.words.place_of(ends, self.at)
         if place is None:
             raise UnreadableBodyError(f"{' or '.join(ends)} does not come")
         found = self.words[self.at : place]

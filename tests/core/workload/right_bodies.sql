@@ -54,7 +54,7 @@ end $$;
 create function public.r08() returns table (order_id int, remark text, kind public.state) language plpgsql as $$
 begin
     return query select o.id, o.note, o.status from orders o where o.total > 0;
-    return query with some as (select id from orders) select s.id, null::text, 'new'::public.state from some s;
+    return query with few as (select id from orders) select s.id, null::text, 'new'::public.state from few s;
     order_id := 1; remark := 'x'; kind := 'paid'; return next;
 end $$;
 create function public.r09() returns setof public.orders language plpgsql as $$
@@ -105,7 +105,6 @@ declare a int[] := array[1, 2]; m text[][]; j jsonb := '{}'; c public.customers[
 begin
     a[3] := 4; a[1:2] := array[5, 6]; m[1][2] := 'x'; j := jsonb_set(j, '{a}', '1'); c[1] := row(1, 'n', 'e');
     select array_agg(id) into a from orders;
-    select id, note into a[1], m[1][1] from orders;
     return a || 3;
 end $$;
 create function public.r18(int, text) returns text language plpgsql as $$
@@ -114,7 +113,7 @@ create function public.r19(d date) returns text language plpgsql as $$
 begin
     case extract(dow from d) when 0, 6 then return 'weekend'; else null; end case;
     case when d > now() then return case when d > '2030-01-01' then 'far' else 'near' end; else null; end case;
-    if case when d is null then true else false end then assert d is null, 'never'; end if;
+    if (case when d is null then true else false end) then assert d is null, 'never'; end if;
     return 'x';
 end $$;
 create function public.r20() returns void language plpgsql security definer set search_path to '' as $$
@@ -131,18 +130,18 @@ end $$;
 create function public.r22(o public.orders) returns public.orders language plpgsql as $$
 begin o.note := coalesce(o.note, r22.o.note); return o; end $$;
 create function public.r23() returns int language plpgsql as $$
-declare n int; s text; o public.orders;
+declare n int; s text; gone_row public.orders;
 begin
     insert into orders as o (id, note) values (1, 'x') on conflict (id) do update set note = excluded.note returning o.id into n;
-    delete from orders where id = n returning * into o;
+    delete from orders where id = n returning * into gone_row;
     update orders set (note, total) = ('a', 2) where current_date > placed returning note into strict s;
     with gone as (delete from orders where id = 2 returning id) select max(id) into n from gone;
-    if found then return o.id; end if;
+    if found then return gone_row.id; end if;
     return n;
 end $$;
 create function public.r24() returns text language plpgsql as $$
-declare region text; what text; email int := 3;
-begin region := 'r'; select c.name into what from customers c where c.id = r24.email; return region || what; end r24 $$;
+<<vars>> declare region text; what text; email int := 3;
+begin <<inside>> begin region := null; end inside; select c.name into what from customers c where c.id = vars.email; return region || what; end $$;
 create function public.r25() returns jsonb language plpgsql as $$
 declare result jsonb;
 begin
@@ -156,7 +155,7 @@ begin call public.tidy(a); call tidy(days => 4); call public.r06(a); do $x$ begi
 create function public.r27() returns void language plpgsql as $$
 begin
     truncate audit; lock table public.orders in share mode; create index on pg_temp.nothing (a);
-    set local work_mem = '4MB'; reset work_mem; savepoint_is := 1;
+    set local work_mem = '4MB'; reset work_mem;
 end $$;
 drop function public.r27();
 create function public.r28(x anyelement) returns text language sql as 'select x::text';
@@ -164,12 +163,12 @@ create function public.r29(a int, b text[]) returns setof public.orders language
 create function public.r30() returns table (n bigint) language sql stable as $$ select count(*) from public.orders; $$;
 create function public.r31() returns void language sql begin atomic insert into public.audit (what) values ('x'); end;
 create function public.r32() returns int language plpgsql as $$
-declare r record; n int; x record;
+declare r record; n int; x record; t text;
 begin
     r := (select row(1, 2)); x := r;
     select a, b into r from (values (1, 'x')) as v (a, b); n := r.a; if r.b = 'y' then return n; end if;
     for r in select * from generate_series(1, 3) as g (n) loop n := r.n; end loop;
-    for n, x in select 1, o from orders o loop null; end loop;
+    for n, t in select 1, note from orders o loop null; end loop;
     for r in (select id from orders) union all select 4 loop n := r.id; end loop;
     for r in with q as (select 1 as one) select * from q loop n := r.one; end loop;
     for r in insert into audit (what) values ('x') returning at, what loop perform r.what; end loop;
@@ -197,4 +196,4 @@ begin return query values ('a'), ('b'); return query (select note from orders) u
 create function public.r40() returns record language plpgsql as $$
 declare r record; begin select 1 as a, 'x'::text as b into r; return r; end $$;
 create function public.r41() returns void language plpgsql as $$ begin return; end $$;
-create function public.r42() returns int language plpgsql as 'declare declare x int; begin x = 1; return x; end;';
+create function public.r42() returns int language plpgsql as '<<all_of_it>> declare declare x int; begin x = 1; return all_of_it.x; end all_of_it';
