@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding
 from pg_deploy.postgres.session import Connection
@@ -35,13 +35,8 @@ class Body:
 
     @property
     def problem(self) -> Refusal | None:
-        """The first refusal; None if the body is right."""
-        return self.problems[0].refusal if self.problems else None
-
-    @property
-    def statement(self) -> str:
-        """The part of the body that the first refusal is of."""
-        return self.problems[0].statement if self.problems else ""
+        """The first refusal that is no extension's alone; None if the body is right."""
+        return next((each.refusal for each in self.problems if not each.by_extension), None)
 
 
 def read_bodies(
@@ -50,7 +45,7 @@ def read_bodies(
     """All bodies by subject. The session must be a superuser's, in autocommit; nothing of it stays.
 
     `paths` are the search paths that sessions may have, for routines that set none; a body is right if it is under one of them.
-    With `with_extension`, plpgsql_check is used where the server has it. Raises only if the connection is lost.
+    With `with_extension`, plpgsql_check is asked as well where the server has it. Raises only if the connection is lost.
     """
     connection.execute(BEGIN.encode())
     try:
@@ -77,10 +72,14 @@ def _seen(connection: Connection, extension: str, routine: Routine, path: str, t
     questions = Questions(connection)
     if routine.language == "sql":
         return questions.about_sql(routine, path)
+    seen = questions.about_plpgsql(routine, path, table)
     # Of a trigger function without a table the extension can tell nothing.
-    if extension and (routine.result != "trigger" or table is not None):
-        return ask_plpgsql_check(connection, extension, routine, path, table)
-    return questions.about_plpgsql(routine, path, table)
+    if not extension or seen.declarations or (routine.result == "trigger" and table is None):
+        return seen
+    known = {(each.refusal.sqlstate, each.refusal.message) for each in seen.problems}
+    asked = ask_plpgsql_check(connection, extension, routine, path, table)
+    more = [each for each in asked.problems if (each.refusal.sqlstate, each.refusal.message) not in known]
+    return replace(seen, problems=(*seen.problems, *more))
 
 
 def compare_bodies(before: Mapping[str, Body], after: Mapping[str, Body]) -> tuple[WorkloadFinding, ...]:
@@ -97,12 +96,15 @@ def compare_bodies(before: Mapping[str, Body], after: Mapping[str, Body]) -> tup
         earlier = [before[subject]] if subject in before else gone.get(body.routine, [])
         if any(each.reason for each in earlier) or not earlier:
             continue
+        same = all(each.definition_hash == body.definition_hash for each in earlier)
         # What is wrong in a body of another text need not be what was wrong in the old one.
-        if any(each.problems and each.definition_hash != body.definition_hash for each in earlier):
+        if not same and any(each.problem for each in earlier):
             continue
         known = {(each.statement, each.refusal.sqlstate) for one in earlier for each in one.problems}
         new = [each for each in body.problems if (each.statement, each.refusal.sqlstate) not in known]
-        if body.declarations and earlier[0].definition_hash == body.definition_hash:
+        if not same:
+            new = [each for each in new if not each.by_extension]
+        elif body.declarations:
             # What was taken before, word for word, is not taken any more.
             new.append(body.declarations)
         if new:

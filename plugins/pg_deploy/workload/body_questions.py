@@ -34,10 +34,14 @@ create function pg_temp.deploy_body() returns pg_catalog.void stable language pl
 
 @dataclass(frozen=True)
 class Problem:
-    """What the server does not take, and the part of the body that it is in."""
+    """What the server does not take, and the part of the body that it is in.
+
+    `by_extension`: plpgsql_check alone says so. It is wrong about some right bodies, so only what it says anew of the same text counts.
+    """
 
     statement: str
     refusal: Refusal
+    by_extension: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,9 @@ class Questions:
             again = self._tried(asked.question(bare=number), routine, path) if len(problems) < _PLACED else None
             text, shown = program.checks[number].text, without_secrets(one_line(message))
             position = _position_in(program, number, again)
-            problems.append(Problem(text, Refusal(state, shown, _named(shown, text) if position is None else position)))
+            problems.append(
+                Problem(text, Refusal(state, shown, place_of_name(shown, text) if position is None else position))
+            )
         return Seen(tuple(problems))
 
     def _tried(self, question: str, routine: Routine, path: str) -> Diagnostic | None:
@@ -145,10 +151,10 @@ def message_of(diag: Diagnostic) -> str:
 def _refusal(diag: Diagnostic, source: str) -> Refusal:
     message = message_of(diag)
     place = int(diag.internal_position) - 1 if diag.internal_position and diag.internal_query == source else None
-    return Refusal(diag.sqlstate or "", message, _named(message, source) if place is None else place)
+    return Refusal(diag.sqlstate or "", message, place_of_name(message, source) if place is None else place)
 
 
-def _named(message: str, text: str) -> int | None:
+def place_of_name(message: str, text: str) -> int | None:
     """Where the last name stands in the text that the message puts in quotes; None if it names none that is there."""
     for name in reversed(_IN_QUOTES.findall(message)):
         if found := re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", text, re.IGNORECASE):

@@ -1,4 +1,7 @@
-"""The extension plpgsql_check, where the server has it: it looks at PL/pgSQL more closely than we do."""
+"""The extension plpgsql_check, where the server has it: it compares types that are only compared when a body runs.
+
+It does not know some things that we see (TRUNCATE, REFRESH, tables that the body makes), so it is asked as well, not instead.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection, one_line
 from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.workload.asking import Refusal
-from pg_deploy.workload.body_questions import Problem, Seen, message_of, settings_for
+from pg_deploy.workload.body_questions import Problem, Seen, message_of, place_of_name, settings_for
+from pg_deploy.workload.plpgsql_reading import names_any, temporary_names
 from pg_deploy.workload.routines import Routine, Table
 
 _SCHEMA = "deploy_plpgsql_check"
@@ -37,7 +41,10 @@ def begin_plpgsql_check(connection: Connection) -> str:
 
 
 def ask_plpgsql_check(connection: Connection, schema: str, routine: Routine, path: str, table: Table | None) -> Seen:
-    """The errors that the extension names in a body; a trigger function's for one of its tables. Nothing of it stays."""
+    """The errors that the extension names in a body; a trigger function's for one of its tables. Nothing of it stays.
+
+    An error of the extension's own is none of the body's.
+    """
     old, new = table.transition if table else ("", "")
     question = _ASK.format(
         function=quote(schema, "plpgsql_check_function_tb"), routine=routine.oid, table=table.oid if table else 0
@@ -48,14 +55,17 @@ def ask_plpgsql_check(connection: Connection, schema: str, routine: Routine, pat
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
-        return Seen((Problem(routine.source, Refusal(error.sqlstate or "", message_of(error.diag))),))
+        return Seen(reason=message_of(error.diag))
     finally:
         if not (connection.closed or connection.broken):
             connection.execute("rollback to deploy_body")
     lines = routine.source.split("\n")
     problems = []
-    for state, message, position, query, line in found:
+    temporary = temporary_names(routine.source)
+    for state, said, position, query, line in found:
+        message = without_secrets(one_line(said))
         text = query or (lines[line - 1].strip() if line and line <= len(lines) else routine.source)
-        place = position - 1 if query and position else None
-        problems.append(Problem(text, Refusal(state, without_secrets(one_line(message)), place)))
+        if not names_any(f"{text} {message}", temporary):
+            place = position - 1 if query and position else place_of_name(message, text)
+            problems.append(Problem(text, Refusal(state, message, place), by_extension=True))
     return Seen(tuple(problems))

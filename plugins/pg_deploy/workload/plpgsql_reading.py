@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from pg_deploy.grammar import ast
-from pg_deploy.grammar.errors import ParseError
+from pg_deploy.grammar.errors import ParseError, PrintError, TooDeepError
 from pg_deploy.grammar.parser import parse_sql
 from pg_deploy.grammar.printer import printed
 from pg_deploy.parsing.expressions import nodes
@@ -32,13 +32,22 @@ def program_of(source: str, *, returns_rows: bool) -> Program:
     return _Reading(source, returns_rows).program
 
 
+def temporary_names(source: str) -> frozenset[str]:
+    """The tables that a body makes for itself, also by a text that it executes: nobody else can tell what is in them."""
+    return frozenset(name.lower().rpartition(".")[2].strip('"') for name in _TEMPORARY.findall(source))
+
+
+def names_any(text: str, names: frozenset[str]) -> bool:
+    """Whether one of these names is a word of the text."""
+    return not names.isdisjoint(word.strip('"').lower() for word in _WORD.findall(text))
+
+
 class _Reading:
     def __init__(self, source: str, returns_rows: bool) -> None:
         self.program = Program()
         self._read = Reader(source)
         self._returns_rows = returns_rows
-        # Nobody but the body itself can tell what is in a table that it makes, also by a text that it executes.
-        self._temporary = {name.lower().rpartition(".")[2].strip('"') for name in _TEMPORARY.findall(source)}
+        self._temporary = temporary_names(source)
         self._records: set[str] = set()
         self._cursors: dict[str, tuple[list[Words], str]] = {}
         while self._read.word() == "#":
@@ -50,8 +59,7 @@ class _Reading:
         self.program.parts.append(text)
 
     def _ask(self, lead: str, text: str, tail: str = "", only: str = "") -> None:
-        named = {word.strip('"').lower() for word in _WORD.findall(text)}
-        if text and not named & self._temporary:
+        if text and not names_any(text, self._temporary):
             self.program.parts.append(Check(lead, text, tail, only))
 
     def _value(self, words: Words) -> None:
@@ -373,7 +381,10 @@ def _rows_of(text: str) -> str:
     if clause is None or relation is None:
         return ""
     beside = getattr(statement, "fromClause", None) or getattr(statement, "usingClause", None) or ()
-    return printed(ast.SelectStmt(targetList=clause.exprs, fromClause=(relation, *beside)))
+    try:
+        return printed(ast.SelectStmt(targetList=clause.exprs, fromClause=(relation, *beside)))
+    except (PrintError, TooDeepError):
+        return ""
 
 
 def _relations(text: str) -> Iterator[str]:

@@ -403,14 +403,14 @@ RIGHT = (Path(__file__).parent / "right_bodies.sql").read_text(encoding="utf-8")
 def test_bodies_that_no_migration_touches_are_right_on_both_sides(workload_session: Connection) -> None:
     """An alarm for nothing teaches people to pass over alarms."""
     workload_session.execute(f"{SHOP}; set search_path to public; {RIGHT}; set search_path to ''".encode())
-    before = read_bodies(workload_session, with_extension=False)
+    before = read_bodies(workload_session)
     said = [(body.subject, body.problem.message if body.problem else body.reason) for body in before.values()]
     assert [each for each in said if each[1]] == []
     workload_session.execute(
         "alter table public.orders add column brand_new int; alter table public.audit add column by_whom text;"
         " create table public.fresh (a int)"
     )
-    after = read_bodies(workload_session, with_extension=False)
+    after = read_bodies(workload_session)
     assert before.keys() == after.keys()
     assert compare_bodies(before, after) == ()
     if len(before) < 40:
