@@ -156,7 +156,7 @@ def _refusal(diag: Diagnostic, source: str) -> Refusal:
 
 def place_of_name(message: str, text: str) -> int | None:
     """Where the last name stands in the text that the message puts in quotes; None if it names none that is there."""
-    for name in reversed(_IN_QUOTES.findall(message)):
+    for name in reversed(_IN_QUOTES.findall(message.partition(" of relation ")[0])):
         if found := re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", text, re.IGNORECASE):
             return found.start()
     return None

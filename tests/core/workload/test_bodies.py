@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding
 from pg_deploy.postgres.session import Connection
-from pg_deploy.workload.bodies import compare_bodies, read_bodies
+from pg_deploy.workload.bodies import compare_bodies, new_and_broken, read_bodies
 
 SHOP = """
 create schema extensions;
@@ -415,3 +416,95 @@ def test_bodies_that_no_migration_touches_are_right_on_both_sides(workload_sessi
     assert compare_bodies(before, after) == ()
     if len(before) < 40:
         pytest.fail("the bodies were not read")
+
+
+def test_a_body_that_was_broken_before_is_no_finding(workload_session: Connection) -> None:
+    """The migration is not to blame, also if it changes the body and leaves it broken."""
+    broken = plpgsql("begin insert into nowhere values (1); end")
+    changed = plpgsql("begin insert into nowhere_else values (1); end", "or replace function public.f() returns void")
+    assert effects(workload_session, broken, NO_NOTE) == ()
+    workload_session.execute("drop function public.f()")
+    before = read_bodies(workload_session)
+    workload_session.execute(broken.encode())
+    after = read_bodies(workload_session)
+    assert compare_bodies(before, after) == ()
+    assert new_and_broken(before, after) == (
+        'function public.f() is new, and not right: relation "nowhere" does not exist',
+    )
+    workload_session.execute(changed.encode())
+    assert compare_bodies(after, read_bodies(workload_session)) == ()
+
+
+def test_a_second_break_in_a_body_with_an_older_one_is_named(workload_session: Connection) -> None:
+    """One dead branch in a body must not hide what happens to the others."""
+    body = plpgsql("begin insert into nowhere values (1);\n  update orders set note = 'x'; end")
+    (finding,) = effects(workload_session, body, NO_NOTE)
+    assert (finding.line, finding.caret, finding.is_drop) == ("update orders set note = 'x'", 18, True)
+    assert finding.sentence == (
+        'function public.f() was right and is broken now: column "note" of relation "orders" does not exist'
+    )
+
+
+def test_the_search_path_under_which_a_body_is_right_is_the_one_that_counts(workload_session: Connection) -> None:
+    """The roles of an API have another search_path than the role that migrates."""
+    workload_session.execute(
+        f"{SHOP}; create schema app; create table app.things (a int);"
+        f" {plpgsql('begin perform a from things, orders; end')}".encode()
+    )
+    assert read_bodies(workload_session)["function public.f()"].problem is not None
+    paths = ("public", "app, public")
+    before = read_bodies(workload_session, paths)
+    assert before["function public.f()"].problem is None
+    workload_session.execute("alter table app.things rename to objects")
+    (finding,) = compare_bodies(before, read_bodies(workload_session, paths))
+    assert finding.token == "things"
+
+
+def test_nothing_of_a_body_runs_and_nothing_stays(workload_session: Connection) -> None:
+    """A copy on which a job was started by the question would prove nothing any more."""
+    workload_session.execute(
+        f"""{SHOP}; create sequence public.counter;
+        create function public.noisy() returns int language plpgsql as $$
+        declare a int := nextval('public.counter'); r record; o public.orders;
+        begin
+            a := nextval('public.counter'); perform nextval('public.counter'); call public.writes();
+            insert into audit (what) values (nextval('public.counter')) returning * into r;
+            for r in select nextval('public.counter') as a loop raise notice '%', nextval('public.counter'); end loop;
+            select nextval('public.counter') as n into r; execute 'select nextval(''public.counter'')'; truncate audit;
+            raise exception 'stop';
+        end $$;
+        create procedure public.writes() language plpgsql as $$
+        begin perform setval('public.counter', 99); commit; insert into audit (what) values ('w'); end $$;
+        create function public.rows() returns setof int language plpgsql as $$
+        begin return query select nextval('public.counter')::int; end $$;
+        insert into public.audit (what) values ('kept')""".encode()
+    )
+    read_bodies(workload_session, ("public",))
+    state = workload_session.execute(
+        "select (select is_called from public.counter), (select count(*) from public.audit),"
+        " (select count(*) from pg_proc where proname like 'deploy_body%'), current_setting('session_replication_role'),"
+        " current_setting('search_path')"
+    ).fetchone()
+    assert state == (False, 1, 0, "origin", '""')
+
+
+def test_bodies_of_extensions_and_of_the_server_are_not_asked(workload_session: Connection) -> None:
+    """Nobody can mend them in a migration, and there are thousands."""
+    workload_session.execute("create schema e; create extension amcheck with schema e")
+    assert read_bodies(workload_session) == {}
+
+
+def test_thousands_of_bodies_are_read_in_one_session_soon(workload_session: Connection) -> None:
+    """The question is asked twice for each migration."""
+    workload_session.execute(
+        f"""{SHOP}; do $do$ begin for n in 1..300 loop execute format($f$
+        create function public.f%s(a int) returns int language plpgsql as $$
+        declare r record; begin for r in select id, note from orders loop insert into audit (what) values (r.note); end loop;
+        if a > %s then return a; end if; update orders set note = 'x' where id = a; return 1; end $$ $f$, n, n);
+        end loop; end $do$""".encode()
+    )
+    began = time.monotonic()
+    bodies = read_bodies(workload_session, ("public",))
+    assert len(bodies) == 302
+    # A tenth of this was measured; a connection for each body, or a plan, would take longer.
+    assert time.monotonic() - began < 30
