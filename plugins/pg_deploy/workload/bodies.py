@@ -52,6 +52,7 @@ def read_bodies(
         connection.execute("set local search_path to ''")
         routines = read_routines(connection)
         extension = begin_plpgsql_check(connection) if with_extension else ""
+        connection.execute("savepoint deploy_body")
         bodies = {}
         for routine in routines:
             for table in routine.tables or (None,):

@@ -57,7 +57,7 @@ class Seen:
 
 
 class Questions:
-    """The questions of one transaction, which `BEGIN` began."""
+    """The questions of one transaction, which `BEGIN` began and which has the savepoint deploy_body: each takes back the one before."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -69,19 +69,17 @@ class Questions:
 
     def about_plpgsql(self, routine: Routine, path: str, table: Table | None) -> Seen:
         """What the server says of a body in PL/pgSQL and of each statement in it."""
-        refused = self._tried(f"select pg_catalog.plpgsql_validator({routine.oid})", routine, path)
-        if refused:
-            return Seen((Problem(routine.source, _refusal(refused, routine.source)),))
         rows = routine.rows
         try:
             program = program_of(routine.source, returns_rows=bool(rows))
         except (ParseError, UnreadableBodyError) as error:
-            return Seen(reason=str(error))
+            return self._as_a_whole(routine, path, Seen(reason=str(error)))
         asked = _Asked(routine, table, program, rows)
         answer = self._tried(asked.question(), routine, path)
         if answer is None or answer.sqlstate != LOOKED:
             why = Problem(routine.source, _refusal(answer, routine.source)) if answer else None
-            return Seen(reason=why.refusal.message if why else "nothing was answered", declarations=why)
+            seen = Seen(reason=why.refusal.message if why else "nothing was answered", declarations=why)
+            return self._as_a_whole(routine, path, seen)
         problems: list[Problem] = []
         for number, state, message in found_in(answer.message_detail):
             if state == _UNKNOWN_RECORD:
@@ -94,20 +92,20 @@ class Questions:
             )
         return Seen(tuple(problems))
 
+    def _as_a_whole(self, routine: Routine, path: str, unseen: Seen) -> Seen:
+        """What the server's own validator says of a body whose statements cannot be seen."""
+        refused = self._tried(f"select pg_catalog.plpgsql_validator({routine.oid})", routine, path)
+        return Seen((Problem(routine.source, _refusal(refused, routine.source)),)) if refused else unseen
+
     def _tried(self, question: str, routine: Routine, path: str) -> Diagnostic | None:
-        """The server's refusal of a question; None if there is none. Nothing of it stays. Raises if the connection is lost."""
+        """The server's refusal of a question; None if there is none. Raises if the connection is lost."""
         validates = "set local check_function_bodies = on; " if "_validator(" in question else ""
         try:
-            self._connection.execute(
-                f"savepoint deploy_body; {settings_for(routine, path)}; {validates}{question}".encode()
-            )
+            self._connection.execute(f"{settings_for(routine, path)}; {validates}{question}".encode())
         except psycopg.Error as error:
             if self._connection.closed or self._connection.broken:
                 raise
             return error.diag
-        finally:
-            if not (self._connection.closed or self._connection.broken):
-                self._connection.execute("rollback to deploy_body")
         return None
 
 
@@ -135,10 +133,10 @@ class _Asked:
 
 
 def settings_for(routine: Routine, path: str) -> str:
-    """A statement that chooses, for this transaction, what decides the names in a body."""
+    """Statements that take back the question before, and choose what decides the names in a body."""
     own = {name: routine.settings[name] for name in _SETTINGS_OF_NAMES if name in routine.settings}
     settings = {"search_path": path, **own}
-    return "select " + ", ".join(
+    return "rollback to deploy_body; select " + ", ".join(
         f"pg_catalog.set_config({literal(name)}, {literal(value)}, true)" for name, value in settings.items()
     )
 

@@ -41,7 +41,7 @@ def begin_plpgsql_check(connection: Connection) -> str:
 
 
 def ask_plpgsql_check(connection: Connection, schema: str, routine: Routine, path: str, table: Table | None) -> Seen:
-    """The errors that the extension names in a body; a trigger function's for one of its tables. Nothing of it stays.
+    """The errors that the extension names in a body; a trigger function's for one of its tables.
 
     An error of the extension's own is none of the body's.
     """
@@ -49,16 +49,13 @@ def ask_plpgsql_check(connection: Connection, schema: str, routine: Routine, pat
     question = _ASK.format(
         function=quote(schema, "plpgsql_check_function_tb"), routine=routine.oid, table=table.oid if table else 0
     )
-    connection.execute(f"savepoint deploy_body; {settings_for(routine, path)}".encode())
+    connection.execute(settings_for(routine, path).encode())
     try:
         found = connection.execute(question.encode(), [old or None, new or None]).fetchall()
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
         return Seen(reason=message_of(error.diag))
-    finally:
-        if not (connection.closed or connection.broken):
-            connection.execute("rollback to deploy_body")
     lines = routine.source.split("\n")
     problems = []
     temporary = temporary_names(routine.source)
