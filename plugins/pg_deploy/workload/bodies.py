@@ -9,13 +9,12 @@ from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding
 from pg_deploy.postgres.session import Connection
 from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.workload.asking import Refusal
-from pg_deploy.workload.body_questions import BEGIN, Problem, Questions, Seen, least
+from pg_deploy.workload.body_answers import GONE, Problem, Seen, least
+from pg_deploy.workload.body_questions import BEGIN, READY, Questions
 from pg_deploy.workload.plpgsql_check import ask_plpgsql_check, begin_plpgsql_check
 from pg_deploy.workload.routines import Routine, Table, read_routines
 
 DEFAULT_PATHS = ('"$user", public, extensions',)
-GONE = frozenset({"42P01", "42703", "42883", "42704", "3F000"})
-"""The SQLSTATEs of a name that stands for nothing."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +48,9 @@ def read_bodies(
     """
     connection.execute(BEGIN.encode())
     try:
-        connection.execute("set local search_path to ''")
         routines = read_routines(connection)
         extension = begin_plpgsql_check(connection) if with_extension else ""
-        connection.execute("savepoint deploy_body")
+        connection.execute(READY)
         bodies = {}
         for routine in routines:
             for table in routine.tables or (None,):

@@ -10,8 +10,8 @@ import psycopg
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection, one_line
 from pg_deploy.presentation.secrecy import without_secrets
-from pg_deploy.workload.asking import Refusal
-from pg_deploy.workload.body_questions import Problem, Seen, message_of, place_of_name, settings_for
+from pg_deploy.workload.body_answers import Seen, message_of, problem
+from pg_deploy.workload.body_questions import settings_of, taken_back
 from pg_deploy.workload.plpgsql_reading import names_any, temporary_names
 from pg_deploy.workload.routines import Routine, Table
 
@@ -49,7 +49,7 @@ def ask_plpgsql_check(connection: Connection, schema: str, routine: Routine, pat
     question = _ASK.format(
         function=quote(schema, "plpgsql_check_function_tb"), routine=routine.oid, table=table.oid if table else 0
     )
-    connection.execute(settings_for(routine, path).encode())
+    connection.execute(taken_back(settings_of(routine, path)).encode())
     try:
         found = connection.execute(question.encode(), [old or None, new or None]).fetchall()
     except psycopg.Error as error:
@@ -63,6 +63,6 @@ def ask_plpgsql_check(connection: Connection, schema: str, routine: Routine, pat
         message = without_secrets(one_line(said))
         text = query or (lines[line - 1].strip() if line and line <= len(lines) else routine.source)
         if not names_any(f"{text} {message}", temporary):
-            place = position - 1 if query and position else place_of_name(message, text)
-            problems.append(Problem(text, Refusal(state, message, place), by_extension=True))
+            place = position - 1 if query and position else None
+            problems.append(problem(text, state, message, place, by_extension=True))
     return Seen(tuple(problems))

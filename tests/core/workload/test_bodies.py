@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding
-from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.workload.bodies import compare_bodies, new_and_broken, read_bodies
 
 SHOP = """
@@ -507,3 +507,14 @@ def test_thousands_of_bodies_are_read_in_one_session_soon(workload_session: Conn
     assert len(bodies) == 302
     # A tenth of this was measured; a connection for each body, or a plan, would take longer.
     assert time.monotonic() - began < 30
+
+
+def test_the_bodies_of_a_supabase_project_are_right(demo_admin_url: str) -> None:
+    """Its functions stand in several schemas, and some set an empty search_path."""
+    with Target("demo", demo_admin_url).session("tests") as connection:
+        before = read_bodies(connection)
+        connection.execute("create table public.unrelated (id int)")
+        after = read_bodies(connection)
+    assert before
+    assert [(each.subject, each.problem, each.reason) for each in before.values() if each.problem or each.reason] == []
+    assert compare_bodies(before, after) == ()
