@@ -37,6 +37,11 @@ class Body:
         """The first refusal that is no extension's alone; None if the body is right."""
         return next((each.refusal for each in self.problems if not each.by_extension), None)
 
+    @property
+    def statement(self) -> str:
+        """The part of the body that this refusal is of."""
+        return next((each.statement for each in self.problems if not each.by_extension), "")
+
 
 def read_bodies(
     connection: Connection, paths: Sequence[str] = DEFAULT_PATHS, *, with_extension: bool = True

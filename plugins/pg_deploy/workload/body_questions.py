@@ -16,7 +16,7 @@ from pg_deploy.workload.asking import TIMEOUT_MS
 from pg_deploy.workload.body_answers import Problem, Seen, problem, problem_of
 from pg_deploy.workload.plpgsql_program import LOOKED, Program, found_in
 from pg_deploy.workload.plpgsql_reading import program_of
-from pg_deploy.workload.plpgsql_text import UnreadableBodyError
+from pg_deploy.workload.plpgsql_text import UnreadableBodyError, numbers_again
 from pg_deploy.workload.routines import Routine, Table
 
 _UNKNOWN_RECORD = "55000"
@@ -98,7 +98,10 @@ class Questions:
             place = None
             if again and again.internal_query and again.internal_position:
                 place = check.place_in(again.internal_query, int(again.internal_position) - 1)
-            problems.append(problem(check.text, state, without_secrets(one_line(message)), place))
+            if place is not None:
+                place = len(numbers_again(check.text[:place]))
+            shown = numbers_again(without_secrets(one_line(message)))
+            problems.append(problem(numbers_again(check.text), state, shown, place))
         return Seen(tuple(problems))
 
     def _tried(self, question: str, settings: Mapping[str, str]) -> Diagnostic | None:

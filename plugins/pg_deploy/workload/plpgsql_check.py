@@ -12,7 +12,7 @@ from pg_deploy.postgres.session import Connection, one_line
 from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.workload.body_answers import Seen, message_of, problem
 from pg_deploy.workload.body_questions import settings_of, taken_back
-from pg_deploy.workload.plpgsql_reading import names_any, temporary_names
+from pg_deploy.workload.plpgsql_sql import names_any, temporary_names
 from pg_deploy.workload.routines import Routine, Table
 
 _SCHEMA = "deploy_plpgsql_check"

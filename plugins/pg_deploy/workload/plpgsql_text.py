@@ -14,6 +14,7 @@ from pg_deploy.grammar.parser import scan
 _PARAMETER = re.compile(r"\$(\d+)")
 ARGUMENT = "deploy_argument_"
 """What an argument is called that a body names by its number."""
+_NAMED = re.compile(rf"\b{ARGUMENT}(\d+)")
 _OPEN, _CLOSE = ("(", "["), (")", "]")
 
 
@@ -89,6 +90,11 @@ def _numbers_named(text: str) -> str:
             parts += [text[after : token.start], _PARAMETER.sub(ARGUMENT + r"\1", text[token.start : token.end + 1])]
             after = token.end + 1
     return "".join((*parts, text[after:]))
+
+
+def numbers_again(text: str) -> str:
+    """The text as it stands in the body, where an argument has a number for a name."""
+    return _NAMED.sub(r"$\1", text)
 
 
 class Reader:

@@ -79,13 +79,10 @@ class Routine:
         """Declarations of what the body may name: arguments, and what a trigger is told."""
         lines, number = [], 0
         for mode, name, kind in self.arguments():
-            plain = in_full(name) if name else ""
-            if mode != "t":
-                number += 1
-                lines.append(f"{ARGUMENT}{number} {kind};")
-                lines += [f"{plain} alias for {ARGUMENT}{number};"] if name else []
-            elif name:
-                lines.append(f"{plain} {kind};")
+            number += mode != "t"
+            plain = in_full(name) if name else f"{ARGUMENT}{number}"
+            lines += [f"{plain} {kind};"]
+            lines += [f"{ARGUMENT}{number} alias for {plain};"] if name and mode != "t" else []
         if self.result == "trigger":
             row = table.name if table else "record"
             lines += [f"new {row}; old {row};"]

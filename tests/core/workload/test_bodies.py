@@ -444,6 +444,16 @@ def test_a_second_break_in_a_body_with_an_older_one_is_named(workload_session: C
     )
 
 
+def test_an_argument_without_a_name_is_shown_as_it_is_written(workload_session: Connection) -> None:
+    """Nobody has written the name that stands for it in our question."""
+    body = plpgsql(
+        "begin perform id from orders where id = $1 and note = $2; end", "function public.f(int, text) returns void"
+    )
+    (finding,) = effects(workload_session, body, NO_NOTE)
+    assert finding.line == "id from orders where id = $1 and note = $2"
+    assert finding.line[finding.caret :].startswith("note")
+
+
 def test_the_search_path_under_which_a_body_is_right_is_the_one_that_counts(workload_session: Connection) -> None:
     """The roles of an API have another search_path than the role that migrates."""
     workload_session.execute(
