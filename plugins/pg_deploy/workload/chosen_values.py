@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pg_deploy.grammar import ast
 from pg_deploy.parsing.expressions import column_names
 from pg_deploy.workload.new_rows import NewRows
-from pg_deploy.workload.parameter_uses import How, Use
 from pg_deploy.workload.source_query import SourceQuery
+from pg_deploy.workload.uses import How, Use
 
 Row = tuple[str | None, ...]
 Bounds = tuple[str, ...]

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pg_deploy.grammar import ast
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
@@ -50,9 +49,8 @@ class NewRows:
         return json.dumps(row)
 
 
-def read_new_rows(connection: Connection, relation: ast.RangeVar, columns: frozenset[str]) -> NewRows:
-    """For an insert of these columns; names are looked up in the session's search_path. Reads only."""
-    name = quote(*filter(None, (relation.schemaname, relation.relname)))
+def read_new_rows(connection: Connection, name: str, columns: frozenset[str]) -> NewRows:
+    """For an insert of these columns into the table of this name; names are looked up in the session's search_path. Reads only."""
     fresh: set[str] = set()
     from_another_row: set[str] = set()
     for unique, are_foreign in connection.execute(_UNIQUE_COLUMNS, [name]):

@@ -125,7 +125,9 @@ class Rounds:
 
 
 def _told(error: psycopg.Error) -> str:
-    return without_secrets(f"{one_line(error.diag.message_primary or str(error))} ({error.sqlstate})")
+    """Its message, without the value of a row that it may quote."""
+    message, _, _ = one_line(error.diag.message_primary or str(error)).partition(': "')
+    return without_secrets(f"{message} ({error.sqlstate})")
 
 
 def _of_side(sets: Sequence[Sequence[tuple[Explained, Explained]]], side: int) -> Measurement:

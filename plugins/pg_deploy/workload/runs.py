@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
-from psycopg import pq
-
 from pg_deploy.postgres.explained import Explained, read_explained
 from pg_deploy.postgres.quoting import literal, quote
 from pg_deploy.postgres.session import Connection
 from pg_deploy.workload.asking import Form
+from pg_deploy.workload.parameter_types import prepare_form
 from pg_deploy.workload.values import Drawn
 
 _SEQUENCES = """select c.oid::pg_catalog.int8, n.nspname, c.relname, pg_catalog.pg_sequence_last_value(c.oid)
@@ -56,23 +54,10 @@ class Side:
         execute = f"execute {name}({values})" if drawn.values else f"execute {name}"
         with drawn.sender.sending(self.connection, timeout_s=timeout_s, writes=writes):
             if name not in self._prepared:
-                self._prepare(name, form)
+                prepare_form(self.connection, name.encode(), form)
+                self._prepared.add(name)
             row = self.connection.execute(b"%s %s" % (explain, execute.encode())).fetchone()
             return read_explained(row[0] if row else None)
-
-    def _prepare(self, name: str, form: Form) -> None:
-        """In the sender's transaction: its role and search_path decide what a name means."""
-        types = [
-            self.connection.execute(
-                "select coalesce(pg_catalog.to_regtype(nullif(%s, '')), 0)::pg_catalog.oid::int8", [each]
-            )
-            for each in form.types
-        ]
-        oids = [int(row[0]) for cursor in types if (row := cursor.fetchone())]
-        result = self.connection.pgconn.prepare(name.encode(), form.text.encode(), oids or None)
-        if result.status != pq.ExecStatus.COMMAND_OK:
-            raise psycopg.errors.error_from_result(result)
-        self._prepared.add(name)
 
 
 @contextmanager

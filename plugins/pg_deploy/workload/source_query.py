@@ -10,7 +10,7 @@ from pg_deploy.grammar.nodes import walked
 from pg_deploy.grammar.printer import printed
 from pg_deploy.parsing.expressions import conjuncts, replaced
 from pg_deploy.workload.levels import Level
-from pg_deploy.workload.parameter_uses import How, Use, expression, key_of
+from pg_deploy.workload.uses import How, Use, expression, key_of
 
 ROWS = 200
 """Rows that are looked at, at most: the values of some of them are taken."""

@@ -147,7 +147,12 @@ def test_who_may_insert_and_not_read_gets_values_all_the_same(shop: Target, cata
 
 def test_what_nothing_is_known_of_gets_a_value_of_its_type(shop: Target) -> None:
     """Else a statement that calls functions could never be measured."""
-    text = "select $1::int + 1, $2::text, $3::timestamptz, $4::jsonb, $5::int[]"
+    with psycopg.connect(shop.conninfo, autocommit=True) as connection:
+        connection.execute(
+            "create schema kinds; create type kinds.mood as enum ('calm', 'wild'); create domain kinds.count as integer"
+        )
+        connection.execute("grant usage on schema kinds to app")
+    text = "select $1::int + 1, $2::text, $3::timestamptz, $4::jsonb, $5::int[], $6::kinds.mood, $7::kinds.count"
     (drawn,) = drawn_for(shop, text)
-    assert drawn.values == ("1", "", "now", "{}", "{}")
+    assert drawn.values == ("1", "", "now", "{}", "{}", "calm", "1")
     assert rows_met(shop, text, drawn) == 1
