@@ -40,7 +40,7 @@ create table public.orders (
     total numeric not null, created_at timestamptz not null, note text, version integer not null default 1
 );
 insert into public.orders (customer_id, user_id, status, total, created_at, note)
-select md5('customer' || 1 + g % 2000)::uuid, md5('user' || 1 + g % 40)::uuid, (array['new', 'paid', 'sent', 'done'])[1 + g % 4],
+select md5('customer' || 1 + g % 2000)::uuid, md5('user' || 361 + g % 40)::uuid, (array['new', 'paid', 'sent', 'done'])[1 + g % 4],
     g % 977, '2026-01-01'::timestamptz + g * interval '1 minute', case when g % 5 = 0 then 'note ' || g end
 from generate_series(1, 20000) g;
 create index orders_customer on public.orders (customer_id);
@@ -50,7 +50,8 @@ create table public.tags_of (customer_id uuid references public.customers, order
     primary key (customer_id, order_id));
 insert into public.tags_of select customer_id, id from public.orders where id % 10 = 0;
 create table public.own (like public.orders including all);
-insert into public.own select * from public.orders;
+alter table public.own add approved_by uuid;
+insert into public.own select *, md5('user1')::uuid from public.orders;
 alter table public.own enable row level security;
 create policy own on public.own to authenticated using (user_id = (select auth.uid()));
 grant usage on schema public, auth to app, anon, authenticated, service_role;
