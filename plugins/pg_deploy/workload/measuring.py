@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import count
 
 import psycopg
 
@@ -31,6 +30,8 @@ RUN_S = 10.0
 _COSTLIER = 1.1
 _MOST_SETS = 3
 _RUNS = 5
+_SHARES = 2
+"""Most statements take milliseconds: those that take long may have more than their share."""
 _TIME_IS_UP = "the time for measuring was up"
 
 
@@ -61,6 +62,8 @@ class Measured:
     after: Measurement
     is_slower: bool
     sentence: str
+    is_from_rows: bool = False
+    """Whether its values were found in rows that whoever sends it sees: else it may have had nothing to do."""
     before_plan: str | None = None
     after_plan: str | None = None
     """Generic plans, which hold no value of any row."""
@@ -94,21 +97,14 @@ def measure(
         for side in sides:
             held.enter_context(kept_sequences(side.connection))
         drawing = held.enter_context(before.session("workload values"))
-        names = (f"deploy_measured_{number}" for number in count())
-        return tuple(
-            _measure(
-                sides,
-                drawing,
-                each,
-                name,
-                api=api,
-                # What a statement does not use is left to those after it.
-                until=time.monotonic() + (deadline - time.monotonic()) / (len(chosen) - number) * 3,
-                deadline=deadline,
-                run_s=run_s,
-            )
-            for number, (each, name) in enumerate(zip(chosen, names, strict=False))
-        )
+        found = []
+        for number, each in enumerate(chosen):
+            now = time.monotonic()
+            # What a statement does not use of its share is left to those after it.
+            share = _SHARES * (deadline - now) / (len(chosen) - number)
+            name = f"deploy_measured_{number}"
+            found.append(_measure(sides, drawing, each, name, api=api, share_s=share, deadline=deadline, run_s=run_s))
+        return tuple(found)
 
 
 def _measure(
@@ -118,11 +114,10 @@ def _measure(
     name: str,
     *,
     api: Api,
-    until: float,
+    share_s: float,
     deadline: float,
     run_s: float,
 ) -> Measured:
-    until = min(until, deadline)
     if time.monotonic() >= deadline:
         return _not_measured(each, _TIME_IS_UP)
     try:
@@ -130,7 +125,7 @@ def _measure(
             drawing,
             each.before,
             senders_of(drawing, api, each.statement.role, each.before),
-            timeout_s=max(1.0, (until - time.monotonic()) / 3),
+            timeout_s=max(1.0, share_s / 3),
         )
     except psycopg.Error as error:
         if drawing.closed or drawing.broken:
@@ -145,10 +140,10 @@ def _measure(
     rounds = Rounds(sides, forms, name, drawn[:_MOST_SETS], must_write, run_s, deadline)
     least = max(2, -(-_RUNS // len(rounds.sets)))
     try:
-        rounds.run(least, until)
-        if rounds.is_complete and is_slower(*rounds.measurements, calls):
-            # What fails a migration is measured twice as often.
-            rounds.run(least, deadline)
+        rounds.run(least, time.monotonic() + share_s)
+        if rounds.is_complete and is_slower(*rounds.measurements, calls, has_ended=rounds.has_ended):
+            # What fails a migration is measured twice: the second time has to agree.
+            rounds.run(least, time.monotonic() + share_s)
     finally:
         for side in sides:
             side.forget(name)
@@ -159,8 +154,9 @@ def _measure(
         each.statement,
         before,
         after,
-        is_slower(before, after, calls),
+        is_slower(before, after, calls, has_ended=rounds.has_ended),
         said(before, after, has_ended=rounds.has_ended),
+        all(drawn.is_from_rows for drawn in rounds.sets),
         each.before.plan and without_secrets(each.before.plan),
         each.after.plan and without_secrets(each.after.plan),
     )

@@ -58,11 +58,13 @@ class Rounds:
         self.pairs = {number: [] for number in range(len(self.sets))}
 
     def run(self, rounds: int, until: float) -> None:
-        """Measure this many more rounds; after the first one, only until then. Raises psycopg.OperationalError for a lost connection."""
+        """Measure this many more rounds, but only until then, once one set was measured. Raises psycopg.OperationalError if a
+        connection is lost.
+        """
         for _ in range(rounds):
-            if self.is_complete and time.monotonic() >= until:
-                return
             for number, drawn in enumerate(self.sets):
+                if self.is_complete and time.monotonic() >= until:
+                    return
                 if number in self.pairs:
                     try:
                         self._measure(number, drawn)
@@ -76,10 +78,13 @@ class Rounds:
 
     @property
     def measurements(self) -> tuple[Measurement, Measurement]:
-        """Before and after: a run is a round, and its time the mean over the sets that were measured in every round."""
+        """Before and after: a run is a round, and its time the mean over the sets.
+
+        For a round that there was no time for, a set counts with what it took in the one before.
+        """
         sets = [pairs for pairs in self.pairs.values() if pairs]
         length = max(map(len, sets))
-        whole = [pairs for pairs in sets if len(pairs) == length]
+        whole = [[*pairs, *[pairs[-1]] * (length - len(pairs))] for pairs in sets]
         return _of_side(whole, 0), _of_side(whole, 1)
 
     def _measure(self, number: int, drawn: Drawn) -> None:

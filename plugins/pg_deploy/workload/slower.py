@@ -8,14 +8,18 @@ from pg_deploy.ledger.kinds.benchmark import is_slower as is_slower_by
 TIMES = 1.5
 """As a benchmark's limit where its author names none."""
 OFTEN_TIMES, OFTEN_MS = 3.0, 1.0
+_ENDLESS_TIMES = 10.0
 _A_MINUTE_MS = 60_000.0
 
 
-def is_slower(before: Measurement, after: Measurement, calls_a_day: float | None) -> bool:
+def is_slower(before: Measurement, after: Measurement, calls_a_day: float | None, *, has_ended: bool = True) -> bool:
     """Whether it takes longer for a reason: more blocks or a worse plan. Pure.
 
-    Either 1.5 times as long and 20 ms more, or 3 times as long and 1 ms more, which is a minute a day or more.
+    Either 1.5 times as long and 20 ms more, or 3 times as long and 1 ms more, which is a minute a day or more. Of what has not
+    ended nobody knows the blocks: it is slower as well if it has taken 10 times as long by then.
     """
+    if not has_ended and is_slower_by(before, after, _ENDLESS_TIMES):
+        return True
     if not got_worse(before, after):
         return False
     a_day = (after.best_ms - before.best_ms) * (calls_a_day or 0.0)

@@ -20,6 +20,10 @@ _MET_BY_A_ROW = frozenset(
 _RANGES = frozenset({How.LOW, How.HIGH})
 _FIRST_PAIR = """case pg_catalog.jsonb_typeof({0}) when 'object' then (select pg_catalog.jsonb_build_object(p.key, p.value)
 from pg_catalog.jsonb_each({0}) as p(key, value) limit 1) else {0} end"""
+# Half of it: the first letters alone are those of many rows.
+_BEGINNING = """pg_catalog.left(
+    {0}::pg_catalog.text, greatest(3, pg_catalog.length({0}::pg_catalog.text) / 2)
+)"""
 _FIRST_WORD = "(select w.lexeme from pg_catalog.unnest({0}) as w limit 1)"
 
 
@@ -124,9 +128,9 @@ def _value(use: Use, kind: str) -> ast.Node:
     of = use.of or expression("null")
     text = f"({printed(of)})"
     if use.how == How.PATTERN:
-        return expression(f"pg_catalog.left({text}::pg_catalog.text, 3) || '%'")
+        return expression(f"{_BEGINNING.format(text)} || '%'")
     if use.how == How.BEGINNING:
-        return expression(f"pg_catalog.left({text}::pg_catalog.text, 3)")
+        return expression(_BEGINNING.format(text))
     if use.how == How.ELEMENT:
         return expression(f"{text}[1]")
     if use.how == How.WORD:
