@@ -174,7 +174,9 @@ class Asker:
             return 0
         if name not in self._types:
             try:
-                row = self._connection.execute("select %s::pg_catalog.regtype::pg_catalog.oid::pg_catalog.int8", [name]).fetchone()
+                row = self._connection.execute(
+                    "select %s::pg_catalog.regtype::pg_catalog.oid::pg_catalog.int8", [name]
+                ).fetchone()
             except psycopg.errors.Error:
                 row = None  # what stands in a message as a type need not be the name of one
             self._types[name] = row[0] if row else 0
@@ -190,10 +192,10 @@ class Asker:
 
 
 @contextmanager
-def asking(connection: Connection) -> Iterator[Asker]:
-    """An asker on an autocommit connection, whose session is as before at the end."""
+def asking(connection: Connection, timeout_ms: int = TIMEOUT_MS) -> Iterator[Asker]:
+    """An asker on an autocommit connection, whose session is as before at the end. No question takes longer than the timeout."""
     connection.execute(
-        f"set plan_cache_mode = force_generic_plan; set statement_timeout = {TIMEOUT_MS}; set lock_timeout = {TIMEOUT_MS}"
+        f"set plan_cache_mode = force_generic_plan; set statement_timeout = {timeout_ms}; set lock_timeout = {timeout_ms}"
     )
     try:
         asker = Asker(connection)
@@ -202,6 +204,5 @@ def asking(connection: Connection) -> Iterator[Asker]:
         if not (connection.closed or connection.broken):
             asker.forget()
             connection.execute(
-                "reset role; reset plan_cache_mode; reset statement_timeout; reset lock_timeout;"
-                " reset search_path"
+                "reset role; reset plan_cache_mode; reset statement_timeout; reset lock_timeout; reset search_path"
             )

@@ -30,6 +30,7 @@ _MOST, _LONGEST = 20_000, 200_000
 _TIMEOUT_S = 30
 # Counters that are younger than this say nothing of a day.
 _ENOUGH = timedelta(hours=1)
+_OFTEN = 3
 _CUT = "<insufficient privilege>"
 
 
@@ -42,9 +43,10 @@ def record_workload(
 ) -> Workload:
     """The statements that the server recorded of this database. Reads only, in a transaction that is aborted.
 
-    Left out: utility statements (they may hold passwords), statements on the server's catalogs alone, the engine's own, and
-    those of `own` migrations (their checks, benchmarks and changes) that this session's role sent. If nothing can be read, the
-    outcome and a note say why. Raises psycopg.Error only if the connection is lost.
+    Left out: utility statements (they may hold passwords), statements on the server's catalogs alone, the engine's own, and of
+    those that this session's role sent: what belongs to `own` migrations (their checks, benchmarks and changes), and what was
+    sent once or twice, as a person or a script does. If nothing can be read, the outcome and a note say why. Raises
+    psycopg.Error only if the connection is lost.
     """
     try:
         with connection.transaction(force_rollback=True):
@@ -98,9 +100,17 @@ def _recorded(connection: Connection, ledger: str, own: Collection[str], last_se
         for row in rows
         if row[1] is not None and row[2] not in (None, _CUT) and not _mentions(row[2], (*_OURS, ledger))
         for text in [without_certain_secrets(row[2])]
-        if _is_of_application(text, row[1] == there["role"], own)
+        if is_of_application(text) and not (row[1] == there["role"] and own and _fingerprint(text) in own)
     ]
     notes = list(_notes(there, since, evicted, hidden))
+    by_hand = [each for each in found if each.role == there["role"] and each.calls < _OFTEN]
+    if by_hand:
+        notes.append(
+            f"{len(by_hand):,} statements that {there['role']} sent once or twice are taken for a person's or a script's:"
+            " they are not asked"
+        )
+    left_out = {each.id for each in by_hand}
+    found = [each for each in found if each.id not in left_out]
     if len(found) > _MOST:
         notes.append(f"{len(found):,} statements are recorded: the {_MOST:,} with the most calls are asked")
     outcome = Recording.NOT_VISIBLE if hidden and not found else Recording.RECORDED
@@ -195,8 +205,8 @@ def _mentions(text: str, words: Iterable[str]) -> bool:
     return any(word in text for word in words)
 
 
-def _is_of_application(text: str, is_by_us: bool, own: Collection[str]) -> bool:
-    """Whether the text is a query on more than the server's catalogs, and none that the engine sent. What cannot be read is one."""
+def is_of_application(text: str) -> bool:
+    """Whether a text is one query, on more than the server's catalogs. What cannot be read is taken for one. Pure."""
     if len(text) > _LONGEST:
         return True
     try:
@@ -207,8 +217,6 @@ def _is_of_application(text: str, is_by_us: bool, own: Collection[str]) -> bool:
         return False
     tree = statements[0].stmt
     if type(tree).__name__ not in _QUERIES or (isinstance(tree, ast.SelectStmt) and tree.intoClause):
-        return False
-    if is_by_us and own and _fingerprint(text) in own:
         return False
     relations, _, ctes = relations_calls_ctes(tree)
     named = [each for each in relations if each.schemaname or each.relname not in ctes]

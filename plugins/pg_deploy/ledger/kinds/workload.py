@@ -166,6 +166,7 @@ class Tally(Kept):
 class WorkloadProof(Kept):
     """What one migration does to the workload, seen on the copy or on the target. Findings are the worst first."""
 
+    row_columns = ("name",)
     name: str
     outcome: WorkloadOutcome
     headline: str = ""
@@ -181,6 +182,11 @@ class WorkloadProof(Kept):
     seconds: float = 0.0
     answers: str = ""
     """What the server answered afterwards, packed by `packed`: the target must answer the same."""
+
+    @property
+    def answered(self) -> frozenset[str]:
+        """The ids of the statements whose answers are kept."""
+        return frozenset(each[0] for each in unpacked(self.answers)) if self.answers else frozenset()
 
 
 def packed(value: object) -> str:
