@@ -17,7 +17,7 @@ from pg_deploy.grammar.nodes import Node, walked
 from pg_deploy.grammar.parser import parse_sql
 from tests.workload_shop import Sent
 
-A_KIND = 4
+A_KIND = 3
 """How many migrations of a kind are taken: the first, the last, and some between them."""
 
 
@@ -152,6 +152,19 @@ class Named:
         """All rows of a query."""
         return self._admin.execute(query.encode(), values or None).fetchall()
 
+    def takes(self, change: str) -> bool:
+        """Whether the database takes a change; it is undone."""
+        try:
+            with self._admin.transaction(force_rollback=True):
+                self._admin.execute(change.encode())
+        except psycopg.Error:
+            return False
+        return True
+
+    def others(self, sent: Iterable[Sent]) -> Named:
+        """What other statements name here, whose roles have no search_path of their own."""
+        return Named(self._admin, sent, {"": ('"$user", public',)})
+
     def tables(self) -> list[Relation]:
         """The tables, in the order in which they are named first."""
         return [each for each in self.relations.values() if each.kind in "rp"]
@@ -170,14 +183,13 @@ def _last(node: Node) -> str:
 
 
 def breaks(named: Named, jobs: Iterable[Sent]) -> Iterator[Break]:
-    """At most A_KIND migrations of each kind, in an order that depends on nothing but the statements. Reads only."""
+    """At most A_KIND migrations of each kind, of those that the database takes. Changes nothing; depends on the statements alone."""
+    of_jobs = named.others(jobs)
     for kind, make in KINDS.items():
-        made = list(make(named))
-        if kind.startswith("a job's"):
-            made = list(make(Named(named._admin, jobs, {"": ("",)})))
-        step = max(1, len(made) / A_KIND)
-        chosen = {int(number * step) for number in range(A_KIND) if int(number * step) < len(made)}
-        yield from (Break(kind, *made[place]) for place in sorted(chosen))
+        made = [each for each in make(of_jobs if kind.startswith("a job's") else named) if named.takes(each[1])]
+        step = max(1.0, len(made) / A_KIND)
+        chosen = sorted({int(number * step) for number in range(A_KIND) if int(number * step) < len(made)})
+        yield from (Break(kind, *made[place]) for place in chosen)
 
 
 Made = Iterator[tuple[str, str]]
@@ -222,13 +234,18 @@ def _type_changed(named: Named) -> Made:
         if new is not None:
             using = f"convert_to({column}, 'UTF8')" if new == "bytea" else f"{column}::{new}"
             drop = f"alter table {table.name} alter column {column} drop default;"
-            yield f"{table.name}.{column}", f"{drop} alter table {table.name} alter column {column} type {new} using {using}"
+            yield (
+                f"{table.name}.{column}",
+                f"{drop} alter table {table.name} alter column {column} type {new} using {using}",
+            )
 
 
 def _not_null(named: Named) -> Made:
     for table, column in _columns(named, "left_out"):
         ((nullable, default),) = named.rows(
-            "select not attnotnull, atthasdef from pg_catalog.pg_attribute where attrelid = %s and attname = %s", table.oid, column
+            "select not attnotnull, atthasdef from pg_catalog.pg_attribute where attrelid = %s and attname = %s",
+            table.oid,
+            column,
         )
         if nullable:
             value = {"text": "''", "jsonb": "'{}'", "bigint": "0", "real": "0", "numeric": "0", "boolean": "true"}.get(
@@ -243,7 +260,9 @@ def _not_null(named: Named) -> Made:
 def _default_dropped(named: Named) -> Made:
     for table, column in _columns(named, "left_out"):
         if named.rows(
-            "select from pg_catalog.pg_attribute where attrelid = %s and attname = %s and attnotnull and atthasdef", table.oid, column
+            "select from pg_catalog.pg_attribute where attrelid = %s and attname = %s and attnotnull and atthasdef",
+            table.oid,
+            column,
         ):
             yield f"{table.name}.{column}", f"alter table {table.name} alter column {column} drop default"
 
@@ -273,7 +292,10 @@ def _unique_dropped(named: Named) -> Made:
                 " from pg_catalog.pg_attribute a where a.attrelid = i.indrelid and a.attnum = any (i.indkey)) = %s",
                 table.oid, sorted(wanted),
             ):  # fmt: skip
-                yield index, f"alter table {table.name} drop constraint {constraint}" if constraint else f"drop index {index}"
+                yield (
+                    index,
+                    f"alter table {table.name} drop constraint {constraint}" if constraint else f"drop index {index}",
+                )
 
 
 def _granted(named: Named, oid: int, new: str) -> str:
@@ -373,7 +395,9 @@ def _revoked(right: str, kinds: str, used: Callable[[Relation], bool] = lambda _
 
 
 def _schemas(named: Named) -> list[tuple[str, str]]:
-    found = {(each.name.partition(".")[0], role): None for each in named.relations.values() for role in sorted(each.roles)}
+    found = {
+        (each.name.partition(".")[0], role): None for each in named.relations.values() for role in sorted(each.roles)
+    }
     return list(found)
 
 

@@ -69,7 +69,9 @@ def _run(session: psycopg.Connection, each: Sent, types: Types) -> Outcome:
     try:
         # All in one message: a planted break is tried with every statement, and each waits for its answer.
         done = session.execute(
-            sql.SQL("deallocate all; {} {}; {}").format(_plain(f"prepare asked{declared} as"), _plain(each.text), called)
+            sql.SQL("deallocate all; {} {}; {}").format(
+                _plain(f"prepare asked{declared} as"), _plain(each.text), called
+            )
         )
         while done.nextset():
             pass
@@ -89,7 +91,9 @@ def types_of(conninfo: str, sent: Iterable[Sent]) -> dict[Sent, Types]:
     for each in sent:
         with psycopg.connect(conninfo, user=each.role, autocommit=True) as session:
             session.execute(_plain(f"prepare asked as {each.text}"))
-            row = session.execute("select parameter_types::pg_catalog.text[] from pg_catalog.pg_prepared_statements").fetchone()
+            row = session.execute(
+                "select parameter_types::pg_catalog.text[] from pg_catalog.pg_prepared_statements"
+            ).fetchone()
             found[each] = tuple(row[0]) if row else ()
     return found
 

@@ -121,7 +121,10 @@ _QUIET_SHAPES: tuple[tuple[str, tuple[str | None, ...]], ...] = (
     ("select count(*) from quiet.things_{} where amount > $1", ("3",)),
     ("select date_trunc('hour', seen_at), sum(amount) from quiet.things_{} group by 1", ()),
     ("insert into quiet.things_{} (label) values ($1) returning id", ("x",)),
-    ("insert into quiet.things_{} (id, label) values ($1, $2) on conflict (id) do update set label = excluded.label", ("1", "x")),
+    (
+        "insert into quiet.things_{} (id, label) values ($1, $2) on conflict (id) do update set label = excluded.label",
+        ("1", "x"),
+    ),
     ("update quiet.things_{} set amount = amount + $1 where id = $2", ("1", "2")),
     ("update quiet.things_{} set extra = $1, seen_at = now() where label = $2 returning *", ("{}", "thing 1")),
     ("delete from quiet.things_{} where id = $1", ("3",)),
