@@ -174,7 +174,9 @@ class Asker:
             return 0
         if name not in self._types:
             try:
-                row = self._connection.execute("select %s::pg_catalog.regtype::pg_catalog.oid::pg_catalog.int8", [name]).fetchone()
+                row = self._connection.execute(
+                    "select %s::pg_catalog.regtype::pg_catalog.oid::pg_catalog.int8", [name]
+                ).fetchone()
             except psycopg.errors.Error:
                 row = None  # what stands in a message as a type need not be the name of one
             self._types[name] = row[0] if row else 0
@@ -202,6 +204,5 @@ def asking(connection: Connection) -> Iterator[Asker]:
         if not (connection.closed or connection.broken):
             asker.forget()
             connection.execute(
-                "reset role; reset plan_cache_mode; reset statement_timeout; reset lock_timeout;"
-                " reset search_path"
+                "reset role; reset plan_cache_mode; reset statement_timeout; reset lock_timeout; reset search_path"
             )

@@ -32,7 +32,7 @@ def read_session_paths(connection: Connection) -> SessionPaths:
     by_role: dict[str, str] = {}
     others, schemas, extra = '"$user", public', "", ""
     # The nearest setting comes last: the server's, of every role, of the database, of the role, of the role in the database.
-    for role, name, value in connection.execute(_SETTINGS):
+    for role, name, value, _ in connection.execute(_SETTINGS):
         if name == "pgrst.db_schemas":
             schemas = value
         elif name == "pgrst.db_extra_search_path":
