@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import psycopg
-from psycopg import sql
-
-from pg_deploy.grammar.nodes import Node, walked
-from pg_deploy.grammar.parser import parse_sql
+from tests.workload_named import Named, Relation, Routine
 from tests.workload_shop import Sent
 
 A_KIND = 3
@@ -32,154 +28,6 @@ class Break:
     def __str__(self) -> str:
         """For a message of a test."""
         return f"{self.kind}: {self.subject}"
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A relation that a statement names. `columns` are those of it that some statement names, `all_columns` by name with their type."""
-
-    oid: int
-    name: str
-    kind: str
-    all_columns: Mapping[str, str]
-    columns: set[str] = field(default_factory=set)
-    compared: set[str] = field(default_factory=set)
-    written: set[str] = field(default_factory=set)
-    left_out: set[str] = field(default_factory=set)
-    conflicts: set[frozenset[str]] = field(default_factory=set)
-    roles: set[str] = field(default_factory=set)
-
-
-@dataclass(frozen=True)
-class Routine:
-    """A function that a statement or a job names."""
-
-    oid: int
-    signature: str
-    roles: set[str] = field(default_factory=set)
-
-
-class Named:
-    """All that some statements name in a database."""
-
-    def __init__(self, admin: psycopg.Connection, sent: Iterable[Sent], paths: Mapping[str, tuple[str, ...]]) -> None:
-        self._admin = admin
-        self.relations: dict[int, Relation] = {}
-        self.routines: dict[int, Routine] = {}
-        self.by_path: dict[str, int] = {}
-        """How many names without a schema each role's statements have."""
-        for each in sent:
-            path = paths.get(each.role) or paths[""]
-            admin.execute("select pg_catalog.set_config('search_path', %s, false)", [path[0]])
-            self._read(each)
-        admin.execute("reset search_path")
-
-    def _read(self, each: Sent) -> None:
-        nodes = list(walked([statement.stmt for statement in parse_sql(each.text)]))
-        here = [found for node in _of(nodes, "RangeVar") if (found := self._relation(node, each.role)) is not None]
-        for node in _of(nodes, "ColumnRef"):
-            self._column(here, _last(node), "columns")
-        for node in _of(nodes, "A_Expr"):
-            for side in walked([node.lexpr, node.rexpr]):
-                if type(side).__name__ == "ColumnRef":
-                    self._column(here, _last(side), "compared")
-        for node in _of(nodes, "FuncCall"):
-            self._routine([part.sval for part in node.funcname], each.role)
-        for node in _of(nodes, "InsertStmt"):
-            self._insert(node, each.role)
-        for node in _of(nodes, "UpdateStmt"):
-            into = self._relation(node.relation, each.role)
-            for target in node.targetList or () if into else ():
-                self._column([into], target.name, "columns", "written")
-
-    def _insert(self, node: Node, role: str) -> None:
-        into = self._relation(node.relation, role)
-        if into is None:
-            return
-        given = {target.name for target in node.cols or ()}
-        for name in given:
-            self._column([into], name, "columns", "written")
-        into.left_out.update(set(into.all_columns) - given)
-        infer = getattr(node.onConflictClause, "infer", None)
-        if infer is not None:
-            into.conflicts.add(frozenset(element.name for element in infer.indexElems or ()))
-
-    def _relation(self, node: Node, role: str) -> Relation | None:
-        name = sql.Identifier(*filter(None, (node.schemaname, node.relname))).as_string(self._admin)
-        row = self._admin.execute(
-            "select c.oid::bigint, pg_catalog.format('%%I.%%I', n.nspname, c.relname), c.relkind::text,"
-            " (select pg_catalog.json_object_agg(a.attname, pg_catalog.format_type(a.atttypid, null) order by a.attnum)"
-            " from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)"
-            " from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
-            " where c.oid = pg_catalog.to_regclass(%s) and n.nspname not in ('pg_catalog', 'information_schema', 'cron')",
-            [name],
-        ).fetchone()
-        if row is None:
-            return None
-        if not node.schemaname:
-            self.by_path[role] = self.by_path.get(role, 0) + 1
-        found = self.relations.setdefault(row[0], Relation(row[0], row[1], row[2], row[3]))
-        found.roles.add(role)
-        return found
-
-    @staticmethod
-    def _column(here: Iterable[Relation | None], name: str, *into: str) -> None:
-        for relation in here:
-            if relation is not None and name in relation.all_columns:
-                for each in into:
-                    getattr(relation, each).add(name)
-
-    def _routine(self, name: list[str], role: str) -> None:
-        rows = self._admin.execute(
-            "select p.oid::bigint, pg_catalog.format('%%I.%%s', n.nspname, p.oid::pg_catalog.regprocedure) from pg_catalog.pg_proc p"
-            " join pg_catalog.pg_namespace n on n.oid = p.pronamespace where p.proname = %s and n.nspname <> 'pg_catalog'"
-            " and (n.nspname = %s or %s = '' and n.nspname = any (pg_catalog.current_schemas(false)))"
-            " and not exists (select from pg_catalog.pg_depend d where d.objid = p.oid and d.deptype = 'e')",
-            [name[-1], *[name[0] if len(name) > 1 else ""] * 2],
-        ).fetchall()
-        for oid, _ in rows:
-            signature = self.value(
-                "select pg_catalog.format('%%I.%%I(%%s)', n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid))"
-                " from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace where p.oid = %s", oid
-            )  # fmt: skip
-            self.routines.setdefault(oid, Routine(oid, signature)).roles.add(role)
-
-    def value(self, query: str, *values: object) -> str:
-        """The one value of a query, as text."""
-        return str(self.rows(query, *values)[0][0])
-
-    def rows(self, query: str, *values: object) -> list[tuple[str, ...]]:
-        """All rows of a query."""
-        return self._admin.execute(query.encode(), values or None).fetchall()
-
-    def takes(self, change: str) -> bool:
-        """Whether the database takes a change; it is undone."""
-        try:
-            with self._admin.transaction(force_rollback=True):
-                self._admin.execute(change.encode())
-        except psycopg.Error:
-            return False
-        return True
-
-    def others(self, sent: Iterable[Sent]) -> Named:
-        """What other statements name here, whose roles have no search_path of their own."""
-        return Named(self._admin, sent, {"": ('"$user", public',)})
-
-    def tables(self) -> list[Relation]:
-        """The tables, in the order in which they are named first."""
-        return [each for each in self.relations.values() if each.kind in "rp"]
-
-    def views(self) -> list[Relation]:
-        """The views."""
-        return [each for each in self.relations.values() if each.kind == "v"]
-
-
-def _of(nodes: Iterable[Node], kind: str) -> list[Node]:
-    return [node for node in nodes if type(node).__name__ == kind]
-
-
-def _last(node: Node) -> str:
-    return getattr((node.fields or (None,))[-1], "sval", None) or ""
 
 
 def breaks(named: Named, jobs: Iterable[Sent]) -> Iterator[Break]:
@@ -320,7 +168,7 @@ def _routine_parts(named: Named, routine: Routine) -> tuple[str, str, str, str]:
         "select pg_catalog.format('%%I.%%I', n.nspname, p.proname), pg_catalog.pg_get_function_arguments(p.oid),"
         " pg_catalog.pg_get_function_result(p.oid), pg_catalog.format_type(p.prorettype, null) from pg_catalog.pg_proc p"
         " join pg_catalog.pg_namespace n on n.oid = p.pronamespace where p.oid = %s", routine.oid,
-    )[0]  # type: ignore[return-value] # four columns  # fmt: skip
+    )[0]  # fmt: skip
 
 
 def _body(result: str, *, other: bool = False) -> str:
@@ -418,8 +266,8 @@ def _path(named: Named) -> Made:
     for role in named.by_path:
         for path in ("public", "''"):
             yield f"{role} to {path}", f"alter role {role} set search_path = {path}"
-        yield (f"{role} in the database",
-               f"do $$ begin execute format('alter role {role} in database %I set search_path = public', current_database()); end $$")  # fmt: skip
+        here = f"alter role {role} in database %I set search_path = public"
+        yield f"{role} in the database", f"do $$ begin execute format('{here}', current_database()); end $$"
 
 
 KINDS: Mapping[str, Callable[[Named], Made]] = {

@@ -13,7 +13,7 @@ SHOP = Path(__file__).parent / "cases" / "workload" / "shop.sql"
 PATHS = {"shop_app": ("shop, public",), "": ('"$user", public',)}
 """The search paths that the roles' sessions begin with."""
 _CUSTOMER, _PRODUCT, _ORDER = "7", "9", "11"
-_TOKEN = "c4ca4238-a0b9-2382-0dcc-509a6f75849b"  # noqa: S105 - the id of a shopper's session
+_TOKEN = "c4ca4238-a0b9-2382-0dcc-509a6f75849b"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from pg_deploy.postgres.session import Target
 from pg_deploy.workload.record import record_workload
 from tests.installed import installed
 from tests.throwaway import throwaway
-from tests.workload_breaks import Break, Named, breaks
+from tests.workload_breaks import Break, breaks
+from tests.workload_named import Named
 from tests.workload_oracle import Oracle, Verdict
 from tests.workload_shop import PATHS, QUIET, SHOP, STATEMENTS, Sent
 
@@ -118,7 +119,7 @@ def shop() -> Iterator[Shop]:
             admin.execute("create extension pg_stat_statements with schema public")
             admin.execute("select pg_stat_statements_reset()")
             made.keys = dict(_send_each(made, admin, (*STATEMENTS, *QUIET)))
-            assert len({each.id for each in made.workload.statements}) == len(made.keys)
+            assert {each.key for each in made.workload.statements} == set(made.keys), made.workload.notes
         _keep(made)
         yield made
 
