@@ -17,7 +17,7 @@ from psycopg import RawCursor
 from psycopg.rows import dict_row
 
 from demo.traffic_of_orm import BY_DJANGO, BY_SQLALCHEMY
-from demo.traffic_of_postgrest import BY_ANON, BY_MEMBERS, BY_SERVICE
+from demo.traffic_of_postgrest import BY_ANON, BY_MEMBERS, BY_OWNER, BY_SERVICE
 
 Session = psycopg.Connection[tuple[object, ...]]
 Sent = tuple[int, str, tuple[str, ...]]
@@ -92,6 +92,7 @@ def send_traffic(connect: Callable[[str, str], Session], database: str) -> int:
             for caller, sent in (
                 (Caller("anon"), BY_ANON),
                 *((Caller("authenticated", user), BY_MEMBERS) for user in users),
+                (Caller("authenticated", users[0]), BY_OWNER),
                 (Caller("service_role"), BY_SERVICE),
             )
             for each in sent

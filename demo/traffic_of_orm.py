@@ -37,13 +37,13 @@ BY_SQLALCHEMY: tuple[Sent, ...] = (
         " conversations.last_message_at DESC LIMIT $2", ("<host>", "25")),
     (4, "SELECT count(*) AS count_1 FROM (SELECT messages.id AS messages_id FROM messages WHERE messages.conversation_id ="
         " $1::UUID) AS anon_1", ("<conversation>",)),
-    (2, "SELECT date_trunc($1, chat_telemetry.created_at) AS day, count(chat_telemetry.id) AS requests, sum(chat_telemetry.cost_usd)"
+    (1, "SELECT date_trunc($1, chat_telemetry.created_at) AS day, count(chat_telemetry.id) AS requests, sum(chat_telemetry.cost_usd)"
         " AS cost FROM chat_telemetry WHERE chat_telemetry.domain = $2 AND chat_telemetry.created_at >= $3 GROUP BY 1 ORDER BY 1",
      ("day", "<host>", "<week_ago>")),
-    (2, "SELECT chat_telemetry.model, avg(chat_telemetry.duration_ms) AS avg_1, percentile_cont(0.95) WITHIN GROUP (ORDER BY"
+    (1, "SELECT chat_telemetry.model, avg(chat_telemetry.duration_ms) AS avg_1, percentile_cont(0.95) WITHIN GROUP (ORDER BY"
         " chat_telemetry.duration_ms) AS p95 FROM chat_telemetry WHERE chat_telemetry.created_at >= now() - interval '1 day' AND"
         " chat_telemetry.success IS true GROUP BY chat_telemetry.model HAVING count(chat_telemetry.id) > $1", ("1",)),
-    (3, "SELECT extract(hour FROM chat_telemetry.created_at) AS hour, count(*) FILTER (WHERE NOT chat_telemetry.success) AS failed FROM"
+    (1, "SELECT extract(hour FROM chat_telemetry.created_at) AS hour, count(*) FILTER (WHERE NOT chat_telemetry.success) AS failed FROM"
         " chat_telemetry WHERE chat_telemetry.domain = $1 AND chat_telemetry.created_at > now() - interval '7 days' GROUP BY 1"
         " ORDER BY 1", ("<host>",)),
     (6, "INSERT INTO chat_telemetry (session_id, domain, model, input_tokens, output_tokens, cost_usd, duration_ms, success, metadata)"
