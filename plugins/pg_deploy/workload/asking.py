@@ -192,10 +192,10 @@ class Asker:
 
 
 @contextmanager
-def asking(connection: Connection) -> Iterator[Asker]:
-    """An asker on an autocommit connection, whose session is as before at the end."""
+def asking(connection: Connection, timeout_ms: int = TIMEOUT_MS) -> Iterator[Asker]:
+    """An asker on an autocommit connection, whose session is as before at the end. No question takes longer than the timeout."""
     connection.execute(
-        f"set plan_cache_mode = force_generic_plan; set statement_timeout = {TIMEOUT_MS}; set lock_timeout = {TIMEOUT_MS}"
+        f"set plan_cache_mode = force_generic_plan; set statement_timeout = {timeout_ms}; set lock_timeout = {timeout_ms}"
     )
     try:
         asker = Asker(connection)

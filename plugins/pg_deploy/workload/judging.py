@@ -16,6 +16,7 @@ _FORBIDDEN = "42501"
 _GONE = ("42P01", "42703", "42883", "42704", "3F000", "42P02", "42P10")
 _LATE = ("55P03", "57014")
 """Somebody held a lock, or planning took too long: that says nothing of the statement."""
+_NAMED = (*RELATIONS, "column", "function", "procedure", "type", "schema")
 _COSTLIER = 1.5
 _SAME_COST = 1.1
 _WIDENED = (
@@ -136,16 +137,14 @@ class ChangedNames:
     """The names of what a migration removed or changed, to be found again in statements."""
 
     def __init__(self, found: Difference) -> None:
-        facts = [
-            fact
-            for fact in found.old_facts
-            if fact.kind in {*RELATIONS, "column", "function", "procedure", "type", "schema"}
-        ]
         removed = {fact.key for fact in found.removed}
         # What is gone is likelier to be the cause than what its removal changed.
+        facts = sorted(found.old_facts, key=lambda fact: (fact.key not in removed, str(fact.identity)))
+        about = [fact.identity.of if fact.kind == "grant" else fact.identity for fact in facts]
         self._names = [
-            (fact.identity.plain, fact.identity.plain_name.lower(), self._owner(fact.identity.plain, fact.kind))
-            for fact in sorted(facts, key=lambda fact: (fact.key not in removed, str(fact.identity)))
+            (each.plain, each.plain_name.lower(), self._owner(each.plain, each.kind))
+            for each in about
+            if each is not None and each.kind in _NAMED
         ]
 
     @staticmethod

@@ -30,6 +30,7 @@ _MOST, _LONGEST = 20_000, 200_000
 _TIMEOUT_S = 30
 # Counters that are younger than this say nothing of a day.
 _ENOUGH = timedelta(hours=1)
+_OFTEN = 3
 _CUT = "<insufficient privilege>"
 
 
@@ -42,9 +43,10 @@ def record_workload(
 ) -> Workload:
     """The statements that the server recorded of this database. Reads only, in a transaction that is aborted.
 
-    Left out: utility statements (they may hold passwords), statements on the server's catalogs alone, the engine's own, and
-    those of `own` migrations (their checks, benchmarks and changes) that this session's role sent. If nothing can be read, the
-    outcome and a note say why. Raises psycopg.Error only if the connection is lost.
+    Left out: utility statements (they may hold passwords), statements on the server's catalogs alone, the engine's own, and of
+    those that this session's role sent: what belongs to `own` migrations (their checks, benchmarks and changes), and what was
+    sent once or twice, as a person or a script does. If nothing can be read, the outcome and a note say why. Raises
+    psycopg.Error only if the connection is lost.
     """
     try:
         with connection.transaction(force_rollback=True):
@@ -101,6 +103,14 @@ def _recorded(connection: Connection, ledger: str, own: Collection[str], last_se
         if _is_of_application(text, row[1] == there["role"], own)
     ]
     notes = list(_notes(there, since, evicted, hidden))
+    by_hand = [each for each in found if each.role == there["role"] and each.calls < _OFTEN]
+    if by_hand:
+        notes.append(
+            f"{len(by_hand):,} statements that {there['role']} sent once or twice are taken for a person's or a script's:"
+            " they are not asked"
+        )
+    left_out = {each.id for each in by_hand}
+    found = [each for each in found if each.id not in left_out]
     if len(found) > _MOST:
         notes.append(f"{len(found):,} statements are recorded: the {_MOST:,} with the most calls are asked")
     outcome = Recording.NOT_VISIBLE if hidden and not found else Recording.RECORDED

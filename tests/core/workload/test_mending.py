@@ -108,7 +108,7 @@ def recorded(database: Database) -> Workload:
     database.run(SCENE)
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute("select extensions.pg_stat_statements_reset()")
-        for shape in SHAPES:
+        for shape in SHAPES * 3:
             with connection.transaction(force_rollback=True):
                 connection.execute(shape.encode())
         return record_workload(connection, ledger="deploy_ledger")

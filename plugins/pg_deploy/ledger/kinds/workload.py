@@ -166,6 +166,7 @@ class Tally(Kept):
 class WorkloadProof(Kept):
     """What one migration does to the workload, seen on the copy or on the target. Findings are the worst first."""
 
+    row_columns = ("name",)
     name: str
     outcome: WorkloadOutcome
     headline: str = ""
