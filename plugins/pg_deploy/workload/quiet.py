@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.kinds.workload import RecordedStatement
 from pg_deploy.postgres.session import Connection
+from pg_deploy.workload.naming import statements_naming
 from pg_deploy.workload.statement_calls import (
     CountedCalls,
     StatementCalls,
@@ -44,8 +45,6 @@ def quiet_since(
 
     Only what the monitor's record proves counts: a record that begins too late, or that may have lost a call, is not enough. A
     statement that the record does not know counts as called now. `now` are the counters of this moment, read here if not given.
-
-    Raises psycopg.Error if this role may not read pg_stat_statements.
     """
     record = read_statement_calls(connection)
     if record is None:
@@ -57,12 +56,25 @@ def quiet_since(
     return _judged(record, counted, thing, statements, asked_s)
 
 
+def why_not_quiet(
+    connection: Connection,
+    thing: str,
+    recorded: Sequence[RecordedStatement],
+    asked_s: float,
+    *,
+    now: CountedCalls | None = None,
+) -> str | None:
+    """Why an object counts as in use; None if the recorded statements that name it were quiet for `asked_s` seconds. Reads only."""
+    found = quiet_since(connection, thing, statements_naming(thing, recorded), asked_s, now=now)
+    return None if found.is_enough else found.sentence
+
+
 def _judged(
     record: StatementCalls, now: CountedCalls, thing: str, statements: Sequence[RecordedStatement], asked_s: float
 ) -> Quiet:
     last: tuple[int, RecordedStatement] | None = None
     for each in statements:
-        at = _last_call(record, now, each.key)
+        at = max(_last_call(record, now, key) for key in each.keys)
         if at and (last is None or at > last[0]):
             last = at, each
     quiet = now.at - max(record.since, last[0] if last else 0)
@@ -73,7 +85,7 @@ def _judged(
         at, statement = last
         if at < now.at:
             said = f"was called {format_duration(now.at - at)} ago"
-        elif statement.key in record.calls:
+        elif all(key in record.calls for key in statement.keys):
             said = f"was called since the monitor's last sample of {moment(record.seen)}"
         else:
             said = f"is new since the monitor's last sample of {moment(record.seen)}"

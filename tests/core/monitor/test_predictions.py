@@ -14,6 +14,7 @@ from pg_deploy.ledger.kinds.workload import (
     WorkloadFinding,
     WorkloadOutcome,
     WorkloadProof,
+    packed,
 )
 from pg_deploy.monitor.predictions import Prediction, compare
 from pg_deploy.monitor.statements import StatementCounter, Window
@@ -154,7 +155,7 @@ def predict(monitor: Monitor, effects: dict[str, Effect]) -> None:
         "20250101000000_drop_indexes",
         WorkloadOutcome.DECLARED,
         findings=findings,
-        answers=tuple((each.id, "digest") for each in statements),
+        answers=packed([[each.id, each.role, "digest", 0, [], None] for each in statements]),
     )
     number = monitor.database.value("select max(id) from deploy_ledger.deployment")
     with Target("target_db", monitor.database.url).session("test") as connection:

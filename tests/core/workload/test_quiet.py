@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -11,7 +12,7 @@ from demo.cluster import Cluster
 from pg_deploy.ledger.kinds.workload import RecordedStatement
 from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.postgres.session import Connection, Target
-from pg_deploy.workload.quiet import Quiet, quiet_since
+from pg_deploy.workload.quiet import Quiet, quiet_since, why_not_quiet
 from pg_deploy.workload.statement_calls import CountedCalls, read_counted_calls
 from tests.core.monitor.monitoring import Monitor
 from tests.core.monitor.test_statement_calls import age, ask, key
@@ -174,6 +175,19 @@ def test_counters_that_were_read_already_are_taken(monitor: Monitor, connection:
 
     assert quiet_since(connection, "public.orders", [statement], DAY, now=now).is_enough
     assert not quiet_since(connection, "public.orders", [statement], DAY, now=called).is_enough
+
+
+def test_each_key_of_a_statement_counts(monitor: Monitor, connection: Connection) -> None:
+    """Else a text is quiet under the table that was, while it is called under the one that took its name."""
+    ask(monitor, ID)
+    monitor.run()
+    begin_earlier(monitor, 2 * DAY)
+    ask(monitor, ID)
+    twice = replace(recorded(monitor, NOTE), more_keys=(key(monitor, ID),))
+
+    assert "1a2b3c4d (app) was called since" in quiet_since(connection, "public.orders", [twice], DAY).sentence
+    assert "1a2b3c4d (app) was called since" in str(why_not_quiet(connection, "public.orders.note", [twice], DAY))
+    assert why_not_quiet(connection, "public.customers", [twice], DAY) is None
 
 
 def is_quiet(connection: Connection, monitor: Monitor, asked_s: float, text: str = NOTE) -> Quiet:
