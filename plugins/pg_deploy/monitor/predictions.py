@@ -12,7 +12,7 @@ from typing import Any
 
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.evidence import Kind
-from pg_deploy.ledger.kinds.workload import Effect, Workload, WorkloadOutcome, WorkloadProof, unpacked
+from pg_deploy.ledger.kinds.workload import Effect, Workload, WorkloadOutcome, WorkloadProof
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.measures import Measured, Row
 from pg_deploy.monitor.query_measures import SLOW, windows_by_key
@@ -142,7 +142,7 @@ def _read_predictions(connection: Connection, deployment: int, counters: Counter
     # What is as before has no finding; neither has what came after the first so many.
     answered = set(found)
     if not any(_is_cut(proof) for proof in proofs):
-        answered |= {each[0] for proof in proofs if proof.answers for each in unpacked(proof.answers)}
+        answered |= {each for proof in proofs for each in proof.answered}
     predicted = {}
     for statement in Workload.from_row(recorded[-1]).statements:
         effect = _predicted(found.get(statement.id, ()))

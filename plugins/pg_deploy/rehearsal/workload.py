@@ -12,7 +12,9 @@ from pg_deploy.ledger.kinds.workload import Workload, WorkloadProof
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import Target
 from pg_deploy.workload.declared import declare, entries_for, sentence_of
+from pg_deploy.workload.naming import statements_naming
 from pg_deploy.workload.proof import Side, ask_again, ask_before, compare_sides, summed_up
+from pg_deploy.workload.quiet import quiet_since
 
 
 class WorkloadOnCopy:
@@ -54,7 +56,10 @@ class WorkloadOnCopy:
         return replace(proof, against=(*map(sentence_of, counting), *(refused if counting else ())))
 
     def _not_quiet(self, named: str, seconds: float) -> str | None:
-        return None
+        """Why the target's record does not show that statements naming it were not called for so long; None if it does."""
+        recorded = self._workload.statements if self._workload else ()
+        quiet = quiet_since(self._job.ledger, named, statements_naming(named, recorded), seconds)
+        return None if quiet.is_enough else quiet.sentence
 
 
 def entries_of(proof: WorkloadProof) -> tuple[str, ...]:

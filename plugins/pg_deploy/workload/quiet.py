@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.kinds.workload import RecordedStatement
 from pg_deploy.postgres.session import Connection
-from pg_deploy.workload.naming import statements_naming
 from pg_deploy.workload.statement_calls import (
     CountedCalls,
     StatementCalls,
@@ -54,19 +53,6 @@ def quiet_since(
     if lost is not None:
         return Quiet(0, False, f"{lost}: what was called since the last sample is not known")
     return _judged(record, counted, thing, statements, asked_s)
-
-
-def why_not_quiet(
-    connection: Connection,
-    thing: str,
-    recorded: Sequence[RecordedStatement],
-    asked_s: float,
-    *,
-    now: CountedCalls | None = None,
-) -> str | None:
-    """Why an object counts as in use; None if the recorded statements that name it were quiet for `asked_s` seconds. Reads only."""
-    found = quiet_since(connection, thing, statements_naming(thing, recorded), asked_s, now=now)
-    return None if found.is_enough else found.sentence
 
 
 def _judged(

@@ -12,7 +12,7 @@ from demo.cluster import Cluster
 from pg_deploy.ledger.kinds.workload import RecordedStatement
 from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.postgres.session import Connection, Target
-from pg_deploy.workload.quiet import Quiet, quiet_since, why_not_quiet
+from pg_deploy.workload.quiet import Quiet, quiet_since
 from pg_deploy.workload.statement_calls import CountedCalls, read_counted_calls
 from tests.core.monitor.monitoring import Monitor
 from tests.core.monitor.test_statement_calls import age, ask, key
@@ -186,8 +186,6 @@ def test_each_key_of_a_statement_counts(monitor: Monitor, connection: Connection
     twice = replace(recorded(monitor, NOTE), more_keys=(key(monitor, ID),))
 
     assert "1a2b3c4d (app) was called since" in quiet_since(connection, "public.orders", [twice], DAY).sentence
-    assert "1a2b3c4d (app) was called since" in str(why_not_quiet(connection, "public.orders.note", [twice], DAY))
-    assert why_not_quiet(connection, "public.customers", [twice], DAY) is None
 
 
 def is_quiet(connection: Connection, monitor: Monitor, asked_s: float, text: str = NOTE) -> Quiet:

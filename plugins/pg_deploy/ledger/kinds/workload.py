@@ -193,6 +193,11 @@ class WorkloadProof(Kept):
     answers: str = ""
     """What the server answered afterwards, packed by `packed`: the target must answer the same."""
 
+    @property
+    def answered(self) -> frozenset[str]:
+        """The ids of the statements whose answers are kept."""
+        return frozenset(each[0] for each in unpacked(self.answers)) if self.answers else frozenset()
+
 
 def packed(value: object) -> str:
     """A JSON value as a short text, for what is kept and seldom read."""
