@@ -156,7 +156,7 @@ KEYS = {
     "Mended": "differences error sql",
     "PassedOver": "names",
     "Rehearsal": "access apply_s benchmarks bundle_hash cannot_be_undone changes checks error generated_rollback left lost"
-    " not_rehearsed only_tried place rollback_s statements written",
+    " not_rehearsed only_tried place rollback_s statements workload written",
     "Restored": "facts masked notes rows seconds",
     "RollbackProof": "changed_by_others changed_since differences facts fingerprint mending went_along",
     "RowsNotRestored": "backup rows",

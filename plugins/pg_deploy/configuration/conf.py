@@ -60,6 +60,7 @@ Name = Annotated[str, Field(min_length=1)]
 TextOrNone = Annotated[str | None, BeforeValidator(_text_or_none, json_schema_input_type=str | None)]
 Model = TypeVar("Model", bound="Conf")
 Approval = Literal["risky", "all", "none"]
+Workload = Literal["gate", "report", "none"]
 
 _FOUR_EYES = Field(
     default=False,
@@ -128,6 +129,11 @@ class DeployConf(Conf):
         json_schema_extra=_with_switch,
         description="full: the whole deployment first on a private copy restored from the backup. clone: on the connection "
         "rehearsal_db. true = full, false = none.",
+    )
+    workload: Workload = Field(
+        default="gate",
+        description="What the application sends, as pg_stat_statements recorded it, asked before and after on the copy. gate: what "
+        "a migration with a companion breaks and does not declare fails the rehearsal. report: it is shown. none: nothing is asked.",
     )
     benchmark: bool = Field(default=True, description="Time the migrations' queries before and after.")
     out_of_order: bool = Field(
@@ -216,6 +222,7 @@ class RollbackConf(Conf):
             approval=self.approval,
             four_eyes=self.four_eyes,
             dry_run=self.dry_run,
+            workload="none",
             benchmark=False,
             lock_budget=self.lock_budget,
             statement_timeout=self.statement_timeout,

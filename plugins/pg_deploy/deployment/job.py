@@ -32,6 +32,8 @@ class Job:
     limits: Limits
     log: logging.Logger
     benchmark: bool = True
+    workload: str = "none"
+    """What the run's conf says of the workload: gate, report or none."""
     on_copy: bool = False
     observer: Observer = field(default_factory=Observer)
     own_files: Path | None = None

@@ -25,10 +25,15 @@ from pg_deploy.ledger.kinds.access import AccessFound
 from pg_deploy.ledger.kinds.benchmark import BenchmarkBefore, Measurement
 from pg_deploy.ledger.kinds.check import CheckOutcome, CheckResult
 from pg_deploy.ledger.kinds.lint import LintsBefore
+from pg_deploy.ledger.kinds.workload import Workload, WorkloadProof
 from pg_deploy.migrations.manifest import SAY_WHY
 from pg_deploy.migrations.migration import Benchmark, Migration
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_text
+from pg_deploy.presentation.lines import log_lines
+from pg_deploy.workload.declared import sentence_of
+from pg_deploy.workload.on_target import ask_workload
+from pg_deploy.workload.workload_text import workload_lines
 
 AGAIN_AFTER_S = (0.5, 3.0)
 """Pauses after which a benchmark that breached its limit is measured again, in seconds: all must agree."""
@@ -60,6 +65,7 @@ def verify(job: Job, migration: Migration) -> Attempt:
     if not job.on_copy:
         # In a rehearsal the whole proof is made instead, of two databases.
         failures += _verify_access(job, current, migration, (was, after))
+        failures += _verify_workload(job, current, migration)
     if failures:
         error = VerificationFailedError(migration.stem, failures, on_copy=job.on_copy)
         job.ledger.execute(
@@ -155,6 +161,19 @@ def _verify_access(job: Job, current: Attempt, migration: Migration, facts: tupl
     outcome = judge_target(migration, (before, after), proven, asked, log=job.log)
     job.record(current, Kind.ACCESS, outcome.evidence(migration.stem))
     return [f"access: {sentence}" for sentence in outcome.decision.against]
+
+
+def _verify_workload(job: Job, current: Attempt, migration: Migration) -> list[str]:
+    """Ask the recorded statements on the target as they were asked on the copy: what the copy took, the target must take."""
+    row = evidence.latest_of_copy(job.ledger, job.deployment_id, Kind.WORKLOAD_PROOF, migration.version)
+    rows = evidence.of_deployment(job.ledger, job.deployment_id, Kind.WORKLOAD) if row is not None else ()
+    if row is None or not rows or job.workload == "none":
+        return []
+    found = ask_workload(job.target, Workload.from_row(rows[-1]), WorkloadProof.from_row(row))
+    job.record(current, Kind.WORKLOAD_PROOF, found)
+    log_lines(workload_lines(found), job.log)
+    counts = job.workload == "gate" and migration.has_companion
+    return [f"workload: {sentence_of(each)}" for each in found.findings if each.counts and counts]
 
 
 def _without_known(result: CheckResult, known: set[str]) -> CheckResult:

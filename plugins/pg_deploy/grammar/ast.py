@@ -153,6 +153,16 @@ class IndexStmt(Node):
     reset_default_tblspc: bool
 
 
+class InsertStmt(Node):
+    relation: RangeVar | None
+    cols: tuple[ResTarget, ...] | None
+    selectStmt: Node | None
+    onConflictClause: Node | None
+    returningClause: Node | None
+    withClause: WithClause | None
+    override: IntEnum
+
+
 class Integer(Node):
     ival: int
 
@@ -279,6 +289,14 @@ class SelectStmt(Node):
     all: bool
     larg: SelectStmt | None
     rarg: SelectStmt | None
+
+
+class SortBy(Node):
+    node: Node | None
+    sortby_dir: IntEnum
+    sortby_nulls: IntEnum
+    useOp: tuple[Node, ...] | None
+    location: int
 
 
 class String(Node):

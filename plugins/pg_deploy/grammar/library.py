@@ -49,6 +49,12 @@ class _Scanned(ctypes.Structure):
     _fields_ = [("value", Bytes), ("stderr", ctypes.c_char_p), ("error", ctypes.POINTER(_Error))]
 
 
+class _Fingerprint(ctypes.Structure):
+    _fields_ = [
+        ("number", ctypes.c_uint64), ("value", ctypes.c_char_p), ("stderr", ctypes.c_char_p), ("error", ctypes.POINTER(_Error)),
+    ]  # fmt: skip
+
+
 class _Pieces(ctypes.Structure):
     _fields_ = [
         ("pieces", ctypes.POINTER(ctypes.POINTER(_Piece))), ("count", ctypes.c_int),
@@ -101,6 +107,8 @@ parse = _function("pg_query_parse", "pg_query_free_parse_result", _Text, _text_o
 parse_plpgsql = _function("pg_query_parse_plpgsql", "pg_query_free_plpgsql_parse_result", _Plain, _text_of)
 scan = _function("pg_query_scan", "pg_query_free_scan_result", _Scanned, _bytes_of)
 split = _function("pg_query_split_with_scanner", "pg_query_free_split_result", _Pieces, _pieces_of)
+fingerprint = _function("pg_query_fingerprint", "pg_query_free_fingerprint_result", _Fingerprint, _text_of)
+normalize = _function("pg_query_normalize", "pg_query_free_normalize_result", _Plain, _text_of)
 deparse = _function("pg_query_deparse_protobuf", "pg_query_free_deparse_result", _Plain, _text_of, Bytes)
 
 

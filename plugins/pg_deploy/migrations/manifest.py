@@ -71,6 +71,34 @@ class AllowedFinding(BaseModel):
     why: Reason
 
 
+class Break(BaseModel):
+    """Something of the workload that the author breaks on purpose: what names an object, or one statement by its id."""
+
+    model_config = _STRICT
+    target: str | None = Field(default=None, alias="object")
+    statement: str | None = Field(default=None, pattern="^[0-9a-f]{8}$")
+    why: Reason
+    quiet_for: str = "24 h"
+    """How long nothing that names the object may have been called, as the monitor's samples show. It counts for what is dropped."""
+
+    @field_validator("quiet_for")
+    @classmethod
+    def _is_quiet_time(cls, value: str) -> str:
+        parse_duration(value)
+        return value
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Break:
+        if (self.target is None) == (self.statement is None):
+            raise ValueError("a break names one object or one statement")
+        return self
+
+    @property
+    def quiet_s(self) -> float:
+        """`quiet_for` in seconds."""
+        return parse_duration(self.quiet_for)
+
+
 class BenchmarkTerms(BaseModel):
     """Goal and limit of one benchmark file."""
 
@@ -107,6 +135,7 @@ class Manifest(BaseModel):
     benchmarks: dict[str, BenchmarkTerms] = {}
     criteria: dict[str, tuple[str, ...]] = {}
     allow: tuple[AllowedFinding, ...] = ()
+    breaks: tuple[Break, ...] = ()
 
     @field_validator("expected_duration", "holds_lock")
     @classmethod

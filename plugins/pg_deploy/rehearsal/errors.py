@@ -39,6 +39,21 @@ class UnfitCloneError(PgDeployError):
         super().__init__(f'"{name}" cannot serve for the rehearsal: {reason}; {remedy}')
 
 
+class WorkloadBreaksError(PgDeployError):
+    """Something that the application sends today stops working, and the migration does not declare it."""
+
+    def __init__(self, stem: str, headline: str, sentences: Sequence[str], entries: Sequence[str]) -> None:
+        more = [f"and {len(sentences) - 10} more"] if len(sentences) > 10 else []
+        listed = "".join(f"\n  - {each}" for each in [*sentences[:10], *more])
+        lines = "".join(f"\n  {each}" for each in entries)
+        super().__init__(
+            f'"{stem}" {headline}:{listed}\n'
+            "correct the migration, or deploy in two steps (docs/workload.md); if it is meant, write into migration.yaml\n"
+            f"  breaks:{lines}\n"
+            "then trigger a new run"
+        )
+
+
 class AccessDiffersError(PgDeployError):
     """Somebody could do more, or less, than the migration declares."""
 

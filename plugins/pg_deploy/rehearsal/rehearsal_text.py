@@ -12,6 +12,7 @@ from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
 from pg_deploy.ledger.kinds.verdict_tones import tone_of_access, tone_of_benchmark, tone_of_rehearsal
 from pg_deploy.presentation.lines import Line, marked, plain_lines, sign
 from pg_deploy.presentation.markdown import as_plain_markdown
+from pg_deploy.workload.workload_text import workload_lines
 
 
 def rehearsal_lines(found: Rehearsal) -> tuple[list[Line], list[Line]]:
@@ -49,6 +50,7 @@ def rehearsal_lines(found: Rehearsal) -> tuple[list[Line], list[Line]]:
         # What the rehearsal failed for stands above, one line each.
         lines += [marked("bad", sentence, indent=4) for sentence in access.against if sentence not in told]
         lines += plain_lines(f"    {shortened(sentence)}" for sentence in access.shown)
+    lines += workload_lines(found.workload, told) if found.workload else []
     for benchmark in found.benchmarks:
         said_of = f"benchmark {benchmark.name}: {benchmark.sentence}"
         lines.append(marked(tone_of_benchmark(benchmark.outcome), said_of, indent=2))
@@ -79,6 +81,12 @@ def rehearsal_verdict(rows: Iterable[Evidence], version: str) -> str:
     if last is None or last.outcome == RehearsalOutcome.NOT_REHEARSED:
         return RehearsalOutcome.NOT_REHEARSED
     return f"{sign(tone_of_rehearsal(last.outcome))} {last.outcome}"
+
+
+def rehearsed_workload(rows: Iterable[Evidence], version: str) -> str:
+    """What the newest rehearsal of that version says it breaks of what the application sends, in a line; "" if nothing."""
+    last = _last(rows, version)
+    return last.workload.headline if last is not None and last.workload is not None else ""
 
 
 def _last(rows: Iterable[Evidence], version: str) -> Rehearsal | None:

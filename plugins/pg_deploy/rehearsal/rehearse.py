@@ -33,6 +33,7 @@ from pg_deploy.ledger.kinds.benchmark import ComparedBenchmark
 from pg_deploy.ledger.kinds.check import CheckResult
 from pg_deploy.ledger.kinds.rehearsal import Changes, Rehearsal, RehearsalOutcome, StatementLocks
 from pg_deploy.ledger.kinds.rows_written import written_of
+from pg_deploy.ledger.kinds.workload import WorkloadProof
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import KeptTarget, Target
@@ -42,10 +43,11 @@ from pg_deploy.presentation.lines import log_lines
 from pg_deploy.rehearsal.comparison import compare_rounds
 from pg_deploy.rehearsal.copy import NO_JOB_RUNS
 from pg_deploy.rehearsal.copy_before import Before
-from pg_deploy.rehearsal.errors import AccessDiffersError, RehearsalFailedError
+from pg_deploy.rehearsal.errors import AccessDiffersError, RehearsalFailedError, WorkloadBreaksError
 from pg_deploy.rehearsal.locks import LockObserver, known_relations
 from pg_deploy.rehearsal.provider import ProviderObserver
 from pg_deploy.rehearsal.rehearsal_text import rehearsal_lines
+from pg_deploy.rehearsal.workload import WorkloadOnCopy, entries_of
 from pg_deploy.rollback.beyond_the_database import find_left_alone
 from pg_deploy.rollback.errors import NoRollbackError
 from pg_deploy.rollback.generator.generate import generate_rollback
@@ -101,6 +103,7 @@ class Rehearsed:
     """What was rehearsed: an apply asks for a rehearsal of exactly its own bundle."""
     error: str | None = None
     access: AccessOutcome | None = None
+    workload: WorkloadProof | None = None
 
     def evidence(self, place: str) -> Rehearsal:
         """For the ledger."""
@@ -124,6 +127,8 @@ class Rehearsed:
             self.bundle_hash,
             self.error,
             self.access.evidence(self.stem) if self.access else None,
+            # What the server answered is kept once, with the proof's own piece of evidence.
+            replace(self.workload, answers="") if self.workload else None,
         )
 
 
@@ -149,9 +154,9 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
                 elif any(each.outcome == RehearsalOutcome.NOT_REHEARSED for each in done):
                     _leave_out(found, "it builds on one that was not rehearsed")
                 else:
-                    before = work.before(migration)
                     keep = len(migrations) <= SHOWN_SINGLY or migration.has_companion
-                    _rehearse_one(work.job(), work.stage, migration, found, before, keep=keep)
+                    before = work.before(migration, measured=keep and work.workload.is_asked)
+                    _rehearse_one(work, migration, found, before, keep=keep)
                     work.go_on(migration)
                     if found.generated is not None:
                         # It counts from now on: the approval is given for it as well.
@@ -180,10 +185,14 @@ class _CopyWork:
         self._before = Before(stage.twin, stage.admin, stage.grants) if stage.twin and stage.admin else None
         self._sessions = ExitStack()
         self._guard: Guard | None = None
+        self.workload = WorkloadOnCopy(job, self._admin or stage.target)
 
-    def before(self, migration: Migration) -> Target | None:
-        """A superuser's target that stays as the copy is before this migration; None if none is needed, or none can be made."""
-        if self._before is None or not may_change_access(migration):
+    def before(self, migration: Migration, *, measured: bool) -> Target | None:
+        """A superuser's target that stays as the copy is before this migration; None if none is needed, or none can be made.
+
+        It is needed where rows may be compared, and where statements are `measured` on both sides.
+        """
+        if self._before is None or not (measured or may_change_access(migration)):
             return None
         if not self._before.is_made:
             # The copy is its template: nobody may be connected to it.
@@ -296,11 +305,10 @@ def _leave_out(found: Rehearsed, reason: str) -> None:
     found.not_rehearsed.append(reason)
 
 
-def _rehearse_one(
-    job: Job, stage: Stage, migration: Migration, found: Rehearsed, twin: Target | None, *, keep: bool
-) -> None:
-    step = "snapshot"
+def _rehearse_one(work: _CopyWork, migration: Migration, found: Rehearsed, twin: Target | None, *, keep: bool) -> None:
+    job, stage, step = work.job(), work.stage, "snapshot"
     try:
+        work.workload.ask_before(keep=keep)
         first = resume(job, migration)
         with job.guard.session("contents") as connection:
             contents = read_contents(connection, migration.file.sql, migration.rollback or "")
@@ -314,14 +322,10 @@ def _rehearse_one(
         found.changes = Changes.from_detail(list_changes(before, after))
         found.written = _written(job, first, before)
         rounds = [first]
-        # A finding of a check or a lint must not hide what the proof has to say.
         step = step if failures else "the access proof"
-        against = _prove_access(job, stage, twin, migration, (before, after), found)
-        if failures:
-            found_there = [*failures, *(f"access: {each}" for each in against)]
-            raise VerificationFailedError(migration.stem, found_there, on_copy=True)
-        if against:
-            raise AccessDiffersError(migration.stem, against)
+        step, wrong = _prove(work, twin, migration, (before, after), found, failures)
+        if wrong is not None:
+            raise wrong
         with job.guard.session("losses") as connection:
             lost = [str(each) for each in count_losses(connection, before, after, after)]
             wrote = read_rows_written(job.ledger, first, before)
@@ -361,6 +365,30 @@ def _verify(job: Job, migration: Migration) -> tuple[str, ...]:
     except VerificationFailedError as error:
         return error.failures
     return ()
+
+
+def _prove(
+    work: _CopyWork,
+    twin: Target | None,
+    migration: Migration,
+    facts: tuple[Facts, Facts],
+    found: Rehearsed,
+    failures: tuple[str, ...],
+) -> tuple[str, PgDeployError | None]:
+    """Prove access and workload; the step that failed first, and its error. A failed check must not hide what the proofs say."""
+    against = _prove_access(work.job(), work.stage, twin, migration, facts, found)
+    found.workload = work.workload.prove(migration, facts, twin)
+    broken = found.workload.against if found.workload else ()
+    beside = [f"workload: {each}" for each in broken]
+    if failures:
+        all_of_it = [*failures, *(f"access: {each}" for each in against), *beside]
+        return "verify", VerificationFailedError(migration.stem, all_of_it, on_copy=True)
+    if against:
+        return "the access proof", AccessDiffersError(migration.stem, [*against, *beside])
+    if found.workload and broken:
+        entries = entries_of(found.workload)
+        return "the workload proof", WorkloadBreaksError(migration.stem, found.workload.headline, broken, entries)
+    return "the proofs", None
 
 
 def _prove_access(
@@ -466,6 +494,8 @@ def _record(job: Job, stage: Stage, found: Rehearsed) -> None:
     write(Kind.REHEARSAL, rehearsal)
     if rehearsal.access is not None:
         write(Kind.ACCESS, rehearsal.access)
+    if found.workload is not None:
+        write(Kind.WORKLOAD_PROOF, found.workload)
     for check in found.checks:
         write(Kind.CHECK, check)
     for benchmark in found.benchmarks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from airflow.sdk import get_current_context, task
 
@@ -25,6 +26,8 @@ from pg_deploy.tasks.clone_services import REHEARSAL_CONNECTION, clone_service, 
 from pg_deploy.tasks.object_store import open_store
 from pg_deploy.tasks.run import Run, failing_plainly, log, read_run
 from pg_deploy.tasks.target import read_target
+from pg_deploy.workload.record import record_workload
+from pg_deploy.workload.statement_calls import last_seen_by_key
 
 
 @task
@@ -50,6 +53,7 @@ def take_backup_of(run: Run) -> str:
     configured = backup_settings()
     migrations = _pinned(run)
     with run.job("backup") as job:
+        record_workload_of(run, job, migrations)
         if run.conf.backup == "external":
             point = read_point(run.target)
             record_backup(job.ledger, job.deployment_id, point)
@@ -69,9 +73,24 @@ def rehearse_pinned(run: Run) -> str:
         return reason
     started = time.monotonic()
     with run.job("rehearse") as job:
+        if run.conf.backup == "none":
+            record_workload_of(run, job, _pinned(run))
         sentence = _rehearse(run, job, _pinned(run))
         record_rehearsal(job.ledger, job.deployment_id, sentence, time.monotonic() - started)
     return sentence
+
+
+def record_workload_of(run: Run, job: Job, migrations: Sequence[Migration]) -> None:
+    """Keep what the application sends, as the server recorded it until now, with the run's evidence."""
+    if run.conf.workload == "none":
+        return
+    with run.target.session("workload") as connection:
+        seen = last_seen_by_key(connection)
+        found = record_workload(connection, ledger=run.target.ledger, own=migrations, last_seen=seen)
+    evidence.record(job.ledger, job.deployment_id, Kind.WORKLOAD, found)
+    log.info("workload: %s statements of the application are %s", f"{len(found.statements):,}", found.outcome)
+    for note in found.notes:
+        log.info("  %s", note)
 
 
 def _rehearse(run: Run, job: Job, migrations: tuple[Migration, ...]) -> str:

@@ -93,6 +93,7 @@ class Run:
                 self._limits(),
                 log,
                 benchmark=self.conf.benchmark,
+                workload=self.conf.workload,
                 own_files=self.project.own_files,
             )
 

@@ -24,6 +24,7 @@ from pg_deploy.presentation.secrecy import without_secrets
 
 TIMEOUT_MS = 5_000
 """How long one statement may take to be planned, or wait for a lock that somebody holds on one of its tables."""
+_MOST_PREPARED = 100
 
 
 @dataclass(frozen=True)
@@ -106,18 +107,23 @@ class Asker:
         self._set: tuple[str, str] | None = None
         self._role_refusal: Refusal | None = None
         self._count = 0
+        self._prepared: list[bytes] = []
 
     def ask(self, role: str, form: Form, *, by_name_only: bool = False) -> Answer:
         """The answer of the server. `by_name_only` prepares and does not plan. Raises only if the connection is lost."""
+        if len(self._prepared) >= _MOST_PREPARED:
+            self.forget()
         refusal = self._become(role, form.path)
         if refusal is not None:
             return Answer(form, refusal)
-        name = self._next_name()
+        self._count += 1
+        name = b"deploy_workload_%d" % self._count
         types = [self._oid(each) for each in form.types]
         connection = self._connection.pgconn
         result = connection.prepare(name, form.text.encode(), types or None)
         if result.status != pq.ExecStatus.COMMAND_OK:
             return Answer(form, self._refusal(result))
+        self._prepared.append(name)
         described = connection.describe_prepared(name)
         columns = tuple(
             ((described.fname(number) or b"").decode(), self._type(described.ftype(number), described.fmod(number)))
@@ -134,12 +140,11 @@ class Asker:
             return Answer(form, Refusal(refusal.sqlstate, refusal.message), columns, parameters)
         return Answer(form, None, columns, parameters, (explained.get_value(0, 0) or b"").decode())
 
-    def _next_name(self) -> bytes:
-        self._count += 1
-        if self._count % 200 == 0:
-            # Prepared statements take memory, and the server plans each anew after a change of the catalog.
-            self._connection.pgconn.exec_(b"deallocate all")
-        return b"deploy_workload_%d" % self._count
+    def forget(self) -> None:
+        """Free what was prepared: it takes memory, and the server plans each anew after a change of the catalog."""
+        if self._prepared:
+            self._connection.pgconn.exec_(b"; ".join(b"deallocate " + name for name in self._prepared))
+            self._prepared.clear()
 
     def _become(self, role: str, path: str) -> Refusal | None:
         if self._set == (role, path):
@@ -168,7 +173,12 @@ class Asker:
         if not name:
             return 0
         if name not in self._types:
-            row = self._connection.execute("select %s::pg_catalog.regtype::pg_catalog.oid::bigint", [name]).fetchone()
+            try:
+                row = self._connection.execute(
+                    "select %s::pg_catalog.regtype::pg_catalog.oid::pg_catalog.int8", [name]
+                ).fetchone()
+            except psycopg.errors.Error:
+                row = None  # what stands in a message as a type need not be the name of one
             self._types[name] = row[0] if row else 0
         return self._types[name]
 
@@ -182,16 +192,17 @@ class Asker:
 
 
 @contextmanager
-def asking(connection: Connection) -> Iterator[Asker]:
-    """An asker on an autocommit connection, whose session is as before at the end."""
+def asking(connection: Connection, timeout_ms: int = TIMEOUT_MS) -> Iterator[Asker]:
+    """An asker on an autocommit connection, whose session is as before at the end. No question takes longer than the timeout."""
     connection.execute(
-        f"set plan_cache_mode = force_generic_plan; set statement_timeout = {TIMEOUT_MS}; set lock_timeout = {TIMEOUT_MS}"
+        f"set plan_cache_mode = force_generic_plan; set statement_timeout = {timeout_ms}; set lock_timeout = {timeout_ms}"
     )
     try:
-        yield Asker(connection)
+        asker = Asker(connection)
+        yield asker
     finally:
         if not (connection.closed or connection.broken):
+            asker.forget()
             connection.execute(
-                "reset role; deallocate all; reset plan_cache_mode; reset statement_timeout; reset lock_timeout;"
-                " reset search_path"
+                "reset role; reset plan_cache_mode; reset statement_timeout; reset lock_timeout; reset search_path"
             )

@@ -34,6 +34,8 @@ from tests.core.working import Working, working_on
 from tests.servers.neon import KEY, PROJECT, FakeNeon, fake_neon
 from tests.servers.server import Server, bootstrap, cloned, fill, running
 
+pytestmark = pytest.mark.server
+
 CHECKOUT = Path(__file__).resolve().parents[3]
 IMPATIENT = Patience(ready_s=30, look_s=0.05, lost_s=0.4, remove_s=3)
 

@@ -1,13 +1,16 @@
-"""A database for the tests about the workload, made empty for each, and a superuser's session in it."""
+"""Databases for the tests about the workload, as the superuser sees them: one of a server that records statements, and a plain one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import psycopg
+import psycopg.conninfo
 import pytest
 
+from demo import cluster
 from pg_deploy.postgres.session import Connection, Target
+from tests.looking import Database
 
 _EMPTY = """do $$ declare it text; begin
     for it in select nspname from pg_namespace where nspname !~ '^pg_|^information_schema$' loop
@@ -31,3 +34,10 @@ def workload_session(workload_database: str) -> Iterator[Connection]:
     with Target("workload", workload_database).session("tests") as connection:
         connection.execute(_EMPTY.encode())
         yield connection
+
+
+@pytest.fixture
+def database(empty_database: str, demo_cluster: cluster.Cluster) -> Database:
+    """A new database, bootstrapped like Supabase's, with pg_stat_statements in the schema extensions."""
+    name = str(psycopg.conninfo.conninfo_to_dict(empty_database)["dbname"])
+    return Database(demo_cluster.admin_url(name))

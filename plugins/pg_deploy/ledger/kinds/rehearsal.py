@@ -10,6 +10,7 @@ from pg_deploy.ledger.kept_values import Kept
 from pg_deploy.ledger.kinds.access import AccessFound
 from pg_deploy.ledger.kinds.benchmark import ComparedBenchmark
 from pg_deploy.ledger.kinds.check import CheckOutcome
+from pg_deploy.ledger.kinds.workload import WorkloadProof
 from pg_deploy.ledger.word_enum import Word
 from pg_deploy.parsing.lock_modes import Lock, lock_of
 
@@ -104,6 +105,7 @@ class Rehearsal(Kept):
     bundle_hash: str = ""
     error: str | None = None
     access: AccessFound | None = None
+    workload: WorkloadProof | None = None
 
     def to_detail(self) -> dict[str, Any]:
         """For the ledger; `changes` are empty if the rehearsal did not come so far."""
@@ -113,11 +115,12 @@ class Rehearsal(Kept):
     @classmethod
     def from_detail(cls, detail: Mapping[str, Any]) -> Rehearsal:
         """Back from the ledger."""
-        access = detail.get("access")
+        access, workload = detail.get("access"), detail.get("workload")
         return super().from_detail(
             {
                 **detail,
                 "changes": detail.get("changes") or None,
                 "access": {**access, "name": detail["name"]} if access else None,
+                "workload": {**workload, "name": detail["name"]} if workload else None,
             }
         )

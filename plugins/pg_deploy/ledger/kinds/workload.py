@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pg_deploy.ledger.kept_values import Kept
@@ -44,25 +44,21 @@ class Recording(Word):
 class Workload(Kept):
     """The statements of one database in the moment of the backup, those with the most calls first.
 
-    `paths` are the search paths that a role's sessions may begin with, the likeliest first, by role; "" stands for any other role.
     `notes` say, in sentences, what is missing in it and why. `since` is when the server began to count (ISO 8601).
     """
 
     name: str = "workload"
     outcome: Recording = Recording.RECORDED
     statements: tuple[RecordedStatement, ...] = ()
-    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     taken_at: str = ""
     since: str | None = None
 
     def to_detail(self) -> dict[str, Any]:
         """For the ledger. The statements are packed: thousands of texts are read by who asks for them alone."""
-        plain = json.dumps([asdict(each) for each in self.statements]).encode()
         return {
-            "packed": base64.b64encode(zlib.compress(plain)).decode(),
+            "packed": packed([asdict(each) for each in self.statements]),
             "count": len(self.statements),
-            "paths": {role: list(paths) for role, paths in self.paths.items()},
             "notes": list(self.notes),
             "taken_at": self.taken_at,
             "since": self.since,
@@ -71,12 +67,10 @@ class Workload(Kept):
     @classmethod
     def from_detail(cls, detail: Mapping[str, Any]) -> Workload:
         """Back from the ledger."""
-        unpacked = json.loads(zlib.decompress(base64.b64decode(detail["packed"])))
         return cls(
             detail["name"],
             Recording(detail["outcome"]),
-            tuple(RecordedStatement(**each) for each in unpacked),
-            {role: tuple(paths) for role, paths in detail["paths"].items()},
+            tuple(RecordedStatement(**each) for each in unpacked(detail["packed"])),
             tuple(detail["notes"]),
             detail["taken_at"],
             detail["since"],
@@ -170,11 +164,9 @@ class Tally(Kept):
 
 @dataclass(frozen=True)
 class WorkloadProof(Kept):
-    """What one migration does to the workload, seen on the copy or on the target. Findings are the worst first.
+    """What one migration does to the workload, seen on the copy or on the target. Findings are the worst first."""
 
-    `answers` holds, of each statement by id, a digest of what the server answered afterwards: the target must answer the same.
-    """
-
+    row_columns = ("name",)
     name: str
     outcome: WorkloadOutcome
     headline: str = ""
@@ -188,4 +180,20 @@ class WorkloadProof(Kept):
     calls_askable: float = 0.0
     """The share of all recorded calls that could be asked, from 0 to 1."""
     seconds: float = 0.0
-    answers: tuple[tuple[str, str], ...] = ()
+    answers: str = ""
+    """What the server answered afterwards, packed by `packed`: the target must answer the same."""
+
+    @property
+    def answered(self) -> frozenset[str]:
+        """The ids of the statements whose answers are kept."""
+        return frozenset(each[0] for each in unpacked(self.answers)) if self.answers else frozenset()
+
+
+def packed(value: object) -> str:
+    """A JSON value as a short text, for what is kept and seldom read."""
+    return base64.b64encode(zlib.compress(json.dumps(value).encode())).decode()
+
+
+def unpacked(text: str) -> Any:
+    """Back from `packed`."""
+    return json.loads(zlib.decompress(base64.b64decode(text)))

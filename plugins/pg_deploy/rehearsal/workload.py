@@ -1,0 +1,75 @@
+"""The workload proof as a part of the rehearsal: asked before and after each migration, on the copy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pg_deploy.catalog.reader import Facts
+from pg_deploy.deployment.job import Job
+from pg_deploy.ledger import evidence
+from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.workload import Workload, WorkloadProof
+from pg_deploy.migrations.migration import Migration
+from pg_deploy.postgres.session import Target
+from pg_deploy.workload.declared import declare, entries_for, sentence_of
+from pg_deploy.workload.naming import statements_naming
+from pg_deploy.workload.proof import Side, ask_again, ask_before, compare_sides, summed_up
+from pg_deploy.workload.quiet import quiet_since
+
+
+class WorkloadOnCopy:
+    """Asks the recorded workload on the copy, migration by migration: what was answered after one is what is before the next."""
+
+    def __init__(self, job: Job, copy: Target) -> None:
+        self._job = job
+        self._copy = copy
+        self._workload = recorded_workload(job)
+        self._before: Side | None = None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether there is anything to ask."""
+        return self._workload is not None and bool(self._workload.statements)
+
+    def ask_before(self, *, keep: bool) -> None:
+        """Ask on the copy as it is before a migration, unless the answers are known from the one before it.
+
+        Without `keep`, for a file of a long set, nothing is asked: each file would cost as much as the deployment of many.
+        """
+        if not keep:
+            self._before = None
+        elif self._before is None and self._workload is not None:
+            self._before = ask_before(self._copy, self._workload, self._job.log)
+
+    def prove(self, migration: Migration, facts: tuple[Facts, Facts], twin: Target | None) -> WorkloadProof | None:
+        """What the migration between these facts does to the workload; `against` holds what fails it. None if nothing was asked."""
+        before = self._before
+        if before is None:
+            return None
+        after = ask_again(self._copy, before)
+        self._before = after
+        findings, refused = declare(compare_sides(before, after, facts), migration.manifest.breaks, self._not_quiet)
+        proof = summed_up(migration.stem, before, after, findings)
+        if self._job.workload != "gate" or not migration.has_companion:
+            return proof
+        counting = [each for each in findings if each.counts]
+        return replace(proof, against=(*map(sentence_of, counting), *(refused if counting else ())))
+
+    def _not_quiet(self, named: str, seconds: float) -> str | None:
+        """Why the target's record does not show that statements naming it were not called for so long; None if it does."""
+        recorded = self._workload.statements if self._workload else ()
+        quiet = quiet_since(self._job.ledger, named, statements_naming(named, recorded), seconds)
+        return None if quiet.is_enough else quiet.sentence
+
+
+def entries_of(proof: WorkloadProof) -> tuple[str, ...]:
+    """The lines that would declare what counts against the migration."""
+    return entries_for(each for each in proof.findings if each.counts)
+
+
+def recorded_workload(job: Job) -> Workload | None:
+    """What was recorded for this deployment last; None if nothing is to be asked or was recorded."""
+    if job.workload == "none":
+        return None
+    rows = evidence.of_deployment(job.ledger, job.deployment_id, Kind.WORKLOAD)
+    return Workload.from_row(rows[-1]) if rows else None

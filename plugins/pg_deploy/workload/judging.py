@@ -1,0 +1,165 @@
+"""What a migration does to one statement: the server's answers before and after, compared. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pg_deploy.catalog.dependencies import words_of
+from pg_deploy.catalog.diff import Difference
+from pg_deploy.catalog.kinds import RELATIONS
+from pg_deploy.ledger.kinds.workload import Effect, RecordedStatement, WorkloadFinding
+from pg_deploy.workload.asking import Answer, Refusal
+from pg_deploy.workload.inserts import NewDemands
+
+_FORBIDDEN = "42501"
+_GONE = ("42P01", "42703", "42883", "42704", "3F000", "42P02", "42P10")
+_LATE = ("55P03", "57014")
+"""Somebody held a lock, or planning took too long: that says nothing of the statement."""
+_NAMED = (*RELATIONS, "column", "function", "procedure", "type", "schema")
+_COSTLIER = 1.5
+_SAME_COST = 1.1
+_WIDENED = (
+    ("smallint", "integer", "bigint", "numeric"),
+    ("real", "double precision"),
+    ("character varying", "text"),
+    ("json", "jsonb"),
+)
+"""A parameter of one of these is taken where a later one is wanted, whatever the driver says that it sends."""
+
+
+def judge(
+    statement: RecordedStatement, before: Answer, after: Answer, demands: NewDemands, changed: ChangedNames
+) -> WorkloadFinding:
+    """The worst that the migration does to the statement. `before` and `after` are answers to one form."""
+    refusal = after.refusal
+    if refusal is not None and (refusal.of_session or refusal.sqlstate in _LATE):
+        return _found(statement, Effect.NOT_ASKABLE, f"cannot be asked: {refusal.message}")
+    if before.refusal is not None:
+        if before.refusal.sqlstate == _FORBIDDEN or refusal is None:
+            return _found(statement, Effect.AS_BEFORE, f"refused before: {before.refusal.message}")
+        return _found(
+            statement, Effect.NOT_ASKABLE, f"the server refuses it before the migration too: {refusal.message}"
+        )
+    if refusal is not None:
+        return _refused(statement, after, refusal, changed)
+    left_out = demands.left_out(after.form, statement.role)
+    if left_out is not None:
+        (schema, table), columns = left_out
+        said = f"leaves out {', '.join(columns)} of {schema}.{table}, which must have a value now and has no default"
+        objects = tuple(f"{schema}.{table}.{column}" for column in columns)
+        return _found(statement, Effect.INSERT_REFUSED, said, objects=objects, sqlstate="23502")
+    shape = _shape(before, after)
+    if shape is not None:
+        return _found(statement, Effect.SHAPE_CHANGED, shape, objects=changed.named_in(after.form.text))
+    judged = demands.judge(after.form, statement.role)
+    if judged is not None:
+        return _found(statement, Effect.MAY_BE_REFUSED, f"writes rows that are judged anew: {judged}")
+    return _cost(statement, before, after)
+
+
+def _refused(statement: RecordedStatement, after: Answer, refusal: Refusal, changed: ChangedNames) -> WorkloadFinding:
+    text = after.form.text
+    line, caret = refusal.line_in(text)
+    effect = Effect.FORBIDDEN if refusal.sqlstate == _FORBIDDEN else Effect.BROKEN
+    return _found(
+        statement,
+        effect,
+        refusal.message,
+        sqlstate=refusal.sqlstate,
+        token=refusal.token_in(text),
+        line=line,
+        caret=caret,
+        objects=changed.named_in(text, refusal.message),
+        is_drop=refusal.sqlstate in _GONE,
+    )
+
+
+def _shape(before: Answer, after: Answer) -> str | None:
+    if before.columns != after.columns:
+        return f'{_columns(before, after)}; a prepared one fails with "cached plan must not change result type"'
+    for number, (was, now) in enumerate(zip(before.parameters, after.parameters, strict=False), start=1):
+        if was != now and not _is_taken_for(was, now):
+            return f"${number} was {was} and is {now} now: what the driver sends as {was} may be refused"
+    return None
+
+
+def _columns(before: Answer, after: Answer) -> str:
+    gone = [name for name, _ in before.columns if name not in dict(after.columns)]
+    new = [name for name, _ in after.columns if name not in dict(before.columns)]
+    types = [
+        f"{name} is {kind} instead of {dict(before.columns)[name]}"
+        for name, kind in after.columns
+        if dict(before.columns).get(name, kind) != kind
+    ]
+    parts = [f"it returns {', '.join(new)} as well"] if new else []
+    parts += [f"it no longer returns {', '.join(gone)}"] if gone else []
+    return ", ".join([*parts, *types]) or "it returns its columns in another order"
+
+
+def _is_taken_for(was: str, now: str) -> bool:
+    return any(was in row and now in row and row.index(was) < row.index(now) for row in _WIDENED)
+
+
+def _cost(statement: RecordedStatement, before: Answer, after: Answer) -> WorkloadFinding:
+    was, now = before.cost, after.cost
+    if was is None or now is None:
+        return _found(statement, Effect.AS_BEFORE, "as before")
+    other = plan_shape(before.top) != plan_shape(after.top)
+    if now > was * (_SAME_COST if other else _COSTLIER) and now - was > 1:
+        effect, said = Effect.COSTLIER, f"the planner takes it for {now / max(was, 0.01):.1f} times as costly"
+    elif was > now * (_SAME_COST if other else _COSTLIER) and was - now > 1:
+        effect, said = Effect.CHEAPER, f"the planner takes it for {was / max(now, 0.01):.1f} times cheaper"
+    else:
+        return _found(statement, Effect.AS_BEFORE, "as before")
+    return _found(statement, effect, said, before_plan=before.plan, after_plan=after.plan)
+
+
+def plan_shape(node: dict[str, Any]) -> object:
+    """A plan without its numbers: kinds of nodes, relations, indexes."""
+    kept = tuple(node.get(key) for key in ("Node Type", "Relation Name", "Index Name", "Join Type"))
+    return kept, tuple(plan_shape(child) for child in node.get("Plans", ()))
+
+
+def _found(statement: RecordedStatement, effect: Effect, sentence: str, **more: Any) -> WorkloadFinding:
+    return WorkloadFinding(
+        effect,
+        statement.text,
+        sentence,
+        id=statement.id,
+        roles=(statement.role,),
+        calls_a_day=statement.calls_a_day,
+        **more,
+    )
+
+
+class ChangedNames:
+    """The names of what a migration removed or changed, to be found again in statements."""
+
+    def __init__(self, found: Difference) -> None:
+        removed = {fact.key for fact in found.removed}
+        # What is gone is likelier to be the cause than what its removal changed.
+        facts = sorted(found.old_facts, key=lambda fact: (fact.key not in removed, str(fact.identity)))
+        about = [fact.identity.of if fact.kind == "grant" else fact.identity for fact in facts]
+        self._names = [
+            (each.plain, each.plain_name.lower(), self._owner(each.plain, each.kind))
+            for each in about
+            if each is not None and each.kind in _NAMED
+        ]
+
+    @staticmethod
+    def _owner(plain: str, kind: str) -> str | None:
+        return plain.split(".")[-2].lower() if kind == "column" and plain.count(".") >= 2 else None
+
+    def named_in(self, *texts: str) -> tuple[str, ...]:
+        """Those of which the statement, or the server's answer to it, holds the name; of a column its relation's as well."""
+        words = frozenset[str]().union(*(words_of(text) for text in texts))
+        named = [plain for plain, name, owner in self._names if name in words and (owner is None or owner in words)]
+        # Of a table that is gone its columns need no mention.
+        return tuple(dict.fromkeys(each for each in named if each.rpartition(".")[0] not in named))
+
+
+def worst_first(findings: Iterable[WorkloadFinding]) -> tuple[WorkloadFinding, ...]:
+    """By effect, then by how often it is sent."""
+    order = list(Effect)
+    return tuple(sorted(findings, key=lambda each: (order.index(each.effect), -(each.calls_a_day or 0.0), each.id)))
