@@ -64,7 +64,11 @@ class Questions:
 
     def about_sql(self, routine: Routine, path: str) -> Seen:
         """What the server says of a body in SQL, whose whole it analyses."""
-        refused = self._tried(f"select pg_catalog.fmgr_sql_validator({routine.oid})", settings_of(routine, path))
+        question = f"select pg_catalog.fmgr_sql_validator({routine.oid})"
+        if routine.is_polymorphic:
+            # The validator leaves such a body to its calls.
+            question = f"set local check_function_bodies = on; {routine.with_plain_types('pg_temp.deploy_sql')}"
+        refused = self._tried(question, settings_of(routine, path))
         return Seen((problem_of(refused, routine.source),)) if refused else Seen()
 
     def about_plpgsql(self, routine: Routine, path: str, table: Table | None) -> Seen:

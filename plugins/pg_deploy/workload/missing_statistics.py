@@ -41,7 +41,7 @@ Statistics: TypeAlias = Mapping[tuple[str, int, int], Known]
 
 def read_missing(connection: Connection) -> dict[tuple[str, int, int], Known]:
     """What the planner was told of, and what not, in this database. Reads only; the session must be a superuser's."""
-    rows = connection.execute(engine_sql("workload/statistics"))
+    rows = connection.execute(engine_sql("workload/table_statistics"))
     return {
         (kind, oid, number): Known(kind, name, table_oid, table, (plain, *ancestors), has_rows, has_statistics)
         for kind, oid, number, name, table_oid, table, plain, ancestors, has_rows, has_statistics in rows

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pg_deploy.parsing.tree import quoted
-from pg_deploy.postgres.quoting import in_full
+from pg_deploy.postgres.quoting import in_full, literal
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 from pg_deploy.workload.plpgsql_text import ARGUMENT
@@ -90,6 +90,22 @@ class Routine:
         elif self.result == "event_trigger":
             lines.append("tg_event pg_catalog.text; tg_tag pg_catalog.text;")
         return lines
+
+    def with_plain_types(self, name: str) -> str:
+        """A statement that makes a function in SQL with this body under another name, for calls with plain types."""
+        kinds = {"i": "in", "o": "out", "b": "inout", "v": "variadic"}
+        given = [
+            f"{kinds[mode]} {in_full(each) if each else ''} {kind}"
+            for mode, each, kind in self.arguments()
+            if mode != "t"
+        ]
+        columns = [f"{in_full(each)} {kind}" for mode, each, kind in self.arguments() if mode == "t"]
+        result = f"{'setof ' if self.returns_set else ''}{_POLYMORPHIC.get(self.result, self.result)}"
+        returns = f"table ({', '.join(columns)})" if columns else result
+        made = f"create {self.kind} {name}({', '.join(given)})"
+        return (
+            f"{made}{'' if self.kind == 'procedure' else f' returns {returns}'} language sql as {literal(self.source)}"
+        )
 
     @property
     def rows(self) -> str:

@@ -1,4 +1,4 @@
-"""Databases for the tests about the workload: one of a server that records statements, and one made empty for each test."""
+"""Databases for the tests about the workload, as the superuser sees them: one of a server that records statements, and a plain one."""
 
 from __future__ import annotations
 
@@ -20,13 +20,6 @@ _EMPTY = """do $$ declare it text; begin
 end $$"""
 
 
-@pytest.fixture
-def database(empty_database: str, demo_cluster: cluster.Cluster) -> Database:
-    """A new database, bootstrapped like Supabase's, with pg_stat_statements in the schema extensions."""
-    name = str(psycopg.conninfo.conninfo_to_dict(empty_database)["dbname"])
-    return Database(demo_cluster.admin_url(name))
-
-
 @pytest.fixture(scope="session")
 def workload_database(catalog_server: str) -> str:
     """The superuser's conninfo of the database "workload" of the server for the catalog's tests."""
@@ -41,3 +34,10 @@ def workload_session(workload_database: str) -> Iterator[Connection]:
     with Target("workload", workload_database).session("tests") as connection:
         connection.execute(_EMPTY.encode())
         yield connection
+
+
+@pytest.fixture
+def database(empty_database: str, demo_cluster: cluster.Cluster) -> Database:
+    """A new database, bootstrapped like Supabase's, with pg_stat_statements in the schema extensions."""
+    name = str(psycopg.conninfo.conninfo_to_dict(empty_database)["dbname"])
+    return Database(demo_cluster.admin_url(name))

@@ -197,3 +197,7 @@ create function public.r40() returns record language plpgsql as $$
 declare r record; begin select 1 as a, 'x'::text as b into r; return r; end $$;
 create function public.r41() returns void language plpgsql as $$ begin return; end $$;
 create function public.r42() returns int language plpgsql as '<<all_of_it>> declare declare x int; begin x = 1; return all_of_it.x; end all_of_it';
+create function public.r43(variadic x anyarray) returns anyelement language sql as 'select x[1]';
+create function public.r44(x anyelement, n int default 3) returns table (a anyelement, b int) language sql as 'select x, n';
+create procedure public.r45(x anyelement) language sql as 'insert into audit (what) values (x::text)';
+create function public.r46(x anycompatible, y anycompatible) returns setof anycompatible language sql as 'select x union select $2';

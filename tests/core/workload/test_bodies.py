@@ -316,6 +316,14 @@ BREAKS = [
         "note",
     ),
     Break(
+        "polymorphic sql",
+        "create function public.f(x anyelement, out y anyarray, out z int) returns setof record"
+        " language sql as 'insert into audit (what) values (x::text) returning array[x], 1'",
+        "alter table public.audit drop column what",
+        "42703",
+        "what",
+    ),
+    Break(
         "sql with its own path",
         "create schema app; create table app.things (a int); create function public.f() returns int language sql"
         " security definer set search_path = app as 'select a from things'",
