@@ -1,7 +1,7 @@
 # `make help` lists the targets. Settings, on the command line or in the environment:
 #   CONF='{"dry_run": true}'   the run's conf              TARGET_URL=postgresql://…  another database than the demo target
 #   MIGRATIONS_DIR=…           other migrations            AIRFLOW_PORT, DEMO_PORT    exactly these ports
-#   FOLDERS='a b'              folders for make acceptance
+#   FOLDERS='a b'              folders for make acceptance  FILE=…                     SQL or a log for make explain-workload
 #   DEMO_SCALE=0.1             a smaller demo target       PYTHON=…                   the interpreter for .venv
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -11,9 +11,10 @@ override CONF := $(value CONF)
 override TARGET_URL := $(value TARGET_URL)
 override MIGRATIONS_DIR := $(value MIGRATIONS_DIR)
 override NAME := $(value NAME)
+override FILE := $(value FILE)
 override COMMANDS := $(value COMMANDS)
 override FOLDERS := $(value FOLDERS)
-export CONF COMMANDS TARGET_URL MIGRATIONS_DIR NAME AIRFLOW_PORT DEMO_PORT DEMO_SCALE PYTHON DRY_RUN UPLOAD
+export CONF COMMANDS TARGET_URL MIGRATIONS_DIR NAME FILE AIRFLOW_PORT DEMO_PORT DEMO_SCALE PYTHON DRY_RUN UPLOAD
 # These variables, which make would hand to its children, hold the command line and so TARGET_URL.
 unexport MAKEFLAGS MFLAGS MAKEOVERRIDES
 # Airflow has a thousand modules and starts a process for each task. If each compiled them anew, that would cost more than the work.
@@ -69,6 +70,11 @@ explain-access: private export EXPLAIN_ROLE := $(value ROLE)
 explain-access: venv ## say why a user may or may not touch a row: make explain-access USER=… TABLE=public.t ROW=…
 	@url="$$TARGET_URL"; [ -n "$$url" ] || url=$$($(python) -m demo url) || exit 1; \
 	TARGET_URL="$$url" $(python) -m pg_deploy.access.explain
+
+.PHONY: explain-workload
+explain-workload: demo-packages ## ask the statements of FILE (SQL, a log) before and after the pending migrations, on a copy
+	@url="$$TARGET_URL"; [ -n "$$url" ] || url=$$($(python) -m demo url) || exit 1; \
+	TARGET_URL="$$url" MIGRATIONS_DIR="$${MIGRATIONS_DIR:-sql/migrations}" $(python) -m pg_deploy.rehearsal.explain_workload "$$FILE"
 
 .PHONY: access-directions
 access-directions: venv ## write the missing directions into the access.yaml files of MIGRATIONS_DIR

@@ -57,7 +57,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _write(folder: Path, sql: str, manifest: str = "risk: low\n") -> Path:
-    write_migration(folder, STEM, sql, rollback="select 1;", manifest=manifest)
+    write_migration(folder, STEM, sql, manifest=manifest)
     return folder
 
 

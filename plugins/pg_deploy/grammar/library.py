@@ -108,6 +108,7 @@ parse_plpgsql = _function("pg_query_parse_plpgsql", "pg_query_free_plpgsql_parse
 scan = _function("pg_query_scan", "pg_query_free_scan_result", _Scanned, _bytes_of)
 split = _function("pg_query_split_with_scanner", "pg_query_free_split_result", _Pieces, _pieces_of)
 fingerprint = _function("pg_query_fingerprint", "pg_query_free_fingerprint_result", _Fingerprint, _text_of)
+normalize = _function("pg_query_normalize", "pg_query_free_normalize_result", _Plain, _text_of)
 deparse = _function("pg_query_deparse_protobuf", "pg_query_free_deparse_result", _Plain, _text_of, Bytes)
 
 

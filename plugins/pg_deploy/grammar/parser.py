@@ -73,6 +73,11 @@ def fingerprint(text: str) -> str:
     return _deeply(text, library.fingerprint)
 
 
+def normalized(text: str) -> str:
+    """The statements of a text with their constants as $1, $2, …, as pg_stat_statements records them. Raises ParseError."""
+    return _deeply(text, library.normalize)
+
+
 def parse_plpgsql_json(text: str) -> str:
     """The bodies of the functions of a text, as libpg_query's JSON. Raises ParseError."""
     return _deeply(text, library.parse_plpgsql)

@@ -92,6 +92,13 @@ def _found(rows: Collection[Row]) -> str:
     return f"{len(rows)} found" if rows else "none"
 
 
+def _predictions(rows: Collection[Row]) -> str | None:
+    for row in rows:
+        if "wrong" in row.detail and row.value:
+            return f"{row.detail['wrong'] or 'none'} of {row.value:.0f} wrong since {row.object}"
+    return None
+
+
 def _counters(rows: Collection[Row]) -> str:
     return ", ".join(f"{row.object}: {row.unit}" for row in rows) or "counted without a gap"
 
@@ -118,6 +125,7 @@ _LINES: tuple[tuple[str, tuple[str, ...], Callable[[Collection[Row]], str | None
     ("aborted transactions", ("aborted_transactions",), _share),
     ("deadlocks", ("deadlocks",), _count),
     ("slow queries", ("slow_queries",), _found),
+    ("predictions", ("predictions",), _predictions),
     ("statistics of queries", ("pg_stat_statements",), _counters),
     ("jobs of pg_cron", ("cron_failures", "deleted_jobs"), _failing),
     ("replication", ("replication_lag", "retained_wal"), _standbys),

@@ -73,7 +73,7 @@ def measure_statements(
     called = windows_between(before, now)
     history = read_statement_history(connection, limits.windows, slow_measure=SLOW)
     standing, waiting = carry_on(slow_before, called, sample.taken_at, limits)
-    slow = find_slower(called, _windows_by_key(history), before.by_key, limits)
+    slow = find_slower(called, windows_by_key(history), before.by_key, limits)
     # A statement that first appears after the counters began anew may be an old one: the next window tells.
     begins_anew = before.reset_at != now.reset_at or restarted
     known = memory.known.keys() | before.by_key.keys() | {key for _, kept in history for key in kept}
@@ -134,7 +134,8 @@ def _waited(slow: SlowQuery, lock_waits: Sequence[Row]) -> str | None:
     )
 
 
-def _windows_by_key(history: Sequence[tuple[datetime, Mapping[str, Window]]]) -> dict[str, list[Window]]:
+def windows_by_key(history: Sequence[tuple[datetime, Mapping[str, Window]]]) -> dict[str, list[Window]]:
+    """The windows of each statement in a history, in its order. Pure."""
     by_key: dict[str, list[Window]] = {}
     for _, kept in history:
         for key, window in kept.items():

@@ -13,13 +13,15 @@ from pg_deploy.monitor.measures import Measured, Row, rows_from_json
 from pg_deploy.monitor.statements import Counters, Window
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_text
+from pg_deploy.workload.statement_calls import MEASURE as CALLS_MEMORY
 
 COUNTERS = "statement_counters"
 WINDOWS = "statement_windows"
 VIEWS_MEMORY = "views_memory"
 STATEMENTS_MEMORY = "statements_memory"
+PREDICTIONS_MEMORY = "predictions_memory"
 IDENTITY = "identity"
-_NOT_ROWS = (COUNTERS, WINDOWS, VIEWS_MEMORY, STATEMENTS_MEMORY, IDENTITY)
+_NOT_ROWS = (COUNTERS, WINDOWS, VIEWS_MEMORY, STATEMENTS_MEMORY, CALLS_MEMORY, PREDICTIONS_MEMORY, IDENTITY)
 
 
 @dataclass(frozen=True)
@@ -185,9 +187,9 @@ def read_last_counters(connection: Connection) -> Counters | None:
 
 
 def read_statement_history(
-    connection: Connection, count: int, *, slow_measure: str | None = None
+    connection: Connection, count: int, *, slow_measure: str | None = None, before: datetime | None = None
 ) -> list[tuple[datetime, dict[str, Window]]]:
-    """The statements' windows in the newest `count` samples, oldest first. Reads only.
+    """The statements' windows in the newest `count` samples, or in those before a moment, oldest first. Reads only.
 
     A window in which `slow_measure` named the statement as slow is left out, because it is no standard to judge by.
     """
@@ -202,10 +204,10 @@ def read_statement_history(
         )
         from deploy_ledger.measurement m
         join deploy_ledger.sample s on s.id = m.sample_id
-        where m.measure = %s
+        where m.measure = %s and s.taken_at < coalesce(%s, 'infinity'::timestamptz)
         order by m.sample_id desc
         limit %s"""),
-        [slow_measure, WINDOWS, count],
+        [slow_measure, WINDOWS, before, count],
     ).fetchall()
     return [(row[0], {key: Window(*numbers) for key, numbers in row[1].items()}) for row in reversed(rows)]
 

@@ -90,6 +90,12 @@ def find_slower(
     return sorted(slow, key=lambda one: one.now.total_ms, reverse=True)
 
 
+def usual_ms(earlier: Sequence[Window], counter: StatementCounter | None, limits: Statements) -> float | None:
+    """What a statement usually takes, by its earlier windows, else by its counters; None if both are too few. Pure."""
+    usual = _usual(earlier, counter, limits)
+    return usual.ms if usual else None
+
+
 def _usual(earlier: Sequence[Window], counter: StatementCounter | None, limits: Statements) -> _Usual | None:
     """What a statement usually costs, by its earlier windows, else by its counters; None if both are too few."""
     enough = [one for one in earlier if one.calls >= limits.calls]

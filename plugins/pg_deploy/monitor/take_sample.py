@@ -16,11 +16,14 @@ from pg_deploy.ledger import schema
 from pg_deploy.monitor import identity, samples
 from pg_deploy.monitor.access_drift import MEASURE as DRIFT
 from pg_deploy.monitor.access_drift import measure_access_drift
+from pg_deploy.monitor.calls import remember_calls
 from pg_deploy.monitor.cron_measures import FAILURES, HISTORY
 from pg_deploy.monitor.known_jobs_and_views import as_json, from_json
 from pg_deploy.monitor.lints import MEASURE as LINTS
 from pg_deploy.monitor.lints import measure_lints
 from pg_deploy.monitor.measures import Measured, Row, explain_error, measure_files, monitor_session, run_measure
+from pg_deploy.monitor.predictions import MEASURE as PREDICTIONS
+from pg_deploy.monitor.predictions import measure_predictions
 from pg_deploy.monitor.query_measures import HEALTH, NEW_VIEWS, SLOW, TOP, measure_statements
 from pg_deploy.monitor.samples import EndedDeployment, Sample
 from pg_deploy.monitor.thresholds import Thresholds
@@ -69,6 +72,7 @@ def take_sample(
             connection, (DEPLOYED,), lambda: [_deployed(connection, deployed, before.get(DEPLOYED, ()))]
         )
         measured += deployed_objects
+        remember_calls(connection, sample)
         measured += _guarded(
             connection,
             (SLOW, TOP, HEALTH),
@@ -92,6 +96,9 @@ def take_sample(
                     *before.get("lock_waits", ()),
                 ],
             ),
+        )
+        measured += _guarded(
+            connection, (PREDICTIONS,), lambda: measure_predictions(connection, sample, thresholds, deployed)
         )
         samples.put(connection, sample, measured)
         samples.remove_old(connection, thresholds.retention)

@@ -59,19 +59,22 @@ class Asked:
     rehearsal: str = ""
     verdict: str = "not rehearsed"
     lock_lint: tuple[str, ...] = ()
+    workload: str = ""
+    """What it breaks of what the application sends, in a line."""
 
 
 def approval_text(asked: Asked, *, page: str) -> str:
     """What a person needs to know to decide, as Markdown; `page` is the address of the whole text.
 
-    The hash that the approval is bound to and the verdicts come first. Texts of the author and names of the database are
-    shown letter by letter.
+    What stops working comes first, then the hash that the approval is bound to, and the verdicts. Texts of the author and names
+    of the database are shown letter by letter.
     """
     migration = asked.migration
     manifest = migration.manifest
     declared = "" if asked.risk == manifest.risk else f" (its author says {manifest.risk})"
     whole = f"read all of it on [the page of this run]({page})"
-    parts = [
+    parts = [f"**Workload:** it {as_plain_markdown(asked.workload)}."] if asked.workload else []
+    parts += [
         f"**This approval holds for bundle `{migration.bundle_hash}` and no other text.**",
         f"**Risk:** {asked.risk}{declared}. **Rehearsal:** {asked.verdict}. **Access:** {manifest.access}.",
     ]

@@ -83,6 +83,12 @@ def rehearsal_verdict(rows: Iterable[Evidence], version: str) -> str:
     return f"{sign(tone_of_rehearsal(last.outcome))} {last.outcome}"
 
 
+def rehearsed_workload(rows: Iterable[Evidence], version: str) -> str:
+    """What the newest rehearsal of that version says it breaks of what the application sends, in a line; "" if nothing."""
+    last = _last(rows, version)
+    return last.workload.headline if last is not None and last.workload is not None else ""
+
+
 def _last(rows: Iterable[Evidence], version: str) -> Rehearsal | None:
     found = [row for row in rows if row.kind == Kind.REHEARSAL and row.version == version]
     return Rehearsal.from_row(found[-1]) if found else None

@@ -28,7 +28,7 @@ from pg_deploy.preflight.migration_standings import read_state
 from pg_deploy.preflight.plan_text import Asked, several_text
 from pg_deploy.presentation.addresses import run_page
 from pg_deploy.projects.errors import NotAnApproverError
-from pg_deploy.rehearsal.rehearsal_text import rehearsal_text, rehearsal_verdict
+from pg_deploy.rehearsal.rehearsal_text import rehearsal_text, rehearsal_verdict, rehearsed_workload
 from pg_deploy.tasks.airflow_versions import AirflowFailException, waits_at_most
 from pg_deploy.tasks.backup_tasks import rehearse_pinned, take_backup_of
 from pg_deploy.tasks.errors import ApprovalRejectedError, SamePersonError
@@ -240,7 +240,10 @@ class ApproveMigrations(AskPerson):
             if judged.must_ask:
                 reason = f"risk {judged.risk}, and approval is {policy}"
                 text, verdict = rehearsal_text(rows, each.version), rehearsal_verdict(rows, each.version)
-                asked.append(Asked(migration, reason, judged.risk, judged.reasons, text, verdict, judged.lock_lint))
+                breaks = rehearsed_workload(rows, each.version)
+                asked.append(
+                    Asked(migration, reason, judged.risk, judged.reasons, text, verdict, judged.lock_lint, breaks)
+                )
         if not asked:
             log.info("nothing to approve: approval is %s", policy)
             return None

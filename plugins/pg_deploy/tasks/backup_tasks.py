@@ -27,6 +27,7 @@ from pg_deploy.tasks.object_store import open_store
 from pg_deploy.tasks.run import Run, failing_plainly, log, read_run
 from pg_deploy.tasks.target import read_target
 from pg_deploy.workload.record import record_workload
+from pg_deploy.workload.statement_calls import last_seen_by_key
 
 
 @task
@@ -84,7 +85,8 @@ def record_workload_of(run: Run, job: Job, migrations: Sequence[Migration]) -> N
     if run.conf.workload == "none":
         return
     with run.target.session("workload") as connection:
-        found = record_workload(connection, ledger=run.target.ledger, own=migrations)
+        seen = last_seen_by_key(connection)
+        found = record_workload(connection, ledger=run.target.ledger, own=migrations, last_seen=seen)
     evidence.record(job.ledger, job.deployment_id, Kind.WORKLOAD, found)
     log.info("workload: %s statements of the application are %s", f"{len(found.statements):,}", found.outcome)
     for note in found.notes:

@@ -32,6 +32,7 @@ from pg_deploy.reporting.timeline import Step
 from pg_deploy.ui.access_matrix import Matrix, make_matrix
 from pg_deploy.ui.bars import Bars, bars_of
 from pg_deploy.ui.statements import StatementLine, StatementTry, WorkingSession, lines_of
+from pg_deploy.ui.workload_section import WorkloadSection, workload_section
 
 _Kept = TypeVar("_Kept")
 
@@ -142,6 +143,7 @@ class MigrationView:
     checks: tuple[CheckLine, ...]
     bars: tuple[Bars, ...]
     access: tuple[AccessProof, ...]
+    workload: tuple[WorkloadSection, ...]
     rehearsal: Dated[Rehearsal] | None
     proofs: tuple[Dated[RollbackProof], ...]
     other: tuple[Remark, ...]
@@ -279,6 +281,7 @@ def _migration(
         checks=_checks(_newest(both, Kind.CHECK, Kind.CHECK_AT_BASELINE)),
         bars=bars_of(both, outcome.manifest),
         access=tuple(_access(row) for row in _newest(both, Kind.ACCESS)),
+        workload=tuple(workload_section(row) for row in _newest(both, Kind.WORKLOAD_PROOF)),
         rehearsal=rehearsals[-1] if rehearsals else None,
         proofs=tuple(
             Dated(RollbackProof.from_row(row), row.recorded_at) for row in target if row.kind == Kind.ROLLBACK_PROOF

@@ -14,6 +14,7 @@ from pg_deploy.catalog.diff import compare
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.kinds.workload import (
+    GATING,
     Effect,
     RecordedStatement,
     Tally,
@@ -30,6 +31,7 @@ from pg_deploy.workload.judging import ChangedNames, judge, worst_first
 from pg_deploy.workload.mending import find_form
 from pg_deploy.workload.session_paths import read_session_paths
 
+_BY_PLAN = (Effect.MAY_BE_REFUSED, Effect.COSTLIER, Effect.CHEAPER, Effect.AS_BEFORE)
 MOST_KEPT = 300
 """Findings that are kept with all that is known of them; of the others the tallies tell."""
 
@@ -98,8 +100,9 @@ def compare_sides(
         for each in before.asked.values()
     ]
     more = tuple(more)
-    measured = {each.id for each in more if each.effect is Effect.SLOWER}
-    return worst_first((*(each for each in judged if each.id not in measured or each.counts), *more))
+    # What was seen by running a statement says more than what its plan lets one expect.
+    run = {each.id for each in more if each.id}
+    return worst_first((*(each for each in judged if each.id not in run or each.effect not in _BY_PLAN), *more))
 
 
 def summed_up(
@@ -128,18 +131,24 @@ def summed_up(
 
 
 def headline(findings: Iterable[WorkloadFinding]) -> str:
-    """What it breaks, in a line: "breaks 3 statements that app sends 41,000 times a day"; "" if it breaks nothing."""
-    counting = [each for each in findings if each.counts and each.id]
-    others = Counter(each.effect for each in findings if each.counts and not each.id)
+    """What it breaks, in a line: "breaks 3 statements that app sends 41,000 times a day"; "" if it breaks nothing.
+
+    If all of it is declared, "breaks, as declared, …".
+    """
+    gating = [each for each in findings if each.effect in GATING]
+    counting = [each for each in gating if each.counts] or gating
+    word = "breaks" if any(each.counts for each in counting) else "breaks, as declared,"
+    sent = [each for each in counting if each.id]
     parts = []
-    if counting:
-        roles = sorted({role for each in counting for role in each.roles})
+    if sent:
+        roles = sorted({role for each in sent for role in each.roles})
         sends = "send" if len(roles) > 1 else "sends"
-        calls = sum(each.calls_a_day or 0.0 for each in counting)
-        often = f" {calls:,.0f} times a day" if all(each.calls_a_day is not None for each in counting) else ""
-        parts.append(f"breaks {_counted(len(counting), 'statement')} that {', '.join(roles)} {sends}{often}")
-    parts += [f"breaks {_counted(number, _NOUNS[effect])}" for effect, number in others.items() if effect in _NOUNS]
-    return " and ".join(parts)
+        calls = sum(each.calls_a_day or 0.0 for each in sent)
+        often = f" {calls:,.0f} times a day" if all(each.calls_a_day is not None for each in sent) else ""
+        parts.append(f"{_counted(len(sent), 'statement')} that {', '.join(roles)} {sends}{often}")
+    others = Counter(each.effect for each in counting if not each.id)
+    parts += [_counted(number, _NOUNS.get(effect, "thing")) for effect, number in others.items()]
+    return f"{word} {' and '.join(parts)}" if parts else ""
 
 
 _NOUNS = {Effect.BODY_BROKEN: "function", Effect.JOB_BROKEN: "job"}

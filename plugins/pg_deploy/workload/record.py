@@ -100,7 +100,7 @@ def _recorded(connection: Connection, ledger: str, own: Collection[str], last_se
         for row in rows
         if row[1] is not None and row[2] not in (None, _CUT) and not _mentions(row[2], (*_OURS, ledger))
         for text in [without_certain_secrets(row[2])]
-        if _is_of_application(text, row[1] == there["role"], own)
+        if is_of_application(text) and not (row[1] == there["role"] and own and _fingerprint(text) in own)
     ]
     notes = list(_notes(there, since, evicted, hidden))
     by_hand = [each for each in found if each.role == there["role"] and each.calls < _OFTEN]
@@ -141,6 +141,7 @@ def _together(one: RecordedStatement, other: RecordedStatement) -> RecordedState
         else one.calls_a_day + other.calls_a_day,
         total_ms=round(total_ms, 1),
         mean_ms=round(total_ms / calls, 3) if calls else 0.0,
+        more_keys=(*one.more_keys, *other.keys),
         last_seen=max(filter(None, (one.last_seen, other.last_seen)), default=None),
     )
 
@@ -205,8 +206,8 @@ def _mentions(text: str, words: Iterable[str]) -> bool:
     return any(word in text for word in words)
 
 
-def _is_of_application(text: str, is_by_us: bool, own: Collection[str]) -> bool:
-    """Whether the text is a query on more than the server's catalogs, and none that the engine sent. What cannot be read is one."""
+def is_of_application(text: str) -> bool:
+    """Whether a text is one query, on more than the server's catalogs. What cannot be read is taken for one. Pure."""
     if len(text) > _LONGEST:
         return True
     try:
@@ -217,8 +218,6 @@ def _is_of_application(text: str, is_by_us: bool, own: Collection[str]) -> bool:
         return False
     tree = statements[0].stmt
     if type(tree).__name__ not in _QUERIES or (isinstance(tree, ast.SelectStmt) and tree.intoClause):
-        return False
-    if is_by_us and own and _fingerprint(text) in own:
         return False
     relations, _, ctes = relations_calls_ctes(tree)
     named = [each for each in relations if each.schemaname or each.relname not in ctes]

@@ -6,6 +6,7 @@ from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding, WorkloadOutcome, WorkloadProof
 from pg_deploy.presentation.lines import Line, Tone, marked, plain_lines
 from pg_deploy.workload.declared import sentence_of
+from pg_deploy.workload.proof import Side
 
 _MOST_SHOWN = 25
 _SHOWN = (
@@ -57,6 +58,19 @@ def workload_lines(proof: WorkloadProof, told: str = "") -> list[Line]:
     if len(shown) > _MOST_SHOWN:
         lines.append(Line(f"    and {len(shown) - _MOST_SHOWN:,} more: the run's page lists them"))
     lines += plain_lines(f"    {note}" for note in proof.notes)
+    return lines
+
+
+def refusal_lines(side: Side) -> list[Line]:
+    """Each statement that the server does not take on this side, with its line and a caret."""
+    lines: list[Line] = []
+    for each in side.asked.values():
+        refusal = each.answer.refusal
+        if refusal is not None:
+            lines.append(marked("bad", f"{refusal.message} ({refusal.sqlstate}), as {each.statement.role}:", indent=2))
+            line, caret = refusal.line_in(each.answer.form.text)
+            lines += plain_lines([f"      {line or each.statement.text}"])
+            lines += plain_lines([f"      {' ' * caret}^"] if caret is not None else [])
     return lines
 
 
