@@ -25,7 +25,7 @@ from pg_deploy.workload.quiet import quiet_since
 from pg_deploy.workload.reading import tables_read
 from pg_deploy.workload.session_paths import read_session_paths
 
-MEASURED_FOR_S = 30.0
+MEASURED_FOR_S = 60.0
 """How long the statements of one migration are measured, in seconds, all of them on both sides together."""
 
 
