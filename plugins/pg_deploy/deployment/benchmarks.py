@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 
-from pg_deploy.ledger.kinds.benchmark import BenchmarkOutcome, MeasuredBenchmark, Measurement
+from pg_deploy.ledger.kinds.benchmark import BenchmarkOutcome, MeasuredBenchmark, Measurement, got_worse, is_slower
 from pg_deploy.migrations.manifest import Goal
 from pg_deploy.migrations.migration import Benchmark, Query
+from pg_deploy.postgres.explained import Explained, read_explained
 from pg_deploy.postgres.session import LOCK_TIMEOUT_S, Connection, aborted_transaction, one_line
 
 UNEXPLAINED = "over its limit, which decides nothing: neither its plan nor the blocks it read got worse"
 RUNS = 5
-NOISE_MS = 20.0
-# Blocks read and estimates differ a little from run to run (visibility checks, cache, statistics): less than this is the same.
-_SAME = 1.1
 # What EXPLAIN cannot run is measured by the server's counters of this transaction; of relations, as it has no others.
 _BLOCKS_SO_FAR = b"""select sum(pg_catalog.pg_stat_get_xact_blocks_fetched(c.oid))::bigint
 from pg_catalog.pg_class c where c.relkind in ('r', 'i', 't', 'm')"""
@@ -96,7 +91,7 @@ def measure(connection: Connection, query: Query, *, timeout_s: float, runs: int
         while len(times) < runs and (not times or time.monotonic() < deadline):
             once = _once(connection, query, max(0.1, deadline - time.monotonic()))
             times.append(once.ms)
-            cost, plan = once.cost, once.plan
+            cost, plan = once.cost, once.shape
             if once.blocks is not None:
                 blocks.append(once.blocks)
     except psycopg.Error as error:
@@ -136,35 +131,14 @@ def breaches(benchmark: Benchmark, before: Measurement | None, after: Measuremen
 
     A time alone decides nothing, however long: it also says how busy the machine was.
     """
-    return before is not None and _is_slower(benchmark, before, after) and _got_worse(before, after)
+    return before is not None and _is_slower(benchmark, before, after) and got_worse(before, after)
 
 
 def _is_slower(benchmark: Benchmark, before: Measurement | None, after: Measurement) -> bool:
-    """By the quickest runs: a machine that is busy during some of them makes none slower."""
-    if before is None or before.error or after.error:
-        return False
-    allowed = before.best_ms * benchmark.terms.limit.times_slower
-    return after.best_ms > allowed and after.best_ms - before.best_ms >= NOISE_MS
+    return before is not None and is_slower(before, after, benchmark.terms.limit.times_slower)
 
 
-def _got_worse(before: Measurement, after: Measurement) -> bool:
-    """More blocks, or a plan that the server itself takes for dearer: another one that costs no less, or any that costs more."""
-    if before.blocks is not None and after.blocks is not None and after.blocks > before.blocks * _SAME:
-        return True
-    if before.cost is None or after.cost is None:
-        return False
-    return after.cost > before.cost * _SAME or (after.plan != before.plan and after.cost >= before.cost)
-
-
-@dataclass(frozen=True)
-class _Once:
-    ms: float
-    blocks: int | None
-    cost: float | None
-    plan: str | None
-
-
-def _once(connection: Connection, query: Query, timeout_s: float) -> _Once:
+def _once(connection: Connection, query: Query, timeout_s: float) -> Explained:
     *scene, timed = query.statements
     with aborted_transaction(
         connection, writes=query.writes, timeout_s=timeout_s, lock_timeout_s=LOCK_TIMEOUT_S, role_search_path=True
@@ -176,31 +150,17 @@ def _once(connection: Connection, query: Query, timeout_s: float) -> _Once:
                 b"explain (analyze, buffers, timing off, format json) " + timed.sql.encode()
             ).fetchone()
             if explained:
-                return _read_plan(explained[0])
+                return read_explained(explained[0])
         so_far = _blocks_so_far(connection)
         started = time.monotonic()
         connection.execute(timed.sql.encode())
         ms = (time.monotonic() - started) * 1000
-        return _Once(ms, _blocks_so_far(connection) - so_far, None, None)
+        return Explained(ms, _blocks_so_far(connection) - so_far, None, None)
 
 
 def _blocks_so_far(connection: Connection) -> int:
     row = connection.execute(_BLOCKS_SO_FAR).fetchone()
     return int(row[0] or 0) if row else 0
-
-
-def _read_plan(explained: Any) -> _Once:
-    head = (json.loads(explained) if isinstance(explained, str) else explained)[0]
-    top = head["Plan"]
-    blocks = int(top.get("Shared Hit Blocks", 0)) + int(top.get("Shared Read Blocks", 0))
-    shape = hashlib.sha256(json.dumps(_shape(top), sort_keys=True).encode()).hexdigest()[:16]
-    return _Once(float(head["Execution Time"]) + float(head["Planning Time"]), blocks, float(top["Total Cost"]), shape)
-
-
-def _shape(node: Mapping[str, Any]) -> dict[str, object]:
-    """The plan without its numbers: node types, relations, indexes."""
-    kept = {key: node[key] for key in ("Node Type", "Relation Name", "Index Name", "Join Type") if key in node}
-    return {**kept, "Plans": [_shape(child) for child in node.get("Plans", ())]}
 
 
 def _goal_met(

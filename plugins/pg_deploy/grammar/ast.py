@@ -13,6 +13,13 @@ from pg_deploy.grammar import enums, nodes
 Node: TypeAlias = nodes.Node
 
 
+class A_ArrayExpr(Node):
+    elements: tuple[Node, ...] | None
+    list_start: int
+    list_end: int
+    location: int
+
+
 class A_Const(Node):
     val: Node | None
     isnull: bool
@@ -95,6 +102,14 @@ class CommonTableExpr(Node):
     ctecolcollations: tuple[Node, ...] | None
 
 
+class DeleteStmt(Node):
+    relation: RangeVar | None
+    usingClause: tuple[Node, ...] | None
+    whereClause: Node | None
+    returningClause: Node | None
+    withClause: WithClause | None
+
+
 class DoStmt(Node):
     args: tuple[Node, ...] | None
 
@@ -157,7 +172,7 @@ class InsertStmt(Node):
     relation: RangeVar | None
     cols: tuple[ResTarget, ...] | None
     selectStmt: Node | None
-    onConflictClause: Node | None
+    onConflictClause: OnConflictClause | None
     returningClause: Node | None
     withClause: WithClause | None
     override: IntEnum
@@ -189,11 +204,25 @@ class MinMaxExpr(Node):
     location: int
 
 
+class MultiAssignRef(Node):
+    source: Node | None
+    colno: int
+    ncolumns: int
+
+
 class NullTest(Node):
     xpr: Node | None
     arg: Node | None
     nulltesttype: enums.NullTestType
     argisrow: bool
+    location: int
+
+
+class OnConflictClause(Node):
+    action: IntEnum
+    infer: Node | None
+    targetList: tuple[ResTarget, ...] | None
+    whereClause: Node | None
     location: int
 
 
@@ -220,6 +249,14 @@ class RangeSubselect(Node):
     lateral: bool
     subquery: Node | None
     alias: Alias | None
+
+
+class RangeTableSample(Node):
+    relation: Node | None
+    method: tuple[Node, ...] | None
+    args: tuple[Node, ...] | None
+    repeatable: Node | None
+    location: int
 
 
 class RangeVar(Node):

@@ -18,6 +18,12 @@ class BenchmarkOutcome(Word):
     BREACHED = "breached"
 
 
+NOISE_MS = 20.0
+"""What a busy machine adds to a time, at most, without anybody being at fault."""
+# Blocks read and estimates differ a little from run to run (visibility checks, cache, statistics): less than this is the same.
+_SAME = 1.1
+
+
 @dataclass(frozen=True)
 class Measurement(Kept):
     """The median over some runs: time in ms by the server's own clock, blocks touched, a hash of the plan's shape."""
@@ -33,6 +39,25 @@ class Measurement(Kept):
     def best_ms(self) -> float:
         """The quickest run: what else works on the machine only ever adds to a time."""
         return min(self.runs_ms, default=self.ms)
+
+
+def is_slower(before: Measurement, after: Measurement, times: float, by_ms: float = NOISE_MS) -> bool:
+    """Whether it takes more than `times` as long and `by_ms` more, by the quickest runs.
+
+    A machine that is busy during some of them makes none slower.
+    """
+    if before.error or after.error:
+        return False
+    return after.best_ms > before.best_ms * times and after.best_ms - before.best_ms >= by_ms
+
+
+def got_worse(before: Measurement, after: Measurement) -> bool:
+    """More blocks, or a plan that the server itself takes for dearer: another one that costs no less, or any that costs more."""
+    if before.blocks is not None and after.blocks is not None and after.blocks > before.blocks * _SAME:
+        return True
+    if before.cost is None or after.cost is None:
+        return False
+    return after.cost > before.cost * _SAME or (after.plan != before.plan and after.cost >= before.cost)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,193 @@
+"""Measuring recorded statements on both sides of a copy, in turn, with the same values: slower is measured, not believed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import psycopg
+
+from pg_deploy.access.facts.api import Api
+from pg_deploy.grammar.errors import ParseError, TooDeepError
+from pg_deploy.ledger.kinds.benchmark import Measurement
+from pg_deploy.ledger.kinds.workload import Effect, RecordedStatement, WorkloadFinding
+from pg_deploy.postgres.session import Connection, Target, one_line
+from pg_deploy.presentation.secrecy import without_secrets
+from pg_deploy.workload.asking import Answer
+from pg_deploy.workload.levels import writes
+from pg_deploy.workload.rounds import Rounds
+from pg_deploy.workload.runs import Side, kept_sequences
+from pg_deploy.workload.senders import senders_of
+from pg_deploy.workload.slower import is_slower, said
+from pg_deploy.workload.values import draw
+
+MOST = 20
+"""Statements that are measured for the time that they take altogether, whatever their plan."""
+RUN_S = 10.0
+"""One run may take as long, at most."""
+_COSTLIER = 1.1
+_MOST_SETS = 3
+_RUNS = 5
+_SHARES = 2
+"""Most statements take milliseconds: those that take long may have more than their share."""
+_TIME_IS_UP = "the time for measuring was up"
+
+
+@dataclass(frozen=True)
+class ToMeasure:
+    """A statement with what the server said of it on both sides, where it took it."""
+
+    statement: RecordedStatement
+    before: Answer
+    after: Answer
+
+    @property
+    def times_costlier(self) -> float:
+        """How much the planner takes it to have grown; 1 where it does not say."""
+        before, after = self.before.cost, self.after.cost
+        return (after + 1) / (before + 1) if before is not None and after is not None else 1.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One statement on both sides, or why it was not measured: then both have an error, and it is not slower.
+
+    What the server refuses only after the migration, with values of rows that are there, has an error after it alone.
+    """
+
+    statement: RecordedStatement
+    before: Measurement
+    after: Measurement
+    is_slower: bool
+    sentence: str
+    is_from_rows: bool = False
+    """Whether its values were found in rows that whoever sends it sees: else it may have had nothing to do."""
+    before_plan: str | None = None
+    after_plan: str | None = None
+    """Generic plans, which hold no value of any row."""
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there is a time on both sides."""
+        return not (self.before.error or self.after.error)
+
+
+def to_measure(asked: Iterable[ToMeasure], most: int = MOST) -> tuple[ToMeasure, ...]:
+    """Those whose plan got costlier, by the time that this may cost, then those with the most total time. Pure."""
+    planned = [each for each in asked if each.before.plan and each.after.plan]
+    costlier = [each for each in planned if each.times_costlier > _COSTLIER]
+    costlier.sort(key=lambda each: each.times_costlier * max(each.statement.total_ms, 1), reverse=True)
+    longest = sorted(planned, key=lambda each: each.statement.total_ms, reverse=True)[:most]
+    return tuple({id(each): each for each in [*costlier, *longest]}.values())
+
+
+def measure(
+    before: Target, after: Target, chosen: Sequence[ToMeasure], *, api: Api, limit_s: float, run_s: float = RUN_S
+) -> tuple[Measured, ...]:
+    """Run each on both sides, which must be private copies and the targets superusers', within `limit_s` in all.
+
+    Everything runs in a transaction that is aborted; sequences are put back. Raises psycopg.OperationalError only if a connection
+    is lost.
+    """
+    deadline = time.monotonic() + limit_s
+    with ExitStack() as held:
+        sides = [Side(held.enter_context(each.session("workload"))) for each in (before, after)]
+        for side in sides:
+            held.enter_context(kept_sequences(side.connection))
+        drawing = held.enter_context(before.session("workload values"))
+        found = []
+        for number, each in enumerate(chosen):
+            now = time.monotonic()
+            # What a statement does not use of its share is left to those after it.
+            share = _SHARES * (deadline - now) / (len(chosen) - number)
+            name = f"deploy_measured_{number}"
+            found.append(_measure(sides, drawing, each, name, api=api, share_s=share, deadline=deadline, run_s=run_s))
+        return tuple(found)
+
+
+def _measure(
+    sides: Sequence[Side],
+    drawing: Connection,
+    each: ToMeasure,
+    name: str,
+    *,
+    api: Api,
+    share_s: float,
+    deadline: float,
+    run_s: float,
+) -> Measured:
+    if time.monotonic() >= deadline:
+        return _not_measured(each, _TIME_IS_UP)
+    try:
+        drawn = draw(
+            drawing,
+            each.before,
+            senders_of(drawing, api, each.statement.role, each.before),
+            timeout_s=max(1.0, share_s / 3),
+        )
+    except psycopg.Error as error:
+        if drawing.closed or drawing.broken:
+            raise
+        return _not_measured(each, f"no values could be drawn: {_told(error)}")
+    try:
+        must_write = writes(each.before.form.text)
+    except (ParseError, TooDeepError):
+        must_write = False
+    calls = each.statement.calls_a_day
+    forms = [each.before.form, each.after.form]
+    rounds = Rounds(sides, forms, name, drawn[:_MOST_SETS], must_write, run_s, deadline)
+    least = max(2, -(-_RUNS // len(rounds.sets)))
+    try:
+        rounds.run(least, time.monotonic() + share_s)
+        if rounds.is_complete and is_slower(*rounds.measurements, calls, has_ended=rounds.has_ended):
+            # What fails a migration is measured twice: the second time has to agree.
+            rounds.run(least, time.monotonic() + share_s)
+    finally:
+        for side in sides:
+            side.forget(name)
+    if not rounds.is_complete:
+        return _not_measured(each, rounds.why_not or _TIME_IS_UP, rounds.fails_after)
+    before, after = rounds.measurements
+    return Measured(
+        each.statement,
+        before,
+        after,
+        is_slower(before, after, calls, has_ended=rounds.has_ended),
+        said(before, after, has_ended=rounds.has_ended),
+        all(drawn.is_from_rows for drawn in rounds.sets),
+        each.before.plan and without_secrets(each.before.plan),
+        each.after.plan and without_secrets(each.after.plan),
+    )
+
+
+def slower_findings(measured: Iterable[Measured]) -> tuple[WorkloadFinding, ...]:
+    """What became slower, with both times and both plans; the order is kept. Pure."""
+    return tuple(
+        WorkloadFinding(
+            Effect.SLOWER,
+            each.statement.text,
+            each.sentence,
+            id=each.statement.id,
+            roles=(each.statement.role,),
+            calls_a_day=each.statement.calls_a_day,
+            before_ms=each.before.best_ms,
+            after_ms=each.after.best_ms,
+            before_plan=each.before_plan,
+            after_plan=each.after_plan,
+        )
+        for each in measured
+        if each.is_slower
+    )
+
+
+def _not_measured(each: ToMeasure, why: str, fails_after: str | None = None) -> Measured:
+    before = Measurement(0.0, (), None, None, None, None if fails_after else why)
+    after = Measurement(0.0, (), None, None, None, fails_after or why)
+    told = f"after the migration it fails: {fails_after}" if fails_after else why
+    return Measured(each.statement, before, after, False, f"not measured: {told}")
+
+
+def _told(error: psycopg.Error) -> str:
+    return without_secrets(one_line(error.diag.message_primary or str(error)))
