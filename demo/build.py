@@ -11,6 +11,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from demo.traffic import send_traffic
+
 SQL = Path(__file__).parent / "sql"
 DATABASE = "demo"
 TEMPLATE = "demo_template"
@@ -23,10 +25,10 @@ Fill = Callable[[Connect], None]
 
 
 def made_from() -> str:
-    """A digest of all SQL under sql/, which names what a new cluster would hold. Reads files only."""
+    """A digest of all SQL under sql/ and of the traffic, which names what a new cluster would hold. Reads files only."""
     digest = hashlib.sha256()
-    for path in sorted(SQL.rglob("*.sql")):
-        digest.update(f"{path.relative_to(SQL).as_posix()}\0".encode() + path.read_bytes())
+    for path in sorted([*SQL.rglob("*.sql"), *SQL.parent.glob("traffic*.py")]):
+        digest.update(f"{path.relative_to(SQL.parent).as_posix()}\0".encode() + path.read_bytes())
     return digest.hexdigest()
 
 
@@ -45,8 +47,11 @@ def bootstrap(connect: Connect, passwords: dict[str, str]) -> None:
             _run(admin, "bootstrap/20_database.sql", "bootstrap/30_auth.sql", *more)
 
 
-def fill(connect: Connect, scale: float, base: datetime) -> None:
-    """Make the ten tables in demo and fill them: the same rows on every machine for one scale and one base time."""
+def fill(connect: Connect, scale: float, base: datetime, *, counted_anew: bool = False) -> None:
+    """Make the ten tables in demo, fill them and use them: the same rows on every machine for one scale and one base time.
+
+    With `counted_anew` the server's record of statements begins with those of the application.
+    """
     with connect("postgres", DATABASE) as owner:
         _run(owner, "schema/10_tables.sql")
     # Two sessions that take about equally long: each keeps one core busy.
@@ -63,6 +68,11 @@ def fill(connect: Connect, scale: float, base: datetime) -> None:
     with connect("postgres", DATABASE) as owner:
         owner.execute("set maintenance_work_mem = '512MB'")
         _run(owner, "schema/20_keys.sql", "schema/30_policies.sql")
+    with connect("supabase_admin", DATABASE) as admin:
+        admin.execute("analyze")
+        if counted_anew:
+            admin.execute("select extensions.pg_stat_statements_reset()")
+    send_traffic(connect, DATABASE)
     with connect("supabase_admin", DATABASE) as admin:
         # This also sets the visibility map, so that index-only scans are as fast as in a database that has been in use.
         admin.execute("vacuum (analyze)")

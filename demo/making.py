@@ -78,7 +78,7 @@ def make_cluster(directory: Path, scale: float, port: int, before: Cluster | Non
 
 def _contents(connect: build.Connect, cluster: Cluster) -> None:
     build.bootstrap(connect, {DEPLOYER: cluster.deployer_password})
-    build.fill(connect, cluster.scale, cluster.filled_at)
+    build.fill(connect, cluster.scale, cluster.filled_at, counted_anew=True)
 
 
 def _initdb(cluster: Cluster, template: Path) -> None:

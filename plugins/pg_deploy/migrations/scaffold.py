@@ -39,6 +39,8 @@ expected_duration: 1 min
 access: unchanged             # unchanged | changed: may anybody read or write other rows afterwards?
 # A finding of the lints that is meant is allowed by name, with the reason:
 # allow: [{{lint: rls_disabled_on_exposed_table, object: public.prices, why: the price list is public}}]
+# What the application still sends and this may break, by object or by the statement's id, with the reason (docs/workload.md):
+# breaks: [{{object: public.orders.note, why: no release since 2.3 reads it, quiet_for: 24 h}}]
 """
 
 ACCESS = """\

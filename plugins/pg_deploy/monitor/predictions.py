@@ -139,16 +139,24 @@ def _read_predictions(connection: Connection, deployment: int, counters: Counter
         found.setdefault(finding.id, set()).add(finding.effect)
         if finding.effect is Effect.SLOWER and finding.before_ms and finding.after_ms:
             times[finding.id] = times.get(finding.id, 1.0) * finding.after_ms / finding.before_ms
-    answered = frozenset[str]().union(*(proof.answered for proof in proofs)) | found.keys()
+    # What is as before has no finding; neither has what came after the first so many.
+    answered = set(found)
+    if not any(_is_cut(proof) for proof in proofs):
+        answered |= {each for proof in proofs for each in proof.answered}
     predicted = {}
     for statement in Workload.from_row(recorded[-1]).statements:
         effect = _predicted(found.get(statement.id, ()))
-        if effect is None or (statement.id not in answered and any(proof.answers for proof in proofs)):
+        if effect is None or statement.id not in answered:
             continue
         then = counters.by_key.get(statement.key, StatementCounter(0, 0, 0))
         slower = times.get(statement.id) if effect is Effect.SLOWER else None
         predicted[statement.key] = Prediction(statement.id, statement.role, effect, then, slower)
     return predicted
+
+
+def _is_cut(proof: WorkloadProof) -> bool:
+    counted = sum(each.statements for each in proof.tallies if each.effect is not Effect.AS_BEFORE)
+    return counted > len(proof.findings)
 
 
 def _predicted(effects: Collection[Effect]) -> Effect | None:

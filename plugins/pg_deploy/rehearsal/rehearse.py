@@ -47,7 +47,7 @@ from pg_deploy.rehearsal.errors import AccessDiffersError, RehearsalFailedError,
 from pg_deploy.rehearsal.locks import LockObserver, known_relations
 from pg_deploy.rehearsal.provider import ProviderObserver
 from pg_deploy.rehearsal.rehearsal_text import rehearsal_lines
-from pg_deploy.rehearsal.workload import WorkloadOnCopy, entries_of
+from pg_deploy.rehearsal.workload_on_copy import WorkloadOnCopy, entries_of
 from pg_deploy.rollback.beyond_the_database import find_left_alone
 from pg_deploy.rollback.errors import NoRollbackError
 from pg_deploy.rollback.generator.generate import generate_rollback
@@ -155,7 +155,7 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
                     _leave_out(found, "it builds on one that was not rehearsed")
                 else:
                     keep = len(migrations) <= SHOWN_SINGLY or migration.has_companion
-                    before = work.before(migration, measured=keep and work.workload.is_asked)
+                    before = work.before(migration, measured=keep and work.workload.is_measured)
                     _rehearse_one(work, migration, found, before, keep=keep)
                     work.go_on(migration)
                     if found.generated is not None:
@@ -185,7 +185,7 @@ class _CopyWork:
         self._before = Before(stage.twin, stage.admin, stage.grants) if stage.twin and stage.admin else None
         self._sessions = ExitStack()
         self._guard: Guard | None = None
-        self.workload = WorkloadOnCopy(job, self._admin or stage.target)
+        self.workload = WorkloadOnCopy(job, self._admin or stage.target, is_private=stage.twin is not None)
 
     def before(self, migration: Migration, *, measured: bool) -> Target | None:
         """A superuser's target that stays as the copy is before this migration; None if none is needed, or none can be made.

@@ -27,6 +27,16 @@ TIMEOUT_MS = 5_000
 _MOST_PREPARED = 100
 
 
+# The same name whatever the search_path: else a type seems to be another one where only the path is.
+_TYPE_NAME = """
+    select case when n.nspname <> 'pg_catalog' and pg_catalog.pg_type_is_visible(t.oid)
+        then pg_catalog.quote_ident(n.nspname) || '.' else '' end || pg_catalog.format_type(t.oid, %s)
+    from pg_catalog.pg_type as t
+    join pg_catalog.pg_namespace as n on n.oid = t.typnamespace
+    where t.oid = %s::pg_catalog.oid
+"""
+
+
 @dataclass(frozen=True)
 class Form:
     """How a statement is put to the server: its text, the search_path of the session, and the types of its parameters.
@@ -184,9 +194,7 @@ class Asker:
 
     def _type(self, oid: int, modifier: int = -1) -> str:
         if (oid, modifier) not in self._names:
-            row = self._connection.execute(
-                "select pg_catalog.format_type(%s::pg_catalog.oid, %s)", [oid, modifier]
-            ).fetchone()
+            row = self._connection.execute(_TYPE_NAME, [modifier, oid]).fetchone()
             self._names[oid, modifier] = row[0] if row else str(oid)
         return self._names[oid, modifier]
 

@@ -31,6 +31,7 @@ from pg_deploy.workload.judging import ChangedNames, judge, worst_first
 from pg_deploy.workload.mending import find_form
 from pg_deploy.workload.session_paths import read_session_paths
 
+_BY_PLAN = (Effect.MAY_BE_REFUSED, Effect.COSTLIER, Effect.CHEAPER, Effect.AS_BEFORE)
 MOST_KEPT = 300
 """Findings that are kept with all that is known of them; of the others the tallies tell."""
 
@@ -99,8 +100,9 @@ def compare_sides(
         for each in before.asked.values()
     ]
     more = tuple(more)
-    measured = {each.id for each in more if each.effect is Effect.SLOWER}
-    return worst_first((*(each for each in judged if each.id not in measured or each.counts), *more))
+    # What was seen by running a statement says more than what its plan lets one expect.
+    run = {each.id for each in more if each.id}
+    return worst_first((*(each for each in judged if each.id not in run or each.effect not in _BY_PLAN), *more))
 
 
 def summed_up(

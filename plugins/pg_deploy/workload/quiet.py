@@ -44,8 +44,6 @@ def quiet_since(
 
     Only what the monitor's record proves counts: a record that begins too late, or that may have lost a call, is not enough. A
     statement that the record does not know counts as called now. `now` are the counters of this moment, read here if not given.
-
-    Raises psycopg.Error if this role may not read pg_stat_statements.
     """
     record = read_statement_calls(connection)
     if record is None:
@@ -62,7 +60,7 @@ def _judged(
 ) -> Quiet:
     last: tuple[int, RecordedStatement] | None = None
     for each in statements:
-        at = _last_call(record, now, each.key)
+        at = max(_last_call(record, now, key) for key in each.keys)
         if at and (last is None or at > last[0]):
             last = at, each
     quiet = now.at - max(record.since, last[0] if last else 0)
@@ -73,7 +71,7 @@ def _judged(
         at, statement = last
         if at < now.at:
             said = f"was called {format_duration(now.at - at)} ago"
-        elif statement.key in record.calls:
+        elif all(key in record.calls for key in statement.keys):
             said = f"was called since the monitor's last sample of {moment(record.seen)}"
         else:
             said = f"is new since the monitor's last sample of {moment(record.seen)}"

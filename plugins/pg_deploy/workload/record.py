@@ -141,6 +141,7 @@ def _together(one: RecordedStatement, other: RecordedStatement) -> RecordedState
         else one.calls_a_day + other.calls_a_day,
         total_ms=round(total_ms, 1),
         mean_ms=round(total_ms / calls, 3) if calls else 0.0,
+        more_keys=(*one.more_keys, *other.keys),
         last_seen=max(filter(None, (one.last_seen, other.last_seen)), default=None),
     )
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.schema import exists
-from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.session import Connection, one_line
 from pg_deploy.postgres.sql_files import engine_sql, engine_text
 
 MEASURE = "statement_calls"
@@ -23,6 +24,7 @@ MEASURE = "statement_calls"
 LEAST_GAP_S = 7200
 """Two looks may always be this far apart, and further where the monitor usually looks less often."""
 _USUAL_TIMES = 3
+_TIMEOUT, _LOCK_TIMEOUT = "5s", "500ms"
 
 
 @dataclass(frozen=True)
@@ -170,9 +172,23 @@ def last_seen_by_key(connection: Connection) -> dict[str, str]:
 def read_counted_calls(connection: Connection) -> CountedCalls:
     """The counters as they are now. Reads only.
 
-    Where the extension is missing, or hides the calls of other roles from this one, that is the answer's `problem`. Raises
-    psycopg.Error if it cannot be read at all.
+    Where the extension is missing, cannot be read, or hides the calls of other roles from this one, that is the answer's `problem`.
+    Raises psycopg.Error only if the connection is lost.
     """
+    try:
+        with connection.transaction():
+            connection.execute(
+                "select pg_catalog.set_config('statement_timeout', %s, true), pg_catalog.set_config('lock_timeout', %s, true)",
+                [_TIMEOUT, _LOCK_TIMEOUT],
+            )
+            return _read(connection)
+    except psycopg.Error as error:
+        if connection.closed or connection.broken:
+            raise
+        return CountedCalls(_now(connection), problem=one_line(error.diag.message_primary or str(error)))
+
+
+def _read(connection: Connection) -> CountedCalls:
     place = connection.execute(engine_sql("workload/statistics")).fetchone()
     at, started, schema, has_info, is_partly_off = place or (0, None, None, False, False)
     if schema is None:

@@ -22,23 +22,22 @@ def database(empty_database: str) -> Database:
 
 
 def _explained(
-    database: Database, tmp_path: Path, sql: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    database: Database, tmp_path: Path, sql: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> tuple[int, str]:
+    caplog.set_level("INFO")
     write_migration(tmp_path / "m", STEM, "alter table public.orders rename column note to remark;\n")
     file = tmp_path / "next.sql"
     file.write_text(sql)
     monkeypatch.setenv("TARGET_URL", database.url)
     monkeypatch.setenv("MIGRATIONS_DIR", str(tmp_path / "m"))
-    code = main([str(file)])
-    said = capsys.readouterr()
-    return code, said.out + said.err
+    return main([str(file)]), caplog.text
 
 
 def test_a_statement_that_fails_tomorrow_is_named_with_its_place(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """For teams without pg_stat_statements."""
-    code, said = _explained(database, tmp_path, "select id,\n  note from public.orders;", monkeypatch, capsys)
+    code, said = _explained(database, tmp_path, "select id,\n  note from public.orders;", monkeypatch, caplog)
 
     assert code == 1
     assert 'column "note" does not exist (42703)' in said
@@ -49,19 +48,23 @@ def test_a_statement_that_fails_tomorrow_is_named_with_its_place(
 
 
 def test_a_statement_of_the_next_release_is_asked_against_tomorrows_schema(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It fails today, and that is right."""
-    code, said = _explained(database, tmp_path, "select remark from public.orders;", monkeypatch, capsys)
+    code, said = _explained(database, tmp_path, "select remark from public.orders;", monkeypatch, caplog)
 
     assert code == 0, said
 
 
 def test_without_a_query_it_says_what_to_give(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """One sentence, and nothing was begun."""
-    code, said = _explained(database, tmp_path, "create table x (id int);", monkeypatch, capsys)
+    code, _ = _explained(database, tmp_path, "create table x (id int);", monkeypatch, caplog)
 
     assert code == 2
-    assert "holds no query: give a file of SQL" in said
+    assert "holds no query: give a file of SQL" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -174,6 +175,17 @@ def test_counters_that_were_read_already_are_taken(monitor: Monitor, connection:
 
     assert quiet_since(connection, "public.orders", [statement], DAY, now=now).is_enough
     assert not quiet_since(connection, "public.orders", [statement], DAY, now=called).is_enough
+
+
+def test_each_key_of_a_statement_counts(monitor: Monitor, connection: Connection) -> None:
+    """Else a text is quiet under the table that was, while it is called under the one that took its name."""
+    ask(monitor, ID)
+    monitor.run()
+    begin_earlier(monitor, 2 * DAY)
+    ask(monitor, ID)
+    twice = replace(recorded(monitor, NOTE), more_keys=(key(monitor, ID),))
+
+    assert "1a2b3c4d (app) was called since" in quiet_since(connection, "public.orders", [twice], DAY).sentence
 
 
 def is_quiet(connection: Connection, monitor: Monitor, asked_s: float, text: str = NOTE) -> Quiet:

@@ -30,6 +30,13 @@ class RecordedStatement:
     total_ms: float = 0.0
     key: str = ""
     last_seen: str | None = None
+    more_keys: tuple[str, ...] = ()
+    """Further keys under which the server counts the same text of the same role, as after an object was made anew."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All keys under which it is counted."""
+        return (self.key, *self.more_keys)
 
 
 class Recording(Word):
@@ -70,7 +77,10 @@ class Workload(Kept):
         return cls(
             detail["name"],
             Recording(detail["outcome"]),
-            tuple(RecordedStatement(**each) for each in unpacked(detail["packed"])),
+            tuple(
+                RecordedStatement(**{**each, "more_keys": tuple(each.get("more_keys", ()))})
+                for each in unpacked(detail["packed"])
+            ),
             tuple(detail["notes"]),
             detail["taken_at"],
             detail["since"],

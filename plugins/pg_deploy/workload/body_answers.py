@@ -1,0 +1,80 @@
+"""What the server says of a body: its refusals, and where in the body they point."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from psycopg.errors import Diagnostic
+
+from pg_deploy.postgres.session import one_line
+from pg_deploy.presentation.secrecy import without_secrets
+from pg_deploy.workload.asking import Refusal
+
+GONE = frozenset({"42P01", "42703", "42883", "42704", "3F000"})
+"""The SQLSTATEs of a name that stands for nothing."""
+_IN_QUOTES = re.compile(r'"(?:[^"]*\.)?([^".]+)"')
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What the server does not take, and the part of the body that it is in.
+
+    `by_extension`: plpgsql_check alone says so. It is wrong about some right bodies, so only what it says anew of the same text counts.
+    """
+
+    statement: str
+    refusal: Refusal
+    by_extension: bool = False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found in one body; `reason` says why its statements could not be looked at.
+
+    `declarations` is what the server then said of them: within a session it keeps what it compiled, and so may have taken them.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    reason: str = ""
+    declarations: Problem | None = None
+
+
+def least(answers: Iterable[Seen]) -> Seen:
+    """The answer with the fewest problems: of several search paths, one is the application's. The first of equals."""
+    best: Seen | None = None
+    for answer in answers:
+        if best is None or _order(answer) < _order(best):
+            best = answer
+        if not answer.problems and not answer.reason:
+            break
+    return best or Seen()
+
+
+def _order(answer: Seen) -> tuple[bool, int]:
+    return bool(answer.reason), len(answer.problems)
+
+
+def message_of(diag: Diagnostic) -> str:
+    """The server's message on one line, without what looks like a secret."""
+    return without_secrets(one_line(diag.message_primary or ""))
+
+
+def problem_of(diag: Diagnostic, source: str) -> Problem:
+    """What the server says of a body as a whole."""
+    place = int(diag.internal_position) - 1 if diag.internal_position and diag.internal_query == source else None
+    return problem(source, diag.sqlstate or "", message_of(diag), place)
+
+
+def problem(text: str, sqlstate: str, message: str, place: int | None, *, by_extension: bool = False) -> Problem:
+    """A problem in a text. Where the server gives no place in it, it is the name in the message, if that is there."""
+    at = _place_of_name(message, text) if place is None else place
+    return Problem(text, Refusal(sqlstate, message, at), by_extension)
+
+
+def _place_of_name(message: str, text: str) -> int | None:
+    for name in reversed(_IN_QUOTES.findall(message.partition(" of relation ")[0])):
+        if found := re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", text, re.IGNORECASE):
+            return found.start()
+    return None

@@ -1,0 +1,187 @@
+"""The commands of pg_cron's jobs: which the server takes from the job's user, before and after a migration."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pg_deploy.errors import PgDeployError
+from pg_deploy.grammar import ast
+from pg_deploy.grammar.errors import ParseError
+from pg_deploy.grammar.parser import parse_sql
+from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding
+from pg_deploy.parsing.expressions import nodes
+from pg_deploy.parsing.splitting import parse
+from pg_deploy.parsing.tree import quoted
+from pg_deploy.postgres.quoting import in_full, literal
+from pg_deploy.postgres.session import Connection, one_line
+from pg_deploy.presentation.secrecy import without_secrets
+from pg_deploy.workload.asking import Asker, Form, asking
+from pg_deploy.workload.bodies import DEFAULT_PATHS
+from pg_deploy.workload.body_answers import GONE, Problem, Seen, least, problem
+from pg_deploy.workload.body_questions import BEGIN, READY, Asked, Questions
+from pg_deploy.workload.plpgsql_program import Check, Program
+from pg_deploy.workload.plpgsql_reading import program_of
+from pg_deploy.workload.plpgsql_text import UnreadableBodyError
+
+_ANSWERED = ("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
+_OF_RELATIONS = ("RefreshMatViewStmt", "VacuumStmt", "ReindexStmt", "TruncateStmt", "ClusterStmt", "LockStmt")
+_JOBS = """select pg_catalog.to_jsonb(j) ->> 'jobname', j.username::pg_catalog.text, j.command
+from cron.job j
+where j.active and j.database = pg_catalog.current_database()
+order by j.jobid"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job's command and what the server does not take in it. `subject` is `cron job nightly`."""
+
+    subject: str
+    username: str
+    command: str
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Statement:
+    sql: str
+    node: ast.Node
+    path: str | None
+    """The search_path that an earlier statement of the command has set."""
+
+
+def read_jobs(connection: Connection, paths: Mapping[str, Sequence[str]] | None = None) -> dict[str, Job]:
+    """The active jobs of this database by subject; none without pg_cron. The session must be a superuser's, in autocommit.
+
+    `paths` are the search paths that a role's sessions may begin with; "" stands for any other role. Nothing of a command runs.
+    """
+    if connection.execute("select pg_catalog.to_regclass('cron.job')").fetchone() == (None,):
+        return {}
+    jobs = [Job(_subject(name, command), user, command) for name, user, command in connection.execute(_JOBS.encode())]
+    # A name is one user's.
+    shared = [name for name, times in Counter(job.subject for job in jobs).items() if times > 1]
+    jobs = [replace(job, subject=f"{job.subject} of {job.username}") if job.subject in shared else job for job in jobs]
+    known = paths or {}
+    tried = {job.subject: known.get(job.username) or known.get("") or DEFAULT_PATHS for job in jobs}
+    statements = {job.subject: _statements(job.command) for job in jobs}
+    with asking(connection) as asker:
+        first = {job.subject: _asked(asker, job, statements[job.subject], tried[job.subject]) for job in jobs}
+    connection.execute(f"{BEGIN}; {READY}".encode())
+    try:
+        questions = Questions(connection)
+        second = {job.subject: _by_program(questions, statements[job.subject], tried[job.subject]) for job in jobs}
+    finally:
+        if not (connection.closed or connection.broken):
+            connection.execute("rollback")
+    return {job.subject: replace(job, problems=(*first[job.subject], *second[job.subject])) for job in jobs}
+
+
+def _subject(name: str | None, command: str) -> str:
+    # A number is another in the copy.
+    return f"cron job {name}" if name else f"cron job: {without_secrets(one_line(command))[:80]}"
+
+
+def compare_jobs(before: Mapping[str, Job], after: Mapping[str, Job]) -> tuple[WorkloadFinding, ...]:
+    """A finding for each job that has a problem now and had not before, also if the migration changed its command."""
+    findings = []
+    for subject, job in after.items():
+        earlier = before.get(subject)
+        if earlier is None or (earlier.problems and earlier.command != job.command):
+            continue
+        known = {(each.statement, each.refusal.sqlstate) for each in earlier.problems}
+        new = [each for each in job.problems if (each.statement, each.refusal.sqlstate) not in known]
+        if new:
+            findings.append(_finding(job, new[0]))
+    return tuple(findings)
+
+
+def _finding(job: Job, found: Problem) -> WorkloadFinding:
+    line, caret = found.refusal.line_in(found.statement)
+    return WorkloadFinding(
+        Effect.JOB_BROKEN,
+        job.subject,
+        f"{job.subject} could run and fails now: {found.refusal.message}",
+        roles=(job.username,),
+        sqlstate=found.refusal.sqlstate,
+        token=found.refusal.token_in(found.statement),
+        line=without_secrets(line),
+        caret=caret,
+        is_drop=found.refusal.sqlstate in GONE,
+    )
+
+
+def _statements(command: str) -> list[_Statement]:
+    """The statements of a command; none of one that cannot be parsed: it fails before and after."""
+    found: list[_Statement] = []
+    path: str | None = None
+    try:
+        for raw in parse(command, file=""):
+            node = parse_sql(raw.sql)[0].stmt
+            if node is None:
+                continue
+            if type(node).__name__ == "VariableSetStmt" and getattr(node, "name", None) == "search_path":
+                names = [
+                    value.val.sval for value in getattr(node, "args", None) or () if isinstance(value.val, ast.String)
+                ]
+                path = ", ".join(in_full(name) for name in names if name) or None
+            found.append(_Statement(raw.sql, node, path))
+    except (PgDeployError, ParseError):
+        return []
+    return found
+
+
+def _asked(asker: Asker, job: Job, statements: Sequence[_Statement], paths: Sequence[str]) -> tuple[Problem, ...]:
+    """What the server answers to the job's user."""
+    problems: list[Problem] = []
+    for each in statements:
+        if type(each.node).__name__ in _ANSWERED:
+            tried = (each.path,) if each.path is not None else paths
+            problems += least(_answer(asker, job.username, each.sql, path) for path in tried).problems
+    return tuple(problems)
+
+
+def _answer(asker: Asker, role: str, text: str, path: str) -> Seen:
+    refusal = asker.ask(role, Form(text, path)).refusal
+    if refusal is None or refusal.of_session:
+        return Seen()
+    return Seen((problem(text, refusal.sqlstate, refusal.message, refusal.position),))
+
+
+def _by_program(questions: Questions, statements: Sequence[_Statement], paths: Sequence[str]) -> tuple[Problem, ...]:
+    """What the server says of the statements that cannot be prepared: calls, DO, and those that name relations only."""
+    problems: list[Problem] = []
+    for each in statements:
+        program = _program(each)
+        if program is not None and program.checks:
+            tried = (each.path,) if each.path is not None else paths
+            seen = least(questions.about_program(Asked(program), {"search_path": path}, each.sql) for path in tried)
+            # A name that was looked up stands in a question of ours: the job's own statement is shown.
+            problems += [
+                one
+                if one.statement in each.sql and not one.statement.startswith("'")
+                else problem(each.sql, one.refusal.sqlstate, one.refusal.message, None)
+                for one in seen.problems
+            ]
+    return tuple(problems)
+
+
+def _program(statement: _Statement) -> Program | None:
+    kind, node = type(statement.node).__name__, statement.node
+    if kind == "CallStmt":
+        return Program([Check("", statement.sql)])
+    if kind in _OF_RELATIONS:
+        names = [
+            quoted(each.schemaname or "", each.relname or "") for each in nodes(node) if isinstance(each, ast.RangeVar)
+        ]
+        return Program([Check("explain select ", f"{literal(name)}::pg_catalog.regclass") for name in names])
+    if isinstance(node, ast.DoStmt):
+        options = {getattr(each, "defname", ""): getattr(each, "arg", None) for each in node.args or ()}
+        language = options.get("language")
+        body = options.get("as")
+        if isinstance(body, ast.String) and (not isinstance(language, ast.String) or language.sval == "plpgsql"):
+            try:
+                return program_of(body.sval or "", returns_rows=False)
+            except (ParseError, UnreadableBodyError):
+                return None
+    return None

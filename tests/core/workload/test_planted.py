@@ -1,0 +1,146 @@
+"""Planted breaks: migrations made from what the recorded statements name; the database says what each breaks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+import pytest
+
+from pg_deploy.catalog.reader import Facts, read_facts
+from pg_deploy.ledger.kinds.workload import GATING, Effect, WorkloadFinding
+from pg_deploy.workload.bodies import Body, compare_bodies, read_bodies
+from pg_deploy.workload.jobs import Job, compare_jobs, read_jobs
+from pg_deploy.workload.missing_statistics import Statistics, compare_missing, read_missing
+from pg_deploy.workload.proof import Side, ask_again, ask_before, compare_sides
+from pg_deploy.workload.reading import tables_read
+from pg_deploy.workload.session_paths import read_session_paths
+from tests.core.workload.planted import Harm, Shop, function_of, shop
+from tests.workload_breaks import KINDS, Break
+from tests.workload_oracle import Verdict
+from tests.workload_shop import STATEMENTS
+
+FAILS = {*GATING, Effect.SHAPE_CHANGED}
+_EFFECTS = {
+    "42501": {Effect.FORBIDDEN},
+    "23502": {Effect.INSERT_REFUSED},
+    "428C9": {Effect.INSERT_REFUSED, Effect.BROKEN},
+    "22P02": {Effect.INSERT_REFUSED},
+}
+
+
+@pytest.fixture(scope="module")
+def planted() -> Iterator[Shop]:
+    """The shop."""
+    with shop() as made:
+        yield made
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that is looked at on one side of a migration, as the rehearsal looks at its copy."""
+
+    side: Side
+    facts: Facts
+    bodies: Mapping[str, Body]
+    jobs: Mapping[str, Job]
+    statistics: Statistics
+
+
+def _look(planted: Shop, side: Side) -> Seen:
+    with planted.connect() as admin:
+        paths = read_session_paths(admin)
+        everybodys = tuple(dict.fromkeys((*paths.of(""), *paths.by_role.values())))
+        roles = {**{role: paths.of(role) for role in paths.by_role}, "": paths.of("")}
+        return Seen(
+            side, read_facts(admin), read_bodies(admin, everybodys), read_jobs(admin, roles), read_missing(admin)
+        )
+
+
+def _findings(before: Seen, after: Seen) -> tuple[WorkloadFinding, ...]:
+    beside = (
+        *compare_bodies(before.bodies, after.bodies),
+        *compare_jobs(before.jobs, after.jobs),
+        *compare_missing(before.statistics, after.statistics, tables_read(before.side, before.facts)),
+    )
+    found = compare_sides(before.side, after.side, (before.facts, after.facts), beside)
+    return tuple(each for each in found if each.effect is not Effect.AS_BEFORE)
+
+
+@pytest.fixture(scope="module")
+def before(planted: Shop) -> Seen:
+    """What the server answers before any migration."""
+    planted.renew()
+    return _look(planted, ask_before(planted.target, planted.workload, logging.getLogger(__name__)))
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_database_refuses_after_a_migration_is_named_and_nothing_else_is(
+    planted: Shop, before: Seen, kind: str
+) -> None:
+    """Else the application fails in production after a rehearsal that was green, or nobody believes a red one."""
+    migrations = [each for each in planted.breaks if each.kind == kind]
+    complaints = []
+    for migration in migrations:
+        planted.plant(migration)
+        findings = _findings(before, _look(planted, ask_again(planted.target, before.side)))
+        complaints += [f"{migration}: {each}" for each in _wrong(planted, planted.harm(migration), findings)]
+
+    assert migrations
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.server
+def test_the_planted_migrations_break_something_and_are_of_many_kinds(planted: Shop) -> None:
+    """Else the test above holds because nothing is planted."""
+
+    def breaking() -> Iterator[Break]:
+        for migration in planted.breaks:
+            if migration not in planted.harms:
+                planted.plant(migration)
+            if planted.harm(migration).is_some:
+                yield migration
+
+    found = list(islice(breaking(), 60))
+
+    assert len(found) >= 40
+    assert len({each.kind for each in found}) >= 12
+
+
+def _wrong(planted: Shop, harm: Harm, findings: tuple[WorkloadFinding, ...]) -> Iterator[str]:
+    """What the findings lack or have too much, in sentences."""
+    by_sent: dict[object, list[WorkloadFinding]] = {}
+    for recorded in planted.workload.statements:
+        by_sent[planted.sent_as(recorded)] = [each for each in findings if each.id == recorded.id]
+    for sent, found in by_sent.items():
+        if sent not in STATEMENTS:
+            yield from (f"{each.effect} is said of a statement that nothing touches: {each.subject}" for each in found)
+    for sent, verdict in harm.statements.items():
+        own = by_sent[sent]
+        said = {each.effect for each in own}
+        if verdict.fails and verdict.certain:
+            wanted = _EFFECTS.get(verdict.after.sqlstate, {Effect.BROKEN})
+            if not (said & wanted or _body_is_named(verdict, findings)):
+                yield f"{verdict.after.message} is not said of {sent.role}'s {sent.text}, but {said or 'nothing'}"
+            if any(sent.role not in each.roles for each in own):
+                yield f"the role {sent.role} is not named for {sent.text}"
+        elif verdict.reshaped and Effect.SHAPE_CHANGED not in said:
+            yield f"another shape is not said of {sent.text}, but {said or 'nothing'}"
+        elif not verdict.fails and not verdict.reshaped and said & FAILS:
+            yield f"{said} is said of {sent.text}, which still runs"
+    for job, verdict in harm.jobs.items():
+        named = [each for each in findings if each.effect is Effect.JOB_BROKEN and job in each.subject]
+        if verdict.fails and not (named or _body_is_named(verdict, findings)):
+            yield f"the job {job} is not named: {verdict.after.message}"
+        if named and not verdict.fails:
+            yield f"the job {job} is named, and still runs: {named[0].sentence}"
+
+
+def _body_is_named(verdict: Verdict, findings: tuple[WorkloadFinding, ...]) -> bool:
+    function = function_of(verdict)
+    return bool(function) and any(
+        each.effect is Effect.BODY_BROKEN and f"{function}(" in each.subject for each in findings
+    )
