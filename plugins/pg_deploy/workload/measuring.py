@@ -30,8 +30,6 @@ RUN_S = 10.0
 _COSTLIER = 1.1
 _MOST_SETS = 3
 _RUNS = 5
-_SHARES = 2
-"""Most statements take milliseconds: those that take long may have more than their share."""
 _TIME_IS_UP = "the time for measuring was up"
 
 
@@ -101,7 +99,7 @@ def measure(
         for number, each in enumerate(chosen):
             now = time.monotonic()
             # What a statement does not use of its share is left to those after it.
-            share = _SHARES * (deadline - now) / (len(chosen) - number)
+            share = (deadline - now) / (len(chosen) - number)
             name = f"deploy_measured_{number}"
             found.append(_measure(sides, drawing, each, name, api=api, share_s=share, deadline=deadline, run_s=run_s))
         return tuple(found)
@@ -120,6 +118,7 @@ def _measure(
 ) -> Measured:
     if time.monotonic() >= deadline:
         return _not_measured(each, _TIME_IS_UP)
+    until = time.monotonic() + share_s
     try:
         drawn = draw(
             drawing,
@@ -140,7 +139,7 @@ def _measure(
     rounds = Rounds(sides, forms, name, drawn[:_MOST_SETS], must_write, run_s, deadline)
     least = max(2, -(-_RUNS // len(rounds.sets)))
     try:
-        rounds.run(least, time.monotonic() + share_s)
+        rounds.run(least, until)
         if rounds.is_complete and is_slower(*rounds.measurements, calls, has_ended=rounds.has_ended):
             # What fails a migration is measured twice: the second time has to agree.
             rounds.run(least, time.monotonic() + share_s)
