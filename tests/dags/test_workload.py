@@ -11,7 +11,7 @@ import pytest
 
 from demo import cluster
 from tests.building import write_migration
-from tests.dags.conftest import Deploy
+from tests.dags.conftest import Deploy, Monitor
 from tests.dags.states import DEPLOYED
 from tests.looking import Database
 
@@ -117,3 +117,46 @@ def test_a_right_that_is_taken_away_is_forbidden_to_the_role_that_sends(
 
     assert result.state == "failed"
     assert "forbidden: permission denied for table orders" in result.text
+
+
+def test_a_statement_that_is_measurably_slower_fails_and_shows_both_plans(
+    database: Database, application: str, deploy: Deploy, tmp_path: Path
+) -> None:
+    """The benchmark that nobody had to write."""
+    database.run(
+        "create table public.visits (id bigint primary key, visitor integer, note text);"
+        "insert into public.visits select n, n % 50000, 'a visit of some length' from generate_series(1, 600000) n;"
+        "create index visits_visitor on public.visits (visitor);"
+        "analyze public.visits;"
+        "grant select on public.visits to shop_app"
+    )
+    for visitor in range(5):
+        database.run(f"select count(note) from public.visits where visitor = {visitor}")
+    folder = _write(tmp_path / "m", "drop index public.visits_visitor;\n")
+
+    result = deploy(folder, FULL)
+
+    assert result.state == "failed"
+    assert "times slower" in result.text
+    assert "select count(note) from public.visits where visitor = $1" in result.text
+    ((_, outcome),) = database.evidence("workload proof")
+    assert outcome == "breaks"
+
+
+def test_a_declared_drop_passes_only_when_nobody_was_heard_for_so_long(
+    database: Database, application: str, deploy: Deploy, monitor: Monitor, tmp_path: Path
+) -> None:
+    """A line in a file is the author's hope; the monitor's record is what the server knows."""
+    breaks = "breaks:\n  - {object: public.orders.note, why: release 3 reads it no more, quiet_for: 1 s}\n"
+    folder = _write(tmp_path / "m", "alter table public.orders drop column note;\n", f"risk: low\n{breaks}")
+
+    early = deploy(folder, FULL)
+    first = monitor()
+    second = monitor()
+    late = deploy(folder, FULL)
+
+    assert early.state == "failed"
+    assert "declared, but not quiet for 1 s: there are no samples: schedule monitor_database" in early.text
+    assert (first.state, second.state) == ("success", "success")
+    assert late.state == "success", late.text
+    assert "declared (release 3 reads it no more): broken:" in late.text

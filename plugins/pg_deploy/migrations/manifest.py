@@ -75,7 +75,7 @@ class Break(BaseModel):
     """Something of the workload that the author breaks on purpose: what names an object, or one statement by its id."""
 
     model_config = _STRICT
-    target: str | None = Field(default=None, alias="object")
+    object: str | None = None
     statement: str | None = Field(default=None, pattern="^[0-9a-f]{8}$")
     why: Reason
     quiet_for: str = "24 h"
@@ -89,7 +89,7 @@ class Break(BaseModel):
 
     @model_validator(mode="after")
     def _names_something(self) -> Break:
-        if (self.target is None) == (self.statement is None):
+        if (self.object is None) == (self.statement is None):
             raise ValueError("a break names one object or one statement")
         return self
 

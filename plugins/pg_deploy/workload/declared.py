@@ -24,8 +24,8 @@ def declare(
             found.append(each)
             continue
         why_not = None
-        if each.is_drop and declared.target is not None:
-            why_not = not_quiet(declared.target, declared.quiet_s)
+        if each.is_drop and declared.object is not None:
+            why_not = not_quiet(declared.object, declared.quiet_s)
         elif each.is_drop and each.objects:
             why_not = not_quiet(each.objects[0], declared.quiet_s)
         if why_not is None:
@@ -39,7 +39,7 @@ def declare(
 def _is_about(declared: Break, finding: WorkloadFinding) -> bool:
     if declared.statement is not None:
         return declared.statement == finding.id
-    return declared.target in (*finding.objects, finding.subject)
+    return declared.object in (*finding.objects, finding.subject)
 
 
 def entries_for(findings: Iterable[WorkloadFinding]) -> tuple[str, ...]:

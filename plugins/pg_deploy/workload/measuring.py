@@ -30,8 +30,6 @@ RUN_S = 10.0
 _COSTLIER = 1.1
 _MOST_SETS = 3
 _RUNS = 5
-_SHARES = 2
-"""Most statements take milliseconds: those that take long may have more than their share."""
 _TIME_IS_UP = "the time for measuring was up"
 
 
@@ -42,6 +40,8 @@ class ToMeasure:
     statement: RecordedStatement
     before: Answer
     after: Answer
+    is_tried: bool = False
+    """Whether it is run to see if it is refused, and not for its time."""
 
     @property
     def times_costlier(self) -> float:
@@ -62,6 +62,8 @@ class Measured:
     after: Measurement
     is_slower: bool
     sentence: str
+    refused_with: str = ""
+    """The SQLSTATE with which it is refused after the migration alone, with values that it is taken with before."""
     is_from_rows: bool = False
     """Whether its values were found in rows that whoever sends it sees: else it may have had nothing to do."""
     before_plan: str | None = None
@@ -101,7 +103,7 @@ def measure(
         for number, each in enumerate(chosen):
             now = time.monotonic()
             # What a statement does not use of its share is left to those after it.
-            share = _SHARES * (deadline - now) / (len(chosen) - number)
+            share = (deadline - now) / (len(chosen) - number)
             name = f"deploy_measured_{number}"
             found.append(_measure(sides, drawing, each, name, api=api, share_s=share, deadline=deadline, run_s=run_s))
         return tuple(found)
@@ -120,6 +122,7 @@ def _measure(
 ) -> Measured:
     if time.monotonic() >= deadline:
         return _not_measured(each, _TIME_IS_UP)
+    until = time.monotonic() + share_s
     try:
         drawn = draw(
             drawing,
@@ -138,27 +141,31 @@ def _measure(
     calls = each.statement.calls_a_day
     forms = [each.before.form, each.after.form]
     rounds = Rounds(sides, forms, name, drawn[:_MOST_SETS], must_write, run_s, deadline)
-    least = max(2, -(-_RUNS // len(rounds.sets)))
+    least = 1 if each.is_tried else max(2, -(-_RUNS // len(rounds.sets)))
     try:
-        rounds.run(least, time.monotonic() + share_s)
-        if rounds.is_complete and is_slower(*rounds.measurements, calls, has_ended=rounds.has_ended):
+        rounds.run(least, until)
+        if (
+            rounds.is_complete
+            and not each.is_tried
+            and is_slower(*rounds.measurements, calls, has_ended=rounds.has_ended)
+        ):
             # What fails a migration is measured twice: the second time has to agree.
             rounds.run(least, time.monotonic() + share_s)
     finally:
         for side in sides:
             side.forget(name)
     if not rounds.is_complete:
-        return _not_measured(each, rounds.why_not or _TIME_IS_UP, rounds.fails_after)
+        return _not_measured(each, rounds.why_not or _TIME_IS_UP, rounds.fails_after, rounds.refused_with)
     before, after = rounds.measurements
     return Measured(
         each.statement,
         before,
         after,
-        is_slower(before, after, calls, has_ended=rounds.has_ended),
+        not each.is_tried and is_slower(before, after, calls, has_ended=rounds.has_ended),
         said(before, after, has_ended=rounds.has_ended),
-        all(drawn.is_from_rows for drawn in rounds.sets),
-        each.before.plan and without_secrets(each.before.plan),
-        each.after.plan and without_secrets(each.after.plan),
+        is_from_rows=all(drawn.is_from_rows for drawn in rounds.sets),
+        before_plan=each.before.plan and without_secrets(each.before.plan),
+        after_plan=each.after.plan and without_secrets(each.after.plan),
     )
 
 
@@ -182,11 +189,11 @@ def slower_findings(measured: Iterable[Measured]) -> tuple[WorkloadFinding, ...]
     )
 
 
-def _not_measured(each: ToMeasure, why: str, fails_after: str | None = None) -> Measured:
+def _not_measured(each: ToMeasure, why: str, fails_after: str | None = None, refused_with: str = "") -> Measured:
     before = Measurement(0.0, (), None, None, None, None if fails_after else why)
     after = Measurement(0.0, (), None, None, None, fails_after or why)
     told = f"after the migration it fails: {fails_after}" if fails_after else why
-    return Measured(each.statement, before, after, False, f"not measured: {told}")
+    return Measured(each.statement, before, after, False, f"not measured: {told}", refused_with)
 
 
 def _told(error: psycopg.Error) -> str:

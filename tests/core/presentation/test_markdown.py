@@ -87,3 +87,12 @@ def test_hash_and_verdicts_stand_before_anything_that_an_author_wrote(tmp_path: 
     assert sum(line.startswith("### SQL") for line in lines) == 1
     assert "<!--" not in re.sub(r"\\.", "", "\n".join(lines))
     assert "delete from public.messages;" in lines
+
+
+def test_what_stops_working_is_the_first_line_of_all(tmp_path: Path) -> None:
+    """Whoever reads one line only must have read this one."""
+    asked = Asked(_migration(tmp_path), "", "low", (), workload="breaks 3 statements that app sends 41,000 times a day")
+
+    first, *_ = approval_text(asked, page="/pg_deploy/runs/d/r").splitlines()
+
+    assert first == "**Workload:** it breaks 3 statements that app sends 41,000 times a day."

@@ -201,3 +201,13 @@ create function public.r43(variadic x anyarray) returns anyelement language sql 
 create function public.r44(x anyelement, n int default 3) returns table (a anyelement, b int) language sql as 'select x, n';
 create procedure public.r45(x anyelement) language sql as 'insert into audit (what) values (x::text)';
 create function public.r46(x anycompatible, y anycompatible) returns setof anycompatible language sql as 'select x union select $2';
+create function public.r47(given record) returns void language plpgsql as $$
+declare r record; c refcursor;
+begin
+    select 1 as a into r; perform r.a;
+    execute 'select 2 as b' into r; perform r.b, given.what;
+    select 1 as a into r;
+    for r in execute 'select 3 as c' loop perform r.c; end loop;
+    select 1 as a into r;
+    open c for execute 'select 4 as d'; fetch c into r; perform r.d;
+end $$;
