@@ -27,15 +27,6 @@ _EFFECTS = {
 }
 
 
-_NOT_YET = {
-    "function's body does not compile": "a body that cannot be parsed is no finding",
-    "label of a default renamed": "nobody evaluates the default of a column that an insert leaves out",
-    "select revoked": "a right that only a function's body needs is not looked at",
-    "unique index behind on conflict dropped": "the statements of a body are prepared, not planned",
-}
-"""What the proof was seen not to name, each with what it lacks."""
-
-
 @pytest.fixture(scope="module")
 def planted() -> Iterator[Shop]:
     """The shop."""
@@ -64,13 +55,7 @@ def before(planted: Shop) -> tuple[Seen, Facts]:
 
 
 @pytest.mark.server
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(kind, marks=pytest.mark.xfail(reason=_NOT_YET[kind], strict=True)) if kind in _NOT_YET else kind
-        for kind in KINDS
-    ],
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_the_database_refuses_after_a_migration_is_named_and_nothing_else_is(
     planted: Shop, before: tuple[Seen, Facts], kind: str
 ) -> None:
