@@ -10,6 +10,7 @@ from pg_deploy.catalog.dependencies import words_of
 from pg_deploy.catalog.diff import Difference
 from pg_deploy.catalog.kinds import RELATIONS
 from pg_deploy.ledger.kinds.workload import Effect, RecordedStatement, WorkloadFinding
+from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.workload.asking import Answer, Refusal
 from pg_deploy.workload.inserts import NewDemands
 
@@ -119,7 +120,9 @@ def _cost(statement: RecordedStatement, before: Answer, after: Answer) -> Worklo
         effect, said = Effect.CHEAPER, f"the planner takes it for {was / max(now, 0.01):.1f} times cheaper"
     else:
         return _found(statement, Effect.AS_BEFORE, "as before")
-    return _found(statement, effect, said, before_plan=before.plan, after_plan=after.plan)
+    # A plan holds the constants of policies and views.
+    was_plan, now_plan = (without_secrets(each.plan or "") for each in (before, after))
+    return _found(statement, effect, said, before_plan=was_plan, after_plan=now_plan)
 
 
 def plan_shape(node: dict[str, Any]) -> object:
