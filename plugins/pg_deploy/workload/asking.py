@@ -97,8 +97,9 @@ class Answer:
 
     @cached_property
     def top(self) -> dict[str, Any]:
-        """The plan's uppermost node; empty if there is none."""
-        return dict(json.loads(self.plan)[0]["Plan"]) if self.plan else {}
+        """The plan's uppermost node; empty if there is none, as where a rule does nothing in the statement's place."""
+        plans = json.loads(self.plan) if self.plan else []
+        return dict(plans[0].get("Plan", {})) if plans else {}
 
     @property
     def cost(self) -> float | None:

@@ -1,22 +1,17 @@
-"""Inserts that the server prepares and then refuses: a column that they leave out must have a value now."""
+"""Rows that the server refuses since the migration, though it prepares the statement: a value is missing, or a new rule judges them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pg_deploy.catalog.dependencies import text_of, words_of
 from pg_deploy.catalog.diff import Difference
 from pg_deploy.catalog.names import unquoted
 from pg_deploy.catalog.reader import Fact, Facts
-from pg_deploy.grammar import ast
-from pg_deploy.grammar.errors import ParseError, TooDeepError
-from pg_deploy.grammar.parser import parse_sql
-from pg_deploy.parsing.expressions import nodes
 from pg_deploy.workload.asking import Form
-
-Table = tuple[str, str]
-"""Schema and name, as the catalog stores them."""
+from pg_deploy.workload.rows_written import Written, rows_written
+from pg_deploy.workload.writable_views import Shown, Table, writable_views
 
 
 @dataclass(frozen=True)
@@ -24,58 +19,48 @@ class NewDemands:
     """What the tables ask of a new row since the migration and did not before.
 
     `required` are columns that need a value and get none by themselves; `judged` are tables with a new check, key or unique index,
-    each with a sentence; `tables` are all tables, for names that are looked up in a search_path.
+    each with a sentence; `positions` are all relations with their columns, for names that are looked up in a search_path; `views`
+    are those through which another relation is written.
     """
 
     required: Mapping[Table, tuple[str, ...]]
     judged: Mapping[Table, str]
     positions: Mapping[Table, tuple[str, ...]]
+    views: Mapping[Table, Shown] = field(default_factory=dict)
 
     def left_out(self, form: Form, role: str) -> tuple[Table, tuple[str, ...]] | None:
         """The table of an insert and the columns that it leaves out and that are required now; None if there are none."""
-        for table, given in self._inserts(form, role):
-            missing = tuple(each for each in self.required.get(table, ()) if given is not None and each not in given)
+        for table, written in self._writes(form, role):
+            if not written.is_insert:
+                continue
+            target, given = self._through_views(table, written.given(self.positions.get(table, ())))
+            missing = tuple(each for each in self.required.get(target, ()) if given is not None and each not in given)
             if missing:
-                return table, missing
+                return target, missing
         return None
 
     def judge(self, form: Form, role: str) -> str | None:
         """What may refuse a row that the statement writes, in a sentence; None if nothing new does."""
-        return next((self.judged[table] for table, _ in self._writes(form, role) if table in self.judged), None)
+        targets = (self._through_views(table, None)[0] for table, _ in self._writes(form, role))
+        return next((self.judged[target] for target in targets if target in self.judged), None)
 
-    def _inserts(self, form: Form, role: str) -> Iterator[tuple[Table, tuple[str, ...] | None]]:
-        """The tables of inserts, each with the columns that get a value; None if it cannot be told."""
-        for table, node in self._writes(form, role):
-            if not isinstance(node, ast.InsertStmt):
-                continue
-            if node.cols:
-                yield table, tuple(str(each.name) for each in node.cols)
-                continue
-            query = node.selectStmt
-            if query is None:
-                yield table, ()
-            elif isinstance(query, ast.SelectStmt) and query.valuesLists:
-                width = len(list(query.valuesLists[0]))
-                yield table, self.positions.get(table, ())[:width]
-            else:
-                yield table, None
+    def _writes(self, form: Form, role: str) -> Iterator[tuple[Table, Written]]:
+        for written in rows_written(form.text):
+            table = self._found(written, form.path, role)
+            if table is not None:
+                yield table, written
 
-    def _writes(self, form: Form, role: str) -> Iterator[tuple[Table, ast.Node]]:
-        try:
-            trees = [each.stmt for each in parse_sql(form.text)]
-        except (ParseError, TooDeepError):
-            return
-        for node in nodes(tuple(trees)):
-            relation = getattr(node, "relation", None)
-            if isinstance(node, (ast.InsertStmt, ast.UpdateStmt)) and isinstance(relation, ast.RangeVar):
-                table = self._found(relation, form.path, role)
-                if table is not None:
-                    yield table, node
+    def _through_views(self, table: Table, given: tuple[str, ...] | None) -> tuple[Table, tuple[str, ...] | None]:
+        """The table that is written in the end, and which of its columns get a value."""
+        while table in self.views:
+            shown = self.views[table]
+            table, given = shown.table, None if given is None else shown.columns_of((*given, *shown.filled))
+        return table, given
 
-    def _found(self, relation: ast.RangeVar, path: str, role: str) -> Table | None:
-        name = str(relation.relname)
-        if relation.schemaname:
-            return relation.schemaname, name
+    def _found(self, written: Written, path: str, role: str) -> Table | None:
+        name = str(written.relation.relname)
+        if written.relation.schemaname:
+            return written.relation.schemaname, name
         for part in path.split(","):
             schema = unquoted(part.strip())
             table = (role if schema == "$user" else schema), name
@@ -89,23 +74,37 @@ def new_demands(found: Difference, before: Facts, after: Facts) -> NewDemands:
     required: dict[Table, tuple[str, ...]] = {}
     judged: dict[Table, str] = {}
     filling = _filling_triggers(after)
+    needed_before = _needing_value(before)
+    for key, fact in _needing_value(after).items() if found else ():
+        table, name = _table_of(fact), fact.identity.plain_name
+        if key not in needed_before and name not in filling.get(table, ()):
+            required[table] = (*required.get(table, ()), name)
     for fact in found.new_facts:
         table = _table_of(fact)
-        if fact.kind == "column" and _needs_value(fact):
-            was = before.by_key.get(fact.key)
-            name = fact.identity.plain_name
-            if (was is None or not _needs_value(was)) and name not in filling.get(table, ()):
-                required[table] = (*required.get(table, ()), name)
-        elif fact.kind == "constraint" and fact.key not in before.by_key:
+        if fact.kind == "constraint" and fact.key not in before.by_key:
             judged[table] = f"constraint {fact.identity.plain_name} is new: {fact.properties.get('definition', '')}"
         elif fact.kind == "index" and fact.key not in before.by_key and " UNIQUE " in text_of(fact):
             judged[table] = f"unique index {fact.identity.plain_name} is new"
-    return NewDemands(required, judged, _positions(after))
+    return NewDemands(required, judged, _positions(after), writable_views(after))
 
 
-def _needs_value(fact: Fact) -> bool:
-    given = fact.properties
-    return bool(given.get("not null")) and not any(given.get(each) for each in ("default", "identity", "generated"))
+def _needing_value(facts: Facts) -> dict[object, Fact]:
+    """The columns that must have a value and get none by themselves, also where a domain says so."""
+    domains = {
+        ".".join(fact.identity.parts): fact.properties
+        for fact in facts.facts
+        if fact.kind == "type" and "domain over" in fact.properties
+    }
+    needing: dict[object, Fact] = {}
+    for fact in facts.facts:
+        if fact.kind != "column":
+            continue
+        given = fact.properties
+        domain = domains.get(str(given.get("type", "")), {})
+        fills_itself = any(given.get(each) for each in ("default", "identity", "generated"))
+        if (given.get("not null") or domain.get("not null")) and not (fills_itself or domain.get("default value")):
+            needing[fact.key] = fact
+    return needing
 
 
 def _table_of(fact: Fact) -> Table:
