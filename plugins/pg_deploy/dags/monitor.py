@@ -27,7 +27,7 @@ from pg_deploy.projects.project import Project
 from pg_deploy.tasks.airflow_versions import AssetOrTimeSchedule, CronTriggerTimetable
 from pg_deploy.tasks.assets import target_changed
 from pg_deploy.tasks.forms import form
-from pg_deploy.tasks.monitor_tasks import (
+from pg_deploy.tasks.monitor_steps import (
     find_stale,
     measure,
     measure_again,
