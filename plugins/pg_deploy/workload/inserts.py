@@ -9,9 +9,20 @@ from pg_deploy.catalog.dependencies import text_of, words_of
 from pg_deploy.catalog.diff import Difference
 from pg_deploy.catalog.names import unquoted
 from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.parsing.tree import quoted
 from pg_deploy.workload.asking import Form
+from pg_deploy.workload.row_rights import RowRights
 from pg_deploy.workload.rows_written import Written, rows_written
 from pg_deploy.workload.writable_views import Shown, Table, writable_views
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a role may not use or write, in a sentence; the object, and the line that would allow it, "" if it is not one line."""
+
+    sentence: str
+    of: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -20,29 +31,47 @@ class NewDemands:
 
     `required` are columns that need a value and get none by themselves; `judged` are tables with a new check, key or unique index,
     each with a sentence; `positions` are all relations with their columns, for names that are looked up in a search_path; `views`
-    are those through which another relation is written.
+    are those through which another relation is written; `rights` are what is kept from roles now.
     """
 
     required: Mapping[Table, tuple[str, ...]]
     judged: Mapping[Table, str]
     positions: Mapping[Table, tuple[str, ...]]
     views: Mapping[Table, Shown] = field(default_factory=dict)
+    rights: RowRights = field(default=RowRights())
 
     def left_out(self, form: Form, role: str) -> tuple[Table, tuple[str, ...]] | None:
         """The table of an insert and the columns that it leaves out and that are required now; None if there are none."""
-        for table, written in self._writes(form, role):
-            if not written.is_insert:
-                continue
-            target, given = self._through_views(table, written.given(self.positions.get(table, ())))
+        for _, target, given in self._inserts(form, role):
             missing = tuple(each for each in self.required.get(target, ()) if given is not None and each not in given)
             if missing:
                 return target, missing
+        return None
+
+    def kept_from(self, form: Form, role: str) -> Kept | None:
+        """What the role may not use now, or may not write into, when it sends an insert; None if it may all."""
+        for named, target, given in self._inserts(form, role):
+            for (of, table, column), sequence in self.rights.sequences.items():
+                if (of, table) == (role, target) and given is not None and column not in given:
+                    said = f"takes {column} of {'.'.join(target)} from {sequence}, which {role} may not use"
+                    return Kept(said, sequence, f"grant usage on sequence {sequence} to {quoted(role)};")
+            # Through a view it is the view's owner whose policies are asked.
+            if named == target and (role, target) in self.rights.closed:
+                plain = ".".join(target)
+                said = f"writes a row into {plain}, and row level security has no policy that lets {role} do so"
+                return Kept(said, plain)
         return None
 
     def judge(self, form: Form, role: str) -> str | None:
         """What may refuse a row that the statement writes, in a sentence; None if nothing new does."""
         targets = (self._through_views(table, None)[0] for table, _ in self._writes(form, role))
         return next((self.judged[target] for target in targets if target in self.judged), None)
+
+    def _inserts(self, form: Form, role: str) -> Iterator[tuple[Table, Table, tuple[str, ...] | None]]:
+        """Of each insert the relation that it names, the table that is written in the end, and which columns get a value."""
+        for table, written in self._writes(form, role):
+            if written.is_insert:
+                yield table, *self._through_views(table, written.given(self.positions.get(table, ())))
 
     def _writes(self, form: Form, role: str) -> Iterator[tuple[Table, Written]]:
         for written in rows_written(form.text):
@@ -69,8 +98,8 @@ class NewDemands:
         return None
 
 
-def new_demands(found: Difference, before: Facts, after: Facts) -> NewDemands:
-    """What a migration that made this difference asks of rows to come. Pure."""
+def new_demands(found: Difference, before: Facts, after: Facts, rights: RowRights = RowRights()) -> NewDemands:  # noqa: B008
+    """What a migration that made this difference asks of rows to come, and what it keeps from roles. Pure."""
     required: dict[Table, tuple[str, ...]] = {}
     judged: dict[Table, str] = {}
     filling = _filling_triggers(after)
@@ -85,7 +114,9 @@ def new_demands(found: Difference, before: Facts, after: Facts) -> NewDemands:
             judged[table] = f"constraint {fact.identity.plain_name} is new: {fact.properties.get('definition', '')}"
         elif fact.kind == "index" and fact.key not in before.by_key and " UNIQUE " in text_of(fact):
             judged[table] = f"unique index {fact.identity.plain_name} is new"
-    return NewDemands(required, judged, _positions(after), writable_views(after))
+        elif fact.kind == "policy" and fact.properties.get("command") not in {"select", "delete"}:
+            judged[table] = f"policy {fact.identity.plain_name} is new or changed"
+    return NewDemands(required, judged, _positions(after), writable_views(after), rights)
 
 
 def _needing_value(facts: Facts) -> dict[object, Fact]:
