@@ -26,6 +26,7 @@ from pg_deploy.ledger.kinds.workload import (
 )
 from pg_deploy.postgres.session import Target
 from pg_deploy.workload.asking import Answer, Form, asking
+from pg_deploy.workload.body_inserts import body_inserts
 from pg_deploy.workload.inserts import new_demands
 from pg_deploy.workload.judging import ChangedNames, judge, worst_first
 from pg_deploy.workload.mending import find_form
@@ -104,7 +105,7 @@ def compare_sides(
         judge(each.statement, each.answer, after.asked[each.statement.id].answer, demands, changed)
         for each in before.asked.values()
     ]
-    more = tuple(more)
+    more = (*more, *body_inserts(demands, *facts))
     # What was seen by running a statement says more than what its plan lets one expect.
     run = {each.id for each in more if each.id}
     return worst_first((*(each for each in judged if each.id not in run or each.effect not in _BY_PLAN), *more))

@@ -58,10 +58,10 @@ def _inserted(node: ast.InsertStmt, relation: ast.RangeVar) -> Written:
         return Written(relation, is_insert=True, columns=(), width=0)
     if query.valuesLists:
         rows = [tuple(row) for row in query.valuesLists]
-        return Written(relation, True, columns, len(rows[0]), frozenset[int]().union(*map(_defaults, rows)))
+        width = None if _has_star(rows) else len(rows[0])
+        return Written(relation, True, columns, width, frozenset[int]().union(*map(_defaults, rows)))
     chosen = tuple(query.targetList or ())
-    is_plain = chosen and not any(isinstance(each, ast.A_Star) for each in nodes(chosen))
-    return Written(relation, True, columns, len(chosen) if is_plain else None)
+    return Written(relation, True, columns, len(chosen) if chosen and not _has_star(chosen) else None)
 
 
 def _merged(clause: ast.Node, relation: ast.RangeVar) -> Iterator[Written]:
@@ -73,6 +73,11 @@ def _merged(clause: ast.Node, relation: ast.RangeVar) -> Iterator[Written]:
         named = getattr(clause, "targetList", None)
         columns = _names(named) if named else None
         yield Written(relation, True, columns, len(values), _defaults(values))
+
+
+def _has_star(values: object) -> bool:
+    """Whether a row stands there as a whole, of which the text does not tell how wide it is."""
+    return any(isinstance(each, ast.A_Star) for each in nodes(values))
 
 
 def _names(targets: Iterable[ast.Node]) -> tuple[str, ...]:
