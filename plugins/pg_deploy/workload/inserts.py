@@ -13,6 +13,7 @@ from pg_deploy.parsing.tree import quoted
 from pg_deploy.workload.asking import Form
 from pg_deploy.workload.row_rights import RowRights
 from pg_deploy.workload.rows_written import Written, rows_written
+from pg_deploy.workload.trigger_rights import Blocked, Fired, blocked_by_triggers
 from pg_deploy.workload.writable_views import Shown, Table, writable_views
 
 
@@ -31,7 +32,8 @@ class NewDemands:
 
     `required` are columns that need a value and get none by themselves; `judged` are tables with a new check, key or unique index,
     each with a sentence; `positions` are all relations with their columns, for names that are looked up in a search_path; `views`
-    are those through which another relation is written; `rights` are what is kept from roles now.
+    are those through which another relation is written; `rights` are what is kept from roles now, and
+    `blocked` the writes whose trigger may not do what it does.
     """
 
     required: Mapping[Table, tuple[str, ...]]
@@ -39,6 +41,7 @@ class NewDemands:
     positions: Mapping[Table, tuple[str, ...]]
     views: Mapping[Table, Shown] = field(default_factory=dict)
     rights: RowRights = field(default=RowRights())
+    blocked: Mapping[Fired, Blocked] = field(default_factory=dict)
 
     def left_out(self, form: Form, role: str) -> tuple[Table, tuple[str, ...]] | None:
         """The table of an insert and the columns that it leaves out and that are required now; None if there are none."""
@@ -60,12 +63,27 @@ class NewDemands:
                 plain = ".".join(target)
                 said = f"writes a row into {plain}, and row level security has no policy that lets {role} do so"
                 return Kept(said, plain)
+        blocked = self._blocked(form, role, certain=True)
+        return None if blocked is None else Kept(blocked[0], ".".join(blocked[1].target))
+
+    def _blocked(self, form: Form, role: str, *, certain: bool) -> tuple[str, Blocked] | None:
+        """The first trigger that may not do what it does when the statement fires it, in words."""
+        for table, written in self._writes(form, role):
+            target, _ = self._through_views(table, None)
+            found = self.blocked.get((role, target, "INSERT" if written.is_insert else "UPDATE"))
+            if found is not None and found.is_certain == certain:
+                said = f"fires {found.function}() of {'.'.join(target)}, which inserts into {'.'.join(found.target)}"
+                return f"{said}, and {role} may not", found
         return None
 
     def judge(self, form: Form, role: str) -> str | None:
         """What may refuse a row that the statement writes, in a sentence; None if nothing new does."""
         targets = (self._through_views(table, None)[0] for table, _ in self._writes(form, role))
-        return next((self.judged[target] for target in targets if target in self.judged), None)
+        said = next((self.judged[target] for target in targets if target in self.judged), None)
+        if said is not None:
+            return f"writes rows that are judged anew: {said}"
+        blocked = self._blocked(form, role, certain=False)
+        return blocked[0] if blocked else None
 
     def _inserts(self, form: Form, role: str) -> Iterator[tuple[Table, Table, tuple[str, ...] | None]]:
         """Of each insert the relation that it names, the table that is written in the end, and which columns get a value."""
@@ -75,7 +93,7 @@ class NewDemands:
 
     def _writes(self, form: Form, role: str) -> Iterator[tuple[Table, Written]]:
         for written in rows_written(form.text):
-            table = self._found(written, form.path, role)
+            table = written.found(form.path, role, self.positions)
             if table is not None:
                 yield table, written
 
@@ -86,20 +104,14 @@ class NewDemands:
             table, given = shown.table, None if given is None else shown.columns_of((*given, *shown.filled))
         return table, given
 
-    def _found(self, written: Written, path: str, role: str) -> Table | None:
-        name = str(written.relation.relname)
-        if written.relation.schemaname:
-            return written.relation.schemaname, name
-        for part in path.split(","):
-            schema = unquoted(part.strip())
-            table = (role if schema == "$user" else schema), name
-            if table in self.positions:
-                return table
-        return None
+
+_ALL_RIGHTS = (RowRights(), RowRights())
 
 
-def new_demands(found: Difference, before: Facts, after: Facts, rights: RowRights = RowRights()) -> NewDemands:  # noqa: B008
-    """What a migration that made this difference asks of rows to come, and what it keeps from roles. Pure."""
+def new_demands(
+    found: Difference, before: Facts, after: Facts, rights: tuple[RowRights, RowRights] = _ALL_RIGHTS
+) -> NewDemands:
+    """What a migration that made this difference asks of rows to come. `rights` are what was and is kept from roles. Pure."""
     required: dict[Table, tuple[str, ...]] = {}
     judged: dict[Table, str] = {}
     filling = _filling_triggers(after)
@@ -116,7 +128,14 @@ def new_demands(found: Difference, before: Facts, after: Facts, rights: RowRight
             judged[table] = f"unique index {fact.identity.plain_name} is new"
         elif fact.kind == "policy" and fact.properties.get("command") not in {"select", "delete"}:
             judged[table] = f"policy {fact.identity.plain_name} is new or changed"
-    return NewDemands(required, judged, _positions(after), writable_views(after), rights)
+    positions = _positions(after)
+    was_blocked = blocked_by_triggers(before, rights[0].unwritable, _positions(before))
+    blocked = {
+        fired: what
+        for fired, what in blocked_by_triggers(after, rights[1].unwritable, positions).items()
+        if fired not in was_blocked
+    }
+    return NewDemands(required, judged, positions, writable_views(after), rights[1].new_since(rights[0]), blocked)
 
 
 def _needing_value(facts: Facts) -> dict[object, Fact]:

@@ -62,7 +62,7 @@ def judge(
         return _found(statement, Effect.SHAPE_CHANGED, shape, objects=changed.named_in(after.form.text))
     judged = demands.judge(after.form, statement.role)
     if judged is not None:
-        return _found(statement, Effect.MAY_BE_REFUSED, f"writes rows that are judged anew: {judged}")
+        return _found(statement, Effect.MAY_BE_REFUSED, judged)
     return _cost(statement, before, after)
 
 

@@ -99,7 +99,7 @@ def compare_sides(
 ) -> tuple[WorkloadFinding, ...]:
     """What the migration between these facts does to each statement, and `more` that was found elsewhere; the worst first. Pure."""
     found = compare(*facts)
-    demands = new_demands(found, *facts, after.rights.new_since(before.rights))
+    demands = new_demands(found, *facts, (before.rights, after.rights))
     changed = ChangedNames(found)
     judged = [
         judge(each.statement, each.answer, after.asked[each.statement.id].answer, demands, changed)

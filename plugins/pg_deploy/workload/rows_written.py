@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
+from pg_deploy.catalog.names import unquoted
 from pg_deploy.grammar import ast
 from pg_deploy.grammar.errors import ParseError, TooDeepError
 from pg_deploy.grammar.parser import parse_sql
@@ -31,6 +32,15 @@ class Written:
             return None
         names = positions[: self.width] if self.columns is None else self.columns
         return tuple(name for place, name in enumerate(names) if place not in self.left)
+
+    def found(self, path: str, role: str, relations: Container[tuple[str, str]]) -> tuple[str, str] | None:
+        """Which of these relations it is, for a session with this search_path and role."""
+        name = str(self.relation.relname)
+        if self.relation.schemaname:
+            return self.relation.schemaname, name
+        schemas = (unquoted(part.strip()) for part in path.split(","))
+        places = ((role if schema == "$user" else schema, name) for schema in schemas)
+        return next((place for place in places if place in relations), None)
 
 
 def rows_written(text: str) -> Iterator[Written]:

@@ -29,8 +29,9 @@ _BY_DEFAULT = "insert into notes (id, body) values (default, $1) returning id"
 _BY_VIEW = "insert into shown (body) values ($1)"
 _WITH_ID = "insert into notes (id, body) values ($1, $2)"
 _LINE = "insert into lines (note, place) values ($1, $2)"
+_MOVE = "update lines set place = $1 where note = $2"
 _READ = "select id, body from notes"
-_ALL = (_NOTE, _BY_DEFAULT, _BY_VIEW, _WITH_ID, _LINE, _READ)
+_ALL = (_NOTE, _BY_DEFAULT, _BY_VIEW, _WITH_ID, _LINE, _MOVE, _READ)
 
 
 @pytest.fixture
@@ -57,6 +58,7 @@ def test_an_insert_whose_default_needs_a_sequence_that_the_role_may_not_use_is_f
         _BY_VIEW: Effect.FORBIDDEN,
         _LINE: Effect.FORBIDDEN,
         _WITH_ID: Effect.AS_BEFORE,
+        _MOVE: Effect.AS_BEFORE,
         _READ: Effect.AS_BEFORE,
     }
     assert found[_LINE].remedy == f"grant usage on sequence public.lines_id_seq to {_ROLE};"
@@ -94,6 +96,46 @@ def test_a_table_whose_policies_let_in_no_row_of_the_role_forbids_its_inserts(
 
     assert {text for text, each in found.items() if each.effect is Effect.FORBIDDEN} == {_NOTE, _BY_DEFAULT, _WITH_ID}
     assert found[_NOTE].objects == ("public.notes",)
+
+
+_AUDIT = """
+    create table public.trail (what text, at timestamptz not null default now());
+    create function public.keep_trail() returns trigger language plpgsql {how} as
+        $$ begin {first} insert into public.trail (what) values (tg_op); return new; end $$;
+    create trigger keep_trail before insert or update on public.lines for each row execute function public.keep_trail()
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "first", "effect"),
+    [
+        ("", "", Effect.FORBIDDEN),
+        ("", "if new.place > 3 then return new; end if;", Effect.MAY_BE_REFUSED),
+        ("security definer", "", Effect.AS_BEFORE),
+    ],
+)
+def test_a_trigger_that_may_not_do_what_it_does_with_the_writers_rights_is_named(
+    session: Connection, workload_database: str, how: str, first: str, effect: Effect
+) -> None:
+    """Else a new audit whose table was granted to nobody refuses every write of the tables that it watches."""
+    found = _found(session, workload_database, _AUDIT.format(how=how, first=first))
+
+    assert {each.effect for text, each in found.items() if text in (_LINE, _MOVE)} == {effect}
+    assert {each.effect for text, each in found.items() if text not in (_LINE, _MOVE)} == {Effect.AS_BEFORE}
+    if effect is Effect.FORBIDDEN:
+        assert found[_MOVE].objects == ("public.trail",)
+
+
+def test_a_trigger_that_was_fine_is_named_when_its_table_is_kept_from_the_writer(
+    session: Connection, workload_database: str
+) -> None:
+    """Else a right that is taken from a table refuses writes of others, and only that table's own statements are named."""
+    session.execute(_AUDIT.format(how="", first="").encode())
+    session.execute(f"grant insert on public.trail to {_ROLE}")
+
+    assert not [each for each in _found(session, workload_database, "select 1").values() if each.counts]
+    found = _found(session, workload_database, f"revoke insert on public.trail from {_ROLE}")
+    assert {text for text, each in found.items() if each.effect is Effect.FORBIDDEN} == {_LINE, _MOVE}
 
 
 def test_a_rule_that_does_nothing_in_the_place_of_a_statement_breaks_it(
