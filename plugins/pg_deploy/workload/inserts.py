@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pg_deploy.catalog.dependencies import text_of, words_of
@@ -11,6 +11,7 @@ from pg_deploy.catalog.names import unquoted
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.parsing.tree import quoted
 from pg_deploy.workload.asking import Form
+from pg_deploy.workload.new_rules import judged_anew, labels_gone, table_of
 from pg_deploy.workload.row_rights import RowRights
 from pg_deploy.workload.rows_written import Written, rows_written
 from pg_deploy.workload.trigger_rights import Blocked, Fired, blocked_by_triggers
@@ -33,7 +34,7 @@ class NewDemands:
     `required` are columns that need a value and get none by themselves; `judged` are tables with a new check, key or unique index,
     each with a sentence; `positions` are all relations with their columns, for names that are looked up in a search_path; `views`
     are those through which another relation is written; `rights` are what is kept from roles now, and
-    `blocked` the writes whose trigger may not do what it does.
+    `blocked` the writes whose trigger may not do what it does; `labels` what enum types no longer have.
     """
 
     required: Mapping[Table, tuple[str, ...]]
@@ -42,6 +43,7 @@ class NewDemands:
     views: Mapping[Table, Shown] = field(default_factory=dict)
     rights: RowRights = field(default=RowRights())
     blocked: Mapping[Fired, Blocked] = field(default_factory=dict)
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def left_out(self, form: Form, role: str) -> tuple[Table, tuple[str, ...]] | None:
         """The table of an insert and the columns that it leaves out and that are required now; None if there are none."""
@@ -85,6 +87,14 @@ class NewDemands:
         blocked = self._blocked(form, role, certain=False)
         return blocked[0] if blocked else None
 
+    def label_gone(self, parameters: Iterable[str]) -> str | None:
+        """Which label may be missing to a statement with parameters of these types, in a sentence; None if none may."""
+        for number, name in enumerate(parameters, start=1):
+            gone = self.labels.get(name.removesuffix("[]"), ())
+            if gone:
+                return f"${number} is of {name}, which has {', '.join(gone)} no longer: such a value is refused"
+        return None
+
     def _inserts(self, form: Form, role: str) -> Iterator[tuple[Table, Table, tuple[str, ...] | None]]:
         """Of each insert the relation that it names, the table that is written in the end, and which columns get a value."""
         for table, written in self._writes(form, role):
@@ -113,21 +123,12 @@ def new_demands(
 ) -> NewDemands:
     """What a migration that made this difference asks of rows to come. `rights` are what was and is kept from roles. Pure."""
     required: dict[Table, tuple[str, ...]] = {}
-    judged: dict[Table, str] = {}
     filling = _filling_triggers(after)
     needed_before = _needing_value(before)
     for key, fact in _needing_value(after).items() if found else ():
-        table, name = _table_of(fact), fact.identity.plain_name
+        table, name = table_of(fact), fact.identity.plain_name
         if key not in needed_before and name not in filling.get(table, ()):
             required[table] = (*required.get(table, ()), name)
-    for fact in found.new_facts:
-        table = _table_of(fact)
-        if fact.kind == "constraint" and fact.key not in before.by_key:
-            judged[table] = f"constraint {fact.identity.plain_name} is new: {fact.properties.get('definition', '')}"
-        elif fact.kind == "index" and fact.key not in before.by_key and " UNIQUE " in text_of(fact):
-            judged[table] = f"unique index {fact.identity.plain_name} is new"
-        elif fact.kind == "policy" and fact.properties.get("command") not in {"select", "delete"}:
-            judged[table] = f"policy {fact.identity.plain_name} is new or changed"
     positions = _positions(after)
     was_blocked = blocked_by_triggers(before, rights[0].unwritable, _positions(before))
     blocked = {
@@ -135,7 +136,15 @@ def new_demands(
         for fired, what in blocked_by_triggers(after, rights[1].unwritable, positions).items()
         if fired not in was_blocked
     }
-    return NewDemands(required, judged, positions, writable_views(after), rights[1].new_since(rights[0]), blocked)
+    return NewDemands(
+        required,
+        judged_anew(found, after),
+        positions,
+        writable_views(after),
+        rights[1].new_since(rights[0]),
+        blocked,
+        labels_gone(found),
+    )
 
 
 def _needing_value(facts: Facts) -> dict[object, Fact]:
@@ -157,11 +166,6 @@ def _needing_value(facts: Facts) -> dict[object, Fact]:
     return needing
 
 
-def _table_of(fact: Fact) -> Table:
-    of = fact.identity
-    return unquoted(of.schema), unquoted(of.parts[1] if len(of.parts) > 1 else "")
-
-
 def _filling_triggers(facts: Facts) -> dict[Table, frozenset[str]]:
     """By table the words of the functions that fire before an insert: such a one may fill a column that it names."""
     functions = {
@@ -175,7 +179,7 @@ def _filling_triggers(facts: Facts) -> dict[Table, frozenset[str]]:
         if fact.kind == "trigger" and " BEFORE " in definition and "INSERT" in definition:
             called = definition.rpartition(" EXECUTE FUNCTION ")[2].partition("(")[0]
             named = functions.get(".".join(unquoted(each) for each in called.split(".")), frozenset())
-            found[_table_of(fact)] = found.get(_table_of(fact), frozenset()) | named
+            found[table_of(fact)] = found.get(table_of(fact), frozenset()) | named
     return found
 
 
@@ -184,5 +188,5 @@ def _positions(facts: Facts) -> dict[Table, tuple[str, ...]]:
     for fact in facts.facts:
         if fact.kind == "column":
             place = int(str(fact.properties.get("position", 0)))
-            columns.setdefault(_table_of(fact), []).append((place, fact.identity.plain_name))
+            columns.setdefault(table_of(fact), []).append((place, fact.identity.plain_name))
     return {table: tuple(name for _, name in sorted(found)) for table, found in columns.items()}

@@ -60,7 +60,7 @@ def judge(
     shape = _shape(before, after)
     if shape is not None:
         return _found(statement, Effect.SHAPE_CHANGED, shape, objects=changed.named_in(after.form.text))
-    judged = demands.judge(after.form, statement.role)
+    judged = demands.judge(after.form, statement.role) or demands.label_gone(after.parameters)
     if judged is not None:
         return _found(statement, Effect.MAY_BE_REFUSED, judged)
     return _cost(statement, before, after)

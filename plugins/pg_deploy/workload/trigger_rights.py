@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from pg_deploy.catalog.names import unquoted
-from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.catalog.reader import Facts
+from pg_deploy.workload.new_rules import table_of
 from pg_deploy.workload.routine_texts import always_runs, path_of, statements_of
 from pg_deploy.workload.rows_written import rows_written
 from pg_deploy.workload.writable_views import Table
@@ -51,7 +52,7 @@ def blocked_by_triggers(
             for role in roles.get(target, ()):
                 for event in ("INSERT", "UPDATE"):
                     if f" {event}" in when:
-                        fired = role, _table_of(fact), event
+                        fired = role, table_of(fact), event
                         blocked = Blocked(function, target, is_certain and always)
                         found[fired] = max(blocked, found.get(fired, blocked), key=lambda each: each.is_certain)
     return found
@@ -67,8 +68,3 @@ def _inserted_into(definition: str, tables: Collection[Table]) -> Iterator[tuple
             table = written.found(path, "", tables)
             if written.is_insert and table is not None:
                 yield table, always_runs(definition, text)
-
-
-def _table_of(fact: Fact) -> Table:
-    of = fact.identity
-    return unquoted(of.schema), unquoted(of.parts[1] if len(of.parts) > 1 else "")
