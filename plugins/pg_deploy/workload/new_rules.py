@@ -43,7 +43,11 @@ def labels_gone(found: Difference) -> Mapping[str, tuple[str, ...]]:
 
 
 def _rules(found: Difference) -> Iterator[tuple[Table, str]]:
+    # With a table that was renamed or moved its rules come along.
+    moved = {(fact.kind, fact.identity.plain_name, _rule(fact)) for fact in found.removed}
     for fact in found.added:
+        if (fact.kind, fact.identity.plain_name, _rule(fact)) in moved:
+            continue
         if fact.kind == "constraint":
             yield (
                 table_of(fact),
@@ -57,7 +61,7 @@ def _rules(found: Difference) -> Iterator[tuple[Table, str]]:
         name, definition = new.identity.plain_name, str(new.properties.get("definition", ""))
         if new.kind == "constraint" and _rule(old) != _rule(new):
             yield table_of(new), f"constraint {name} is another one: {definition}"
-        elif new.kind == "index" and " UNIQUE " in text_of(new) and old.properties.get("definition") != definition:
+        elif new.kind == "index" and " UNIQUE " in text_of(new) and _rule(old) != _rule(new):
             yield _indexed(new), f"unique index {name} is another one"
         elif _lets_in(new):
             yield table_of(new), f"policy {name} is another one"
@@ -80,9 +84,12 @@ def _lets_in(fact: Fact) -> bool:
     return fact.kind == "policy" and fact.properties.get("command") not in {"select", "delete"}
 
 
-def _rule(constraint: Fact) -> str:
-    """What it asks of a new row: whether the old ones were looked at is no part of that."""
-    return str(constraint.properties.get("definition", "")).removesuffix(" NOT VALID")
+def _rule(fact: Fact) -> str:
+    """What it asks of a new row: neither the name of its table is a part of that, nor whether the old rows were looked at."""
+    if fact.kind == "policy":
+        return str(sorted(fact.properties.items()))
+    definition = str(fact.properties.get("definition", ""))
+    return definition.partition(" USING ")[2] if fact.kind == "index" else definition.removesuffix(" NOT VALID")
 
 
 def _is_partition_still(fact: Fact, found: Difference) -> bool:

@@ -50,6 +50,8 @@ _TABLES = """
         ("alter policy seen on orders using (id > 5)", {}),
         ("create index more on orders (state); drop index plain", {}),
         ("drop index by_mail", {}),
+        ("alter table orders rename to bought", {}),
+        ("create schema sold; alter table orders set schema sold", {}),
     ],
 )
 def test_what_is_stricter_is_told_of_the_table_whose_rows_it_judges(
@@ -63,7 +65,7 @@ def test_what_is_stricter_is_told_of_the_table_whose_rows_it_judges(
 
     found = judged_anew(compare(before, after), after)
 
-    tables = {("public", name) for name in ("orders", "parts", "low")}
+    tables = {("public", name) for name in ("orders", "parts", "low", "bought")} | {("sold", "orders")}
     assert {name: said for (schema, name), said in found.items() if (schema, name) in tables} == said
 
 
