@@ -38,7 +38,6 @@ ALLOWED_PREFLIGHT_S = 5.0
 _PARSE = """
 import time
 from airflow.dag_processing.dagbag import DagBag
-import pg_deploy.tasks.deploy_tasks, pg_deploy.tasks.approval, pg_deploy.tasks.backup_tasks
 began = time.perf_counter()
 bag = DagBag("dags/deploy_migrations.py", bundle_name="dags-folder")
 print(time.perf_counter() - began, len(bag.dags["deploy_migrations"].tasks), bag.import_errors)

@@ -170,5 +170,5 @@ BY_SERVICE: tuple[Sent, ...] = (
     (2, _delete("website_content", f"{_is('website_content', 'domain_id')} AND {_is('website_content', 'url', '=', 2)}"),
      ("<domain>", "<url>")),
     (2, _read("organizations", f"WHERE {_is('organizations', 'plan', '<>')}", count=True, columns=()), ("free",)),
-    (2, _call("extensions.gen_random_uuid()"), ()),
+    (2, _call("pg_catalog.gen_random_uuid()"), ()),
 )  # fmt: skip

@@ -40,15 +40,19 @@ def newly_failing(site: Site, before: str, after: str) -> set[int]:
     return {number for number, state in new.items() if number not in old and state not in _FOLLOWS}
 
 
-def keys_of(site: Site, database: str, numbers: set[int]) -> set[str]:
-    """What the server counts these statements as: `queryid/role's oid`. The database is one in which they can be planned."""
+def recorded_texts(site: Site, database: str, numbers: set[int]) -> set[str]:
+    """What the server recorded these statements as. The database is one in which they can be planned."""
     log = site.literal_log()
     found = set()
-    with psycopg.connect(site.conninfo(database, ROLE), autocommit=True) as session:
-        row = session.execute("select oid from pg_roles where rolname = current_user").fetchone()
+    with psycopg.connect(site.conninfo(database, ROLE), autocommit=True) as session, site.connect("app") as admin:
         for number in sorted(numbers):
             explained = session.execute(f"explain (verbose, format json) {log[number]}".encode()).fetchone()
-            assert row is not None
             assert explained is not None
-            found.add(f"{explained[0][0]['Query Identifier']}/{row[0]}")
+            row = admin.execute(
+                "select s.query from pg_stat_statements s join pg_database d on d.oid = s.dbid"
+                " where d.datname = 'app' and s.queryid = %s and s.userid = %s::regrole",
+                [explained[0][0]["Query Identifier"], ROLE],
+            ).fetchone()
+            assert row is not None, log[number]
+            found.add(row[0])
     return found

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow import settings
 from airflow.dag_processing.bundles.base import BaseDagBundle
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.sdk.exceptions import ParamValidationError
+from sqlalchemy.event import listen, remove
 
 from demo import cluster
 from pg_deploy.configuration.dag_names import dag_names
+from pg_deploy.ui.projects import known_projects, project_with
 from tests.building import write_migration
 from tests.dags.harness import load
-from tests.dags.projects import FIRST, Projects, make_projects
+from tests.dags.projects import FIRST, Projects, keep, make_projects
 from tests.looking import Database
 
 RISKY = "risk: high\n"
@@ -44,6 +47,25 @@ def _closed() -> str:
     """A window that is open on another day of the week than these."""
     day = datetime.now(timezone.utc) + timedelta(days=3)
     return f"{day:%a} 00:00-00:01 UTC"
+
+
+def test_a_page_of_one_run_reads_the_data_of_its_project_alone(projects: Projects) -> None:
+    """With a hundred projects each look at a live run would read a hundred DAGs, every few seconds."""
+    keep(load(projects.file))
+    asked: list[object] = []
+    note = lambda _connection, _cursor, _statement, parameters, *_rest: asked.append(parameters)  # noqa: E731
+    listen(settings.engine, "before_cursor_execute", note)
+    try:
+        found = {dag_id: project_with(dag_id) for dag_id in ("deploy_shop", "monitor_shop", "deploy_nowhere", "shop")}
+    finally:
+        remove(settings.engine, "before_cursor_execute", note)
+
+    assert {dag_id: found_one and found_one.name for dag_id, found_one in found.items()} == {
+        "deploy_shop": "shop", "monitor_shop": "shop", "deploy_nowhere": None, "shop": None,
+    }  # fmt: skip
+    assert "monitor_shop" in str(asked)
+    assert "billing" not in str(asked)
+    assert found["deploy_shop"] in known_projects()
 
 
 def _untouched(database: Database) -> bool:

@@ -157,6 +157,8 @@ def test_a_declared_drop_passes_only_when_nobody_was_heard_for_so_long(
 
     assert early.state == "failed"
     assert "declared, but not quiet for 1 s: there are no samples: schedule monitor_database" in early.text
+    assert "20250101000000_change declares that it breaks public.orders.note (release 3 reads it no more)" in early.text
+    assert "✓ quiet for 1 s" in late.text
     assert (first.state, second.state) == ("success", "success")
     assert late.state == "success", late.text
     assert "declared (release 3 reads it no more): broken:" in late.text

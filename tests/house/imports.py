@@ -47,15 +47,57 @@ ORDER = (
 """From the foundation up: a room imports itself and those before it. A package's errors.py is below its rooms."""
 
 
-def imports(package: Path = PACKAGE) -> Mapping[str, frozenset[str]]:
-    """For each module below `package`, which of its modules it imports; names are relative to the package."""
+def imports(package: Path = PACKAGE, *, at_once: bool = False) -> Mapping[str, frozenset[str]]:
+    """For each module below `package`, which of its modules it imports; names are relative to the package.
+
+    `at_once` leaves out what is imported inside a function, or for types only: what remains is imported with the module.
+    """
     files = {".".join(path.relative_to(package).with_suffix("").parts): path for path in package.rglob("*.py")}
     files = {name.removesuffix("__init__").removesuffix("."): path for name, path in files.items()}
-    return {name: frozenset(_imported(path, files)) - {name} for name, path in files.items()}
+    return {name: frozenset(_imported(path, files, at_once)) - {name} for name, path in files.items()}
 
 
-def _imported(path: Path, files: Mapping[str, Path]) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def reached(start: str) -> frozenset[str]:
+    """The modules of the package that are imported together with this one, itself included."""
+    graph = imports(at_once=True)
+    with_parents = {
+        name: others | {other.rpartition(".")[0] for other in (name, *others)} - {""} for name, others in graph.items()
+    }
+    return _reached(with_parents, start) | {start}
+
+
+def modules_from_outside(module: str) -> frozenset[str]:
+    """The top-level names of what a module of the package imports from elsewhere at once."""
+    path = PACKAGE.joinpath(*module.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    names = {
+        name
+        for node in _at_once(ast.parse(file.read_text(encoding="utf-8")))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    return frozenset({name.partition(".")[0] for name in names} - {PACKAGE.name})
+
+
+def _at_once(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that run when the module is imported."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from _at_once(node)
+
+
+def _imported(path: Path, files: Mapping[str, Path], at_once: bool) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in _at_once(tree) if at_once else ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == PACKAGE.name:
             module = node.module.partition(".")[2]
             for alias in node.names:

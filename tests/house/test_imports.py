@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.house.imports import ORDER, PACKAGE, against_the_order, circles, imports, packages, room_of
+from tests.house.imports import (
+    ORDER,
+    PACKAGE,
+    against_the_order,
+    circles,
+    imports,
+    modules_from_outside,
+    packages,
+    reached,
+    room_of,
+)
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -33,6 +43,24 @@ def test_every_room_has_its_place_in_the_order() -> None:
 def test_only_errors_lie_beside_the_packages() -> None:
     """A loose module in the root belongs to nobody."""
     assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "errors.py"}
+
+
+_WITHOUT_ENGINE = {"errors", "configuration", "projects", "tasks", "dags", "presentation", "migrations"}
+# Of the folder only the names are read, and of the ledger only the names of errors after which a task is tried again.
+_ALLOWED = {"migrations.folder", "migrations.names", "migrations.errors", "migrations.strict_yaml"}
+_ALLOWED |= {"ledger", "ledger.errors", "postgres", "postgres.errors"}
+
+
+def test_a_dag_file_is_parsed_without_the_engine() -> None:
+    """Airflow parses each file every half a minute, in a new process: the engine's five hundred modules would take most of it."""
+    parsed = reached("dags")
+    rooms = {module for module in parsed if module.partition(".")[0] not in _WITHOUT_ENGINE}
+    assert rooms <= _ALLOWED
+    assert {module for module in parsed if module.startswith("migrations.")} <= _ALLOWED
+    assert {"tasks.forms", "projects.project", "dags.deploy", "tasks.deploy_steps"} <= parsed
+    brought = {name for module in parsed for name in modules_from_outside(module)}
+    assert not brought & {"psycopg", "postgast", "google"}
+    assert {"airflow", "pydantic"} <= brought
 
 
 def test_a_circle_is_seen(tmp_path: Path) -> None:

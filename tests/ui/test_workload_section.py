@@ -61,3 +61,4 @@ def test_a_plan_reads_as_explain_prints_it() -> None:
         "  -> Index Scan using orders_pkey on orders  (cost=0.20..8.30 rows=1)",
         "       Index Cond: (id = $1)",
     ]
+    assert plan_text('[{"Plan": ***}]') == '[{"Plan": ***}]'

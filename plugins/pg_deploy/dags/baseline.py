@@ -23,7 +23,7 @@ from airflow.sdk import DAG, chain
 from pg_deploy.configuration.conf import BaselineConf
 from pg_deploy.dags.common import triggered_dag
 from pg_deploy.projects.project import Project
-from pg_deploy.tasks.baseline_tasks import adopt, check, report
+from pg_deploy.tasks.baseline_steps import adopt, check, report
 
 
 def baseline_dag(project: Project) -> DAG:

@@ -27,16 +27,17 @@ from airflow.sdk.definitions.param import ParamsDict
 from pg_deploy.configuration.conf import DeployConf
 from pg_deploy.dags.common import common
 from pg_deploy.projects.project import Project
-from pg_deploy.tasks.approval import ApproveMigrations
+from pg_deploy.tasks.approval_steps import ApproveMigrations
 from pg_deploy.tasks.assets import target_changed
-from pg_deploy.tasks.backup_tasks import backup, rehearse
-from pg_deploy.tasks.deploy_tasks import (
+from pg_deploy.tasks.deploy_steps import (
     apply,
+    backup,
     decide,
     earlier,
     gate,
     passed,
     preflight,
+    rehearse,
     report,
     rollback,
     snapshot,

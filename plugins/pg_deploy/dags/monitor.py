@@ -1,7 +1,7 @@
 """### Watch the database: freshness, slow queries, and whether the last deployment helped
 
-**When it runs:** every 15 minutes, and at once after a deployment. Trigger it by hand whenever you want to know
-(`make monitor`), or with `refresh` = all to refresh the materialized views (`make refresh`).
+**When it runs:** every 15 minutes, and at once after a deployment. Trigger it by hand whenever you want to know, or with
+`refresh` = all to refresh the materialized views. (In a checkout: `make monitor`, `make refresh`.)
 
 **What it does:** `measure` reads what SQL can see, in a few short read-only queries. `measure_outside` asks the application's
 endpoints, Redis and Prometheus, if the connections `<target>_api`, `<target>_redis`, `<target>_prometheus` exist. `report` opens and
@@ -12,7 +12,7 @@ ends alerts, and writes the page; it reports an alert when it begins, when it en
 
 **Red means:** something could not be measured, most often because the target cannot be reached. An open alert does not make a run red.
 
-**What to do about an alert:** each says so on the page. Limits are in `sql/monitors/thresholds.yaml`.
+**What to do about an alert:** each says so on the page. Limits are in the project's `thresholds.yaml`, or are the package's own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pg_deploy.projects.project import Project
 from pg_deploy.tasks.airflow_versions import AssetOrTimeSchedule, CronTriggerTimetable
 from pg_deploy.tasks.assets import target_changed
 from pg_deploy.tasks.forms import form
-from pg_deploy.tasks.monitor_tasks import (
+from pg_deploy.tasks.monitor_steps import (
     find_stale,
     measure,
     measure_again,

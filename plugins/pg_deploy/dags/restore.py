@@ -20,7 +20,7 @@ from airflow.sdk import DAG
 from pg_deploy.configuration.conf import RestoreConf
 from pg_deploy.dags.common import triggered_dag
 from pg_deploy.projects.project import Project
-from pg_deploy.tasks.restore_tasks import restore
+from pg_deploy.tasks.restore_steps import restore
 
 
 def restore_dag(project: Project) -> DAG:

@@ -25,7 +25,8 @@ from airflow.sdk import DAG, chain
 from pg_deploy.configuration.conf import RollbackConf
 from pg_deploy.dags.common import triggered_dag
 from pg_deploy.projects.project import Project
-from pg_deploy.tasks.rollback_tasks import ApproveRollback, preflight, report, undo
+from pg_deploy.tasks.approval_steps import ApproveRollback
+from pg_deploy.tasks.rollback_steps import preflight, report, undo
 
 
 def rollback_dag(project: Project) -> DAG:

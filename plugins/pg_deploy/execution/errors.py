@@ -165,7 +165,8 @@ class UncertainStatementError(PgDeployError):
     def __init__(self, summary: str, line: int) -> None:
         super().__init__(
             f'"{summary}" (line {line}) was begun by an earlier try, and the catalog does not show whether it took effect; '
-            "look at the database, then finish it by hand and adopt the version with `make baseline` and finished_by_hand"
+            "look at the database, then finish it by hand and adopt the version with the DAG baseline_migrations "
+            "(of a project: baseline_<name>) and finished_by_hand"
         )
 
 

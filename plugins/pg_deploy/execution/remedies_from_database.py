@@ -86,7 +86,8 @@ def _adopt_or_change(connection: Connection, file: str, statements: Iterable[Sta
     made = len(there) + len(missing)
     conf = json.dumps({"migrations": [file.split("_", 1)[0]]})
     adopt = (
-        f"adopt the file instead of running it, by the DAG baseline_migrations with the conf {conf} and this target, or by\n"
+        f"adopt the file instead of running it, by the DAG baseline_migrations (of a project:\n"
+        f"baseline_<name>) with the conf {conf} and this target, or from a checkout by\n"
         f"    make baseline TARGET_URL=<as in this run> MIGRATIONS_DIR=<as in this run> CONF='{conf}'\n"
         '  (an older file that is still pending is then deployed with {"out_of_order": true})'
     )

@@ -39,7 +39,10 @@ class UnreadableFileError(PgDeployError):
         )
 
 
-_ADOPTED = "; what that tool has applied to this database already is then adopted by `make baseline`, before the first deployment"
+_ADOPTED = (
+    "; what that tool has applied to this database already is then adopted by the DAG baseline_migrations "
+    "(of a project: baseline_<name>), before the first deployment"
+)
 
 
 class ForeignFileError(PgDeployError):
@@ -141,7 +144,8 @@ class DuplicateVersionError(PgDeployError):
             f"{quoted} have the same version {version}, and the history keeps a version once{meant}; rename, for example, {proposed} "
             "(and the folder of the same name beside each, if there is one); if their change is in the database already, "
             "adopt it before you deploy: "
-            f"make baseline CONF='{conf}', or baseline_migrations with that conf"
+            f"trigger baseline_migrations (of a project: baseline_<name>) with the conf {conf}, or from a checkout: "
+            f"make baseline CONF='{conf}'"
         )
 
 

@@ -86,7 +86,7 @@ def _judge(
     if not view.populated:
         return Verdict(
             "it was never populated",
-            "its job fills it with its next run; make refresh fills it now",
+            "its job fills it with its next run; a run of this monitor with refresh: all fills it now",
             True,
             job.runs.good is not None,
             job=job,
@@ -97,7 +97,7 @@ def _judge(
             if job.runs.good
             else old
         )
-        do = "see whether the job's command really refreshes it; make refresh refreshes it now"
+        do = "see whether the job's command really refreshes it; a run of this monitor with refresh: all refreshes it now"
         return Verdict(said, do, True, True, job=job)
     said = _long_runs(job, look) or _not_due(job, look)
     return Verdict(

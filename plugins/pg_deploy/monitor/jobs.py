@@ -180,12 +180,12 @@ def _missed(known: KnownJob, due: Due, cron: Cron, now: datetime, name: str) -> 
     said += f": it last began {format_moment(known.runs.started, now)}" if known.runs.started else ": it never ran"
     remedy = (
         f"see why pg_cron did not start job {known.job.jobid}: whether it is active (cron.job), and the server's log of that time; "
-        "if the figures are needed now, refresh it with make refresh"
+        "if the figures are needed now, trigger this monitor with refresh: all"
     )
     shared = ""
     if cron.server_start is not None and due.at < cron.server_start <= now and not _was_due_since(known.job, cron, now):
         said += f"; the server was started {format_moment(cron.server_start, now)}, and pg_cron does not make up for what was due before"
-        remedy = "if that cannot wait for the next run, refresh it with make refresh"
+        remedy = "if that cannot wait for the next run, trigger this monitor with refresh: all"
     elif cron.launched is False:
         said += "; pg_cron's launcher does not run"
         remedy = "look at the server's log for why pg_cron's launcher ended; a restart of the server starts it again"
@@ -212,7 +212,7 @@ def _hangs(name: str, run: OpenRun, now: datetime) -> Trouble:
     return Trouble(
         f"{name} has a run in status {run.status} since {format_moment(run.since, now)} ({who})",
         "there is nothing to terminate: look at the server's log of that time for how its session ended, and whether the next run "
-        "begins; if the figures are needed now, refresh it with make refresh",
+        "begins; if the figures are needed now, trigger this monitor with refresh: all",
         run.since,
     )
 

@@ -23,6 +23,7 @@ from pg_deploy.monitor.slow_queries import SlowQuery, find_new_and_slow, find_sl
 from pg_deploy.monitor.statements import Counters, Window, read_counters, shown_text, windows_between, with_most_time
 from pg_deploy.monitor.suspects import reads_one_of, touched_by
 from pg_deploy.monitor.thresholds import Statements
+from pg_deploy.postgres.ledger_name import ledger_schemas
 from pg_deploy.postgres.session import Connection
 
 SLOW = "slow_queries"
@@ -51,6 +52,7 @@ def measure_statements(
     `slow_before` are the slow queries that the last run found, `views_before` its counted calls of deployed views. `gone` was dropped
     by hand, and may be why a query got slow. `lock_waits` says who waits for whom.
     """
+    ledgers = ledger_schemas(connection)
     memory = KnownStatements.from_json(samples.read_memory(connection, samples.STATEMENTS_MEMORY))
     before = read_last_counters(connection)
     now = read_counters(connection)
@@ -69,7 +71,7 @@ def measure_statements(
         # The texts are read now already: if they are too large, this first look is the one that may take longer.
         texts = memory.texts_of(connection, _most_time(now, limits), deployed_views, now.by_key)
         samples.put_memory(connection, sample, samples.STATEMENTS_MEMORY, memory.as_json())
-        return [health, Measured(SLOW), Measured(TOP), *_calls_of(deployed_views, now, texts, views_before)]
+        return [health, Measured(SLOW), Measured(TOP), *_calls_of(deployed_views, now, texts, views_before, ledgers)]
     called = windows_between(before, now)
     history = read_statement_history(connection, limits.windows, slow_measure=SLOW)
     standing, waiting = carry_on(slow_before, called, sample.taken_at, limits)
@@ -99,7 +101,7 @@ def measure_statements(
         *(
             (replace(each, role=roles.get(each.key, "")), sample.taken_at, None)
             for each in fresh
-            if is_query(texts.get(each.key))
+            if is_query(texts.get(each.key), ledgers)
             # New statements of this role are the deployment's own checks, if a deployment ran in this window.
             and not (each.before_ms is None and in_deployment and each.key.endswith(f"/{now.role}"))
         ),
@@ -110,8 +112,8 @@ def measure_statements(
     return [
         health,
         Measured(SLOW, (*rows, *(row for row in waiting if row.object not in {each.object for each in rows}))),
-        _top(called, limits, texts),
-        *_calls_of(deployed_views, now, texts, views_before),
+        _top(called, limits, texts, ledgers),
+        *_calls_of(deployed_views, now, texts, views_before, ledgers),
     ]
 
 
@@ -182,7 +184,9 @@ def _by_mean(windows: Mapping[str, Window], limits: Statements) -> dict[str, Win
     return dict(slowest[: _LOOKED_AT * limits.top])
 
 
-def _top(windows: Mapping[str, Window], limits: Statements, texts: Mapping[str, str]) -> Measured:
+def _top(
+    windows: Mapping[str, Window], limits: Statements, texts: Mapping[str, str], ledgers: tuple[str, ...]
+) -> Measured:
     rows = [
         Row(
             f"query {key.split('/')[0]}",
@@ -196,12 +200,14 @@ def _top(windows: Mapping[str, Window], limits: Statements, texts: Mapping[str, 
             },
         )
         for name, chosen in (("total", _by_time(windows, limits)), ("mean", _by_mean(windows, limits)))
-        for key, one in [item for item in chosen.items() if is_query(texts.get(item[0]))][: limits.top]
+        for key, one in [item for item in chosen.items() if is_query(texts.get(item[0]), ledgers)][: limits.top]
     ]
     return Measured(TOP, tuple(rows))
 
 
-def _calls_of(views: Sequence[str], now: Counters, texts: Mapping[str, str], before: Sequence[Row]) -> list[Measured]:
+def _calls_of(
+    views: Sequence[str], now: Counters, texts: Mapping[str, str], before: Sequence[Row], ledgers: tuple[str, ...]
+) -> list[Measured]:
     """How often queries that name a deployed view were called, for each view.
 
     Calls that this role had made before the view was first seen here are not counted: they were the deployment's own checks.
@@ -212,7 +218,7 @@ def _calls_of(views: Sequence[str], now: Counters, texts: Mapping[str, str], bef
     rows = []
     for view in views:
         bare = view.split(".")[-1].strip('"')
-        keys = [key for key, text in texts.items() if bare in text and is_query(text) and key in now.by_key]
+        keys = [key for key, text in texts.items() if bare in text and is_query(text, ledgers) and key in now.by_key]
         own = sum(now.by_key[key].calls for key in keys if key.endswith(f"/{now.role}"))
         others = sum(now.by_key[key].calls for key in keys if not key.endswith(f"/{now.role}"))
         first = min(known.get(view, own), own)

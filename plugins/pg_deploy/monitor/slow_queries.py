@@ -6,6 +6,7 @@ import re
 import statistics as stats
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pg_deploy.monitor.statements import StatementCounter, Window
 from pg_deploy.monitor.thresholds import Statements
@@ -25,7 +26,8 @@ _QUERY = re.compile(
     r"^\s*(?:/\*.*?\*/\s*|--[^\n]*\n\s*)*(select|insert|update|delete|merge|with|values|table|\()", re.I | re.S
 )
 
-# This project's own statements hold one of these words, and so do those of people who look at the server rather than at data.
+# This project's own statements hold one of these words, or name a ledger, and so do those of people who look at the server rather
+# than at data.
 _OURS = ("deploy_ledger", "deploy_catalog", "set_config(", "pg_stat_", "pg_catalog.", "cron.job", "schema_migrations")
 
 
@@ -154,6 +156,18 @@ def find_new_and_slow(
     )
 
 
-def is_query(text: str | None) -> bool:
-    """Whether a text is an application's query: not a utility command, and not one of this project's own. True if it is unknown."""
-    return text is None or (bool(_QUERY.match(text)) and not any(word in text for word in _OURS))
+def is_query(text: str | None, ledgers: tuple[str, ...]) -> bool:
+    """Whether a text is an application's query: not a utility command, and not one of this project's own. True if it is unknown.
+
+    `ledgers` are the schemas of the database that are ledgers. Pure.
+    """
+    if text is None:
+        return True
+    return bool(_QUERY.match(text)) and not any(word in text for word in _OURS) and not _of_a(ledgers).search(text)
+
+
+@lru_cache(maxsize=64)
+def _of_a(ledgers: tuple[str, ...]) -> re.Pattern[str]:
+    """What is found in a statement that reads or writes something in one of these schemas."""
+    names = "|".join(map(re.escape, ledgers))
+    return re.compile(rf'(?<![\w$"])"?(?:{names})"?\.')

@@ -35,7 +35,9 @@ def judge_view_without_job(
         return Verdict(f"it is locked by {view.holders[0].words}, which is at work")
     nobody = _no_job(look)
     alone = look.limits.is_refreshed_by_monitor(view.name)
-    remedy = "make refresh refreshes it now; " + ("see why this monitor could not" if alone else _AGAIN)
+    remedy = "a run of this monitor with refresh: all refreshes it now; " + (
+        "see why this monitor could not" if alone else _AGAIN
+    )
     if not view.may_refresh:
         remedy = f"let its owner, {view.owner}, refresh it; {_AGAIN}"
     if not view.populated:

@@ -81,7 +81,8 @@ class NoStatementsError(PgDeployError):
     def __init__(self, stem: str) -> None:
         super().__init__(
             f'the ledger calls "{stem}" verified, but none of its statements ended, so that is not believed; find out who wrote '
-            "that row, look whether the change is in the database, then delete the row, or adopt the version with `make baseline`"
+            "that row, look whether the change is in the database, then delete the row, or adopt the version "
+            "with the DAG baseline_migrations (of a project: baseline_<name>)"
         )
 
 
@@ -193,6 +194,6 @@ class LockLintError(PgDeployError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f'the lock lint "squawk" did not answer, {reason}: install it with `make test` or `make deploy`, which set up '
-            "everything in requirements.txt"
+            f'the lock lint "squawk" did not answer, {reason}: install squawk-cli, which pg_deploy brings, into the Python '
+            "of this worker again"
         )

@@ -49,6 +49,7 @@ from pg_deploy.postgres.pooler import refuse_pooler_before
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.preflight import migration_standings
 from pg_deploy.preflight.claiming import Identity, claimed_target
+from pg_deploy.preflight.declared_breaks import log_declared_breaks
 from pg_deploy.preflight.drift import drift_lines, read_drift, record_drift
 from pg_deploy.preflight.earlier_tools import log_origin, read_origin
 from pg_deploy.preflight.errors import FolderChangedError, MissingRightsError
@@ -110,6 +111,7 @@ def preflight(
         if identity.commit:
             log.info("this run deploys commit %s, the one that it was triggered at", identity.commit)
         _print_plan(plan, migrations, state.version_num, elsewhere_findings(connection, migrations), log)
+        log_declared_breaks(connection, migrations, target.ledger, log)
     if conf.dry_run:
         log.info("dry run: nothing was changed, no ledger was made, nothing is pinned")
         return Prepared(None, 0)

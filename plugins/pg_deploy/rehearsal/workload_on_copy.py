@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from pg_deploy.access.facts.api import api_of
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.deployment.job import Job
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.evidence import Kind
-from pg_deploy.ledger.kinds.workload import Effect, Workload, WorkloadFinding, WorkloadProof
+from pg_deploy.ledger.kinds.workload import Workload, WorkloadProof
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import Target
-from pg_deploy.workload.bodies import Body, compare_bodies, new_and_broken, read_bodies
 from pg_deploy.workload.declared import declare, entries_for, sentence_of
-from pg_deploy.workload.jobs import Job as CronJob
-from pg_deploy.workload.jobs import compare_jobs, read_jobs
-from pg_deploy.workload.measuring import Measured, ToMeasure, measure, slower_findings, to_measure
-from pg_deploy.workload.missing_statistics import Statistics, compare_missing, read_missing
+from pg_deploy.workload.measuring import Measured
 from pg_deploy.workload.naming import statements_naming
-from pg_deploy.workload.proof import Side, ask_again, ask_before, compare_sides, summed_up
+from pg_deploy.workload.proof import Side, ask_again, ask_before, summed_up
 from pg_deploy.workload.quiet import quiet_since
-from pg_deploy.workload.reading import tables_read
-from pg_deploy.workload.session_paths import read_session_paths
-
-MEASURED_FOR_S = 60.0
-"""How long the statements of one migration are measured, in seconds, all of them on both sides together."""
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """The copy at one moment: what the statements are answered, and what else runs there."""
-
-    side: Side
-    bodies: Mapping[str, Body] = field(default_factory=dict)
-    jobs: Mapping[str, CronJob] = field(default_factory=dict)
-    statistics: Statistics = field(default_factory=dict)
+from pg_deploy.workload.seen import Seen, compare_seen, look, notes_beside, run_on_both
 
 
 class WorkloadOnCopy:
@@ -48,7 +28,7 @@ class WorkloadOnCopy:
         self._is_private = is_private
         """Whether the session is a superuser's, who may look at every body, job and statistic."""
         self._workload = recorded_workload(job)
-        self._before: _Seen | None = None
+        self._before: Seen | None = None
 
     @property
     def is_measured(self) -> bool:
@@ -71,76 +51,29 @@ class WorkloadOnCopy:
         if before is None:
             return None
         self._before = after = self._look(ask_again(self._copy, before.side))
-        measured = self._measured(before.side, after.side, facts, twin)
-        found = compare_sides(
-            before.side, after.side, facts, (*_beside(before, after, facts[0]), *_of_measured(measured))
-        )
+        measured = self._run(before.side, after.side, facts, twin)
+        found = compare_seen(before, after, facts, measured)
         findings, refused = declare(found, migration.manifest.breaks, self._not_quiet)
-        notes = (*new_and_broken(before.bodies, after.bodies), *_notes(measured))
+        notes = tuple(notes_beside(before, after, measured))
         proof = summed_up(migration.stem, before.side, after.side, findings, notes)
         if self._job.workload != "gate" or not migration.has_companion:
             return proof
         counting = [each for each in findings if each.counts]
         return replace(proof, against=(*map(sentence_of, counting), *(refused if counting else ())))
 
-    def _look(self, side: Side) -> _Seen:
-        if not self._is_private:
-            return _Seen(side)
-        with self._copy.session("workload") as connection:
-            paths = read_session_paths(connection)
-            everybodys = tuple(dict.fromkeys((*paths.of(""), *paths.by_role.values())))
-            roles = {**{role: paths.of(role) for role in paths.by_role}, "": paths.of("")}
-            return _Seen(
-                side, read_bodies(connection, everybodys), read_jobs(connection, roles), read_missing(connection)
-            )
+    def _look(self, side: Side) -> Seen:
+        return look(self._copy, side) if self._is_private else Seen(side)
 
-    def _measured(
-        self, before: Side, after: Side, facts: tuple[Facts, Facts], twin: Target | None
-    ) -> tuple[Measured, ...]:
+    def _run(self, before: Side, after: Side, facts: tuple[Facts, Facts], twin: Target | None) -> tuple[Measured, ...]:
         if twin is None or not self.is_measured:
             return ()
-        asked = [
-            ToMeasure(each.statement, each.answer, after.asked[name].answer) for name, each in before.asked.items()
-        ]
-        chosen = to_measure(asked)
-        self._job.log.info("  workload: measuring %d statements on both sides", len(chosen))
-        return measure(twin, self._copy, chosen, api=api_of(*facts), limit_s=MEASURED_FOR_S)
+        return run_on_both((twin, self._copy), (before, after), facts, self._job.log)
 
     def _not_quiet(self, named: str, seconds: float) -> str | None:
         """Why the target's record does not show that statements naming it were not called for so long; None if it does."""
         recorded = self._workload.statements if self._workload else ()
         quiet = quiet_since(self._job.ledger, named, statements_naming(named, recorded), seconds)
         return None if quiet.is_enough else quiet.sentence
-
-
-def _beside(before: _Seen, after: _Seen, facts: Facts) -> Iterator[WorkloadFinding]:
-    """What the migration breaks that no recorded statement shows."""
-    yield from compare_bodies(before.bodies, after.bodies)
-    yield from compare_jobs(before.jobs, after.jobs)
-    yield from compare_missing(before.statistics, after.statistics, tables_read(before.side, facts))
-
-
-def _of_measured(measured: tuple[Measured, ...]) -> Iterator[WorkloadFinding]:
-    yield from slower_findings(measured)
-    for each in measured:
-        if each.after.error and not each.before.error:
-            # With values of rows that are there: the application's own need not be such.
-            yield WorkloadFinding(
-                Effect.MAY_BE_REFUSED,
-                each.statement.text,
-                f"run with values of rows that are there: {each.after.error}",
-                id=each.statement.id,
-                roles=(each.statement.role,),
-                calls_a_day=each.statement.calls_a_day,
-            )
-
-
-def _notes(measured: tuple[Measured, ...]) -> Iterator[str]:
-    without = [each for each in measured if not each.is_measured]
-    if measured:
-        yield f"{len(measured) - len(without)} of {len(measured)} statements chosen for it were measured on both sides"
-    for each in without[:5]:
-        yield f"{each.statement.id}: {each.sentence}"
 
 
 def entries_of(proof: WorkloadProof) -> tuple[str, ...]:

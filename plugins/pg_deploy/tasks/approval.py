@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +14,6 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from pg_deploy.approval.lend_target import lend_target, regain_target
 from pg_deploy.approval.permission import is_one_of, is_somebody_else, judge_all
-from pg_deploy.configuration.installation import settings
 from pg_deploy.deployment.errors import AppliedMeanwhileError
 from pg_deploy.ledger import evidence, pins
 from pg_deploy.ledger.evidence import Kind, Piece
@@ -29,7 +27,7 @@ from pg_deploy.preflight.plan_text import Asked, several_text
 from pg_deploy.presentation.addresses import run_page
 from pg_deploy.projects.errors import NotAnApproverError
 from pg_deploy.rehearsal.rehearsal_text import rehearsal_text, rehearsal_verdict, rehearsed_workload
-from pg_deploy.tasks.airflow_versions import AirflowFailException, waits_at_most
+from pg_deploy.tasks.airflow_versions import AirflowFailException
 from pg_deploy.tasks.backup_tasks import rehearse_pinned, take_backup_of
 from pg_deploy.tasks.errors import ApprovalRejectedError, SamePersonError
 from pg_deploy.tasks.groups import versions_without_group
@@ -56,21 +54,15 @@ class Question:
         return hashlib.sha256(f"{self.subject}\n{self.body}\n{self.about}".encode()).hexdigest()
 
 
-class AskPerson(ApprovalOperator):
-    """Ask what `question` says; returns at once if it has nothing to ask.
+Wait = Callable[[str, str, Any], Any]
+"""Let Airflow show a subject and a body, and wait for an answer: `approval_steps.AskPerson`."""
 
-    A rejection fails the task: if it only skipped, what follows would run. Who decided what is kept as evidence.
-    """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            subject="Approve",
-            body="",
-            fail_on_reject=True,
-            retries=0,
-            **waits_at_most(timedelta(seconds=settings().approval_timeout)),
-            **kwargs,
-        )
+@dataclass(frozen=True)
+class Asking:
+    """Ask what `question` says; returns at once if it has nothing to ask. Who decided what is kept as evidence."""
+
+    wait: Wait
 
     def question(self, run: Run, context: Any) -> Question | None:
         """The question, or None if there is nothing to ask; it says so in the log."""
@@ -83,7 +75,7 @@ class AskPerson(ApprovalOperator):
         """The run behind an Airflow context."""
         return read_run(context)
 
-    def execute(self, context: Any) -> Any:
+    def ask(self, context: Any) -> Any:
         """Ask, or say why there is nothing to ask."""
         with failing_plainly():
             run = self.run_of(context)
@@ -93,7 +85,6 @@ class AskPerson(ApprovalOperator):
         return self._ask(run, asked, context)
 
     def _ask(self, run: Run, asked: Question, context: Any) -> Any:
-        self.subject, self.body = asked.subject, asked.body
         with failing_plainly(), self._ledger(run) as (connection, _):
             # An answer is about what is shown now. If any of it has changed by then, the question is asked again.
             for stem, bundle_hash in asked.about:
@@ -101,19 +92,19 @@ class AskPerson(ApprovalOperator):
             if run.ownership is not None:
                 # A person may think for a day: whoever else has something to deploy does not wait for that.
                 lend_target(connection, run.target, run.ownership, f"waiting for the approval of {asked.about[0][0]}")
-        log.info("%s", self.subject)
-        for line in self.body.splitlines():
+        log.info("%s", asked.subject)
+        for line in asked.body.splitlines():
             log.info("%s", line)
-        send_notice(f"{run.target.name}: an approval waits: {self.subject}", _WHERE, context)
-        return super().execute(context)
+        send_notice(f"{run.target.name}: an approval waits: {asked.subject}", _WHERE, context)
+        return self.wait(asked.subject, asked.body, context)
 
-    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
+    def take_answer(self, event: dict[str, Any], context: Any) -> Any:
         """Write who decided what about which text; a rejection fails the task, and what has changed is asked again."""
         chosen = (event.get("chosen_options") or ["nothing"])[0]
         by = event.get("responded_by_user") or {}
         person = by if isinstance(by, dict) else {"name": str(by)}
         name = person.get("name") or person.get("id") or "nobody"
-        approved = chosen == self.APPROVE and "error" not in event
+        approved = chosen == ApprovalOperator.APPROVE and "error" not in event
         outcome = Answer.NOBODY if "error" in event else Answer.APPROVED if approved else Answer.REJECTED
         answered = Answered("", outcome, name, person.get("id"), "")
         with failing_plainly():
@@ -189,15 +180,14 @@ def page_of(context: Any) -> str:
     return base + run_page(dag_run.dag_id, dag_run.run_id)
 
 
-class ApproveMigrations(AskPerson):
+@dataclass(frozen=True)
+class AskAboutMigrations(Asking):
     """Ask about the risky ones among some migrations, and about those that nothing can undo.
 
     `version` None stands for all older migrations without a group of their own.
     """
 
-    def __init__(self, *, version: str | None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.version = version
+    version: str | None
 
     def prepare_again(self, run: Run, context: Any) -> None:
         """A backup of what is there now, and a rehearsal of what is left to do on a copy made from it.

@@ -1,11 +1,11 @@
-"""The tasks between preflight and the first approval: a backup, and a rehearsal on a copy made from it."""
+"""What the tasks between preflight and the first approval do: a backup, and a rehearsal on a copy made from it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 
-from airflow.sdk import get_current_context, task
+from airflow.sdk import get_current_context
 
 from pg_deploy.backup.evidence import record_backup, record_rehearsal
 from pg_deploy.backup.recovery_point import read_point
@@ -30,16 +30,14 @@ from pg_deploy.workload.record import record_workload
 from pg_deploy.workload.statement_calls import last_seen_by_key
 
 
-@task
 def backup() -> str:
-    """Take the backup that the run's conf asks for, and record it; return at once if nothing is pending."""
+    """As the step `backup`."""
     with failing_plainly():
         return take_backup_of(read_run(get_current_context()))
 
 
-@task
 def rehearse() -> str:
-    """Run the whole pending deployment on a copy first; fails before the target was touched."""
+    """As the step `rehearse`."""
     with failing_plainly():
         return rehearse_pinned(read_run(get_current_context()))
 

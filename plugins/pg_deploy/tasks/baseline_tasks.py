@@ -1,11 +1,11 @@
-"""The tasks of baseline_migrations."""
+"""What the tasks of baseline_migrations do."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from airflow.sdk import get_current_context, task
+from airflow.sdk import get_current_context
 
 from pg_deploy.baseline import adopt as baseline
 from pg_deploy.baseline.report import read_adopted, report_lines
@@ -43,9 +43,8 @@ class _Run:
     ownership: Ownership | None
 
 
-@task
 def check() -> dict[str, Any]:
-    """Say what would be adopted, refuse what makes no sense, take the target."""
+    """As the step `check`."""
     context = get_current_context()
     with failing_plainly():
         run = _read(context)
@@ -61,9 +60,8 @@ def check() -> dict[str, Any]:
     return hand_on(prepared)
 
 
-@task
 def adopt() -> int:
-    """Record each migration as in place, one transaction a version."""
+    """As the step `adopt`."""
     context = get_current_context()
     with failing_plainly():
         run = _read(context)
@@ -84,9 +82,8 @@ def adopt() -> int:
             )
 
 
-@task(trigger_rule="all_done")
 def report() -> None:
-    """Say what was adopted on whose word and what was not checked; fail unless everything pinned is adopted."""
+    """As the step `report`."""
     context = get_current_context()
     with failing_plainly():
         run = _read(context)

@@ -1,4 +1,4 @@
-"""The tasks of deploy_migrations."""
+"""What the tasks of deploy_migrations do."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import get_current_context, task
+from airflow.sdk import get_current_context
 
 from pg_deploy.approval.permission import judge_all, refuse_unless_permitted
 from pg_deploy.configuration.installation import SHOWN_SINGLY, settings
@@ -56,9 +55,8 @@ from pg_deploy.tasks.run import (
 from pg_deploy.tasks.watch_baseline import measure_before
 
 
-@task(retries=0)
 def preflight() -> dict[str, Any]:
-    """Print the state before, refuse what cannot work, pin what this run deploys."""
+    """As the step `preflight`."""
     with failing_plainly():
         run = read_run(get_current_context())
         if not run.conf.dry_run:
@@ -77,12 +75,8 @@ def preflight() -> dict[str, Any]:
     return hand_on(prepared)
 
 
-@task
 def earlier() -> None:
-    """Apply the pending migrations that have no group, or need none, in order, stopping at the first failure.
-
-    If nothing is left to do in a group, its tasks are skipped, all but `passed`: a process for each would take minutes.
-    """
+    """As the step `earlier`."""
     context = get_current_context()
     with failing_plainly():
         run = read_run(context)
@@ -107,9 +101,8 @@ def earlier() -> None:
         )
 
 
-@task.branch
 def gate(stem: str) -> str:
-    """Let a pinned, pending migration through; say of any other why there is nothing to do."""
+    """As the step `gate`."""
     with failing_plainly():
         run = read_run(get_current_context())
         version, group = stem.split("_", 1)[0], group_of(stem)
@@ -129,9 +122,8 @@ def gate(stem: str) -> str:
         return f"{group}.approve"
 
 
-@task
 def snapshot(stem: str) -> None:
-    """Keep what the database is like before: catalog facts and benchmarks."""
+    """As the step `snapshot`."""
     with failing_plainly():
         run = read_run(get_current_context())
         run.refuse_closed()
@@ -141,9 +133,8 @@ def snapshot(stem: str) -> None:
             resume(job, migration)
 
 
-@task
 def apply(stem: str) -> None:
-    """Bring the change into the database."""
+    """As the step `apply`."""
     with failing_plainly():
         run = read_run(get_current_context())
         migration = run.migration(stem.split("_", 1)[0])
@@ -157,9 +148,8 @@ def apply(stem: str) -> None:
                 apply_migration(job, migration)
 
 
-@task
 def verify(stem: str) -> None:
-    """Look at the database: checks, benchmarks; the migration counts as deployed when all hold."""
+    """As the step `verify`."""
     with failing_plainly():
         run = read_run(get_current_context())
         migration = run.migration(stem.split("_", 1)[0])
@@ -167,9 +157,8 @@ def verify(stem: str) -> None:
             verify_migration(job, migration)
 
 
-@task.branch(trigger_rule="none_skipped")
 def decide(stem: str) -> str | list[str]:
-    """Go to passed or to rollback. To neither if nothing was begun, or if on_failure is stop."""
+    """As the step `decide`."""
     context, group, version = get_current_context(), group_of(stem), stem.split("_", 1)[0]
     with failing_plainly():
         if ownership_from(context, PREFLIGHT) is None:
@@ -192,14 +181,8 @@ def decide(stem: str) -> str | list[str]:
     return f"{group}.rollback"
 
 
-def passed() -> EmptyOperator:
-    """The migration is in place, or there was nothing to do. The scheduler judges it by itself, without a process."""
-    return EmptyOperator(task_id="passed", trigger_rule="none_failed_min_one_success")
-
-
-@task
 def rollback(stem: str) -> str:
-    """Undo the migration, and prove that the state before is back."""
+    """As the step `rollback`."""
     with failing_plainly():
         run = read_run(get_current_context())
         with run.job(f"rollback {stem}") as job:
@@ -210,9 +193,8 @@ def rollback(stem: str) -> str:
         return undone.sentence
 
 
-@task(trigger_rule="all_done")
 def undo_earlier() -> int:
-    """With on_failure rollback_all, and one migration rolled back: undo everything that this run verified, newest first."""
+    """As the step `undo_earlier`."""
     context = get_current_context()
     if ownership_from(context, PREFLIGHT) is None:
         log.info("nothing to do: preflight handed on nothing to work with")
@@ -226,9 +208,8 @@ def undo_earlier() -> int:
             return _undo_verified(job)
 
 
-@task(trigger_rule="all_done")
 def report() -> None:
-    """Judge the pinned set, print the success criteria, and fail unless everything is deployed."""
+    """As the step `report`."""
     context = get_current_context()
     failed_tasks = [name for name, state in task_states(context).items() if state == "failed"]
     failed = [f"{name} failed" for name in failed_tasks]

@@ -1,4 +1,4 @@
-"""The tasks of monitor_database."""
+"""What the tasks of monitor_database do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow.configuration import conf
-from airflow.sdk import Variable, get_current_context, task
+from airflow.sdk import Variable, get_current_context
 
 from pg_deploy.configuration.conf import MonitorConf, checked_conf
 from pg_deploy.configuration.duration import format_duration
@@ -36,15 +36,12 @@ REPORT = "report"
 OUTSIDE = "measure_outside"
 _WHY = "why"
 _REMIND = timedelta(hours=24)
-# The sum of all deadlines of a look is far below it.
-_ANSWERS_WITHIN = timedelta(minutes=5)
 _RED = "something could not be measured: the task report says what"
 _NAMED = 20
 
 
-@task(execution_timeout=_ANSWERS_WITHIN)
-def measure() -> int:
-    """Measure what SQL can see, and keep it as a sample; its id."""
+def measure(answers_within: timedelta) -> int:
+    """As the step `measure`, whose deadline is `answers_within`."""
     context = get_current_context()
     with failing_plainly():
         named = _conf(context).target
@@ -62,14 +59,13 @@ def measure() -> int:
         except (ConnectionFailedError, ConnectionLostError) as error:
             why = str(error)
         except AirflowTaskTimeout:
-            why = f'"{target.name}" did not answer within {format_duration(_ANSWERS_WITHIN.total_seconds())}: look at the server'
+            why = f'"{target.name}" did not answer within {format_duration(answers_within.total_seconds())}: look at the server'
         context["ti"].xcom_push(key=_WHY, value=why)
         raise AirflowFailException(why) from None
 
 
-@task
 def measure_outside() -> int:
-    """Measure the application's side, if its connections exist."""
+    """As the step `measure_outside`."""
     context = get_current_context()
     with failing_plainly():
         target, sample_id = _target(context)
@@ -84,9 +80,8 @@ def measure_outside() -> int:
         return len(measured)
 
 
-@task.branch(trigger_rule="all_done")
 def find_stale() -> str | None:
-    """Once everything was told, go on to the refresh, if a setting or the conf asks for one and there is something to refresh."""
+    """As the step `find_stale`."""
     context = get_current_context()
     with failing_plainly():
         states = task_states(context)
@@ -101,18 +96,16 @@ def find_stale() -> str | None:
     return REFRESH if names else None
 
 
-@task
 def refresh_stale_views() -> dict[str, str]:
-    """Refresh what is stale, without stalling its readers or its jobs."""
+    """As the step `refresh_stale_views`."""
     context = get_current_context()
     with failing_plainly():
         target, _ = _target(context)
         return refresh_views(target, _limits(context).views, _to_refresh(context), log)
 
 
-@task
 def measure_again() -> int:
-    """Look at the views once more; how many are still stale."""
+    """As the step `measure_again`."""
     context = get_current_context()
     with failing_plainly():
         target, sample_id = _target(context)
@@ -124,9 +117,8 @@ def measure_again() -> int:
         return len(still)
 
 
-@task(trigger_rule="all_done")
 def report() -> dict[str, int]:
-    """Open and end alerts, tell them once, write the page; fail only if something could not be measured."""
+    """As the step `report`."""
     context = get_current_context()
     with failing_plainly():
         named = _conf(context).target

@@ -1,8 +1,8 @@
-"""The task of restore_backup."""
+"""What the task of restore_backup does."""
 
 from __future__ import annotations
 
-from airflow.sdk import get_current_context, task
+from airflow.sdk import get_current_context
 
 from pg_deploy.backup.restore_beside import choose_backup, new_database_name, restore_beside
 from pg_deploy.configuration.backup import backup_settings
@@ -11,9 +11,8 @@ from pg_deploy.tasks.object_store import open_store
 from pg_deploy.tasks.run import chosen_conf, failing_plainly, log, project_in, target_of
 
 
-@task
 def restore() -> str:
-    """Check the backup, restore it into a new database, compare, and say how to switch; returns the database's name."""
+    """As the step `restore`."""
     with failing_plainly():
         context = get_current_context()
         conf = checked_conf(RestoreConf, chosen_conf(context))

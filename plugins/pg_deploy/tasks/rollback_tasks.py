@@ -1,10 +1,10 @@
-"""The tasks of rollback_migrations."""
+"""What the tasks of rollback_migrations do."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import get_current_context, task
+from airflow.sdk import get_current_context
 
 from pg_deploy.approval.errors import NotPermittedError
 from pg_deploy.approval.permission import not_approved, undo_hash
@@ -20,7 +20,7 @@ from pg_deploy.presentation.lines import log_lines
 from pg_deploy.presentation.markdown import as_code_block, as_plain_markdown
 from pg_deploy.rollback import run as core
 from pg_deploy.rollback.errors import NotUndoneError
-from pg_deploy.tasks.approval import AskPerson, Question, page_of
+from pg_deploy.tasks.approval import Asking, Question, page_of
 from pg_deploy.tasks.errors import NoClaimError
 from pg_deploy.tasks.notices import send_notice
 from pg_deploy.tasks.run import (
@@ -39,7 +39,7 @@ from pg_deploy.tasks.run import (
 )
 
 
-class ApproveRollback(AskPerson):
+class AskAboutRollback(Asking):
     """Ask whether to undo: what goes, what would be lost, who changed it since, and the SQL that will run."""
 
     def run_of(self, context: Any) -> Run:
@@ -86,9 +86,8 @@ class ApproveRollback(AskPerson):
         )
 
 
-@task
 def preflight() -> dict[str, Any]:
-    """Show what would be undone and lost, refuse what cannot be undone, take the target, pin the list."""
+    """As the step `preflight`."""
     context = get_current_context()
     with failing_plainly():
         conf, run = _read(context)
@@ -96,9 +95,8 @@ def preflight() -> dict[str, Any]:
     return hand_on(prepared)
 
 
-@task
 def undo() -> int:
-    """Undo each in reverse order, prove each, stop at the first failure."""
+    """As the step `undo`."""
     with failing_plainly():
         context = get_current_context()
         conf, run = _read(context)
@@ -112,9 +110,8 @@ def undo() -> int:
             return core.undo(job)
 
 
-@task(trigger_rule="all_done")
 def report() -> None:
-    """Say what was undone, mended and lost; fail unless everything that was asked for is undone."""
+    """As the step `report`."""
     context = get_current_context()
     with failing_plainly():
         conf, run = _read(context)

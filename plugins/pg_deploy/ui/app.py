@@ -165,7 +165,7 @@ def overview(projects: Readable) -> HTMLResponse:
     text = (
         html_environment()
         .get_template("projects.html")
-        .render(lines=read_overview(projects), base=base_path(), pages=f"{base_path()}{PREFIX}", run_path=run_path)
+        .render(overview=read_overview(projects), base=base_path(), pages=f"{base_path()}{PREFIX}", run_path=run_path)
     )
     return HTMLResponse(text)
 

@@ -238,7 +238,7 @@ def _shown(sql: str, file: str) -> str:
     if len(sql) <= _MOST_SHOWN:
         return masked(sql)
     rest = f"{len(sql) - _MOST_SHOWN:,} more characters are not shown here"
-    return f"{masked(sql[:_MOST_SHOWN])}\n\n-- {rest}: see {file}, or deploy_ledger.planned_migration"
+    return f"{masked(sql[:_MOST_SHOWN])}\n\n-- {rest}: see {file}, or the table planned_migration of the ledger"
 
 
 def masked(sql: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from pg_deploy.ui.projects import KnownProject
 
 # A target that does not answer takes seconds: the others must not wait for it one after the other.
 _AT_ONCE = 8
-_MOST_TARGETS = 200
+_MOST_LINES = 200
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,29 @@ class Line:
         return self.page.history.count("pending")
 
 
-def read_overview(projects: Sequence[KnownProject]) -> tuple[Line, ...]:
-    """A line for each target of these projects, the worst first. Reads only."""
-    asked = [(project, target) for project in projects for target in targets_of(project)][:_MOST_TARGETS]
+@dataclass(frozen=True)
+class Overview:
+    """The targets of several projects, the worst first; `left_out` counts those that are better than the last line."""
+
+    lines: tuple[Line, ...]
+    left_out: int
+
+
+def read_overview(projects: Sequence[KnownProject]) -> Overview:
+    """A line for each target of these projects, the worst first. Reads only.
+
+    All are asked, however many they are: which of them is in trouble is known only then.
+    """
+    asked = [(project, target) for project in projects for target in targets_of(project)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        lines = [Line(page) for page in pool.map(lambda each: database_page.read(*each), asked)]
+        return worst_first(pool.map(lambda each: database_page.read(*each), asked))
+
+
+def worst_first(pages: Iterable[DatabasePage]) -> Overview:
+    """A line for each, the worst first; of very many only the worst. Pure."""
     order = ("bad", "wait", "plain", "good")
-    return tuple(
-        sorted(lines, key=lambda line: (order.index(line.tone), -len(line.page.open_alerts), line.page.project.name))
+    lines = sorted(
+        map(Line, pages),
+        key=lambda line: (order.index(line.tone), -len(line.page.open_alerts), line.page.project.name),
     )
+    return Overview(tuple(lines[:_MOST_LINES]), max(0, len(lines) - _MOST_LINES))

@@ -12,7 +12,7 @@ from airflow.models.serialized_dag import SerializedDagModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from pg_deploy.configuration.dag_names import OWN, DagNames, dag_names
+from pg_deploy.configuration.dag_names import OWN, DagNames, dag_names, names_beside
 from pg_deploy.dags.common import TAG
 from pg_deploy.tasks.forms import PROJECT_KEY
 
@@ -45,22 +45,34 @@ class KnownProject:
         return dag_names(self.name)
 
 
+_MONITORS = (
+    select(DagModel.dag_id)
+    .join(DagTag, DagTag.dag_id == DagModel.dag_id)
+    .where(DagTag.name == TAG, DagModel.is_stale.is_(False), DagModel.dag_id.startswith("monitor_"))
+)
+
+
 def known_projects() -> tuple[KnownProject, ...]:
     """The projects whose DAGs Airflow has read, by name; first the own set of DAGs, if it is there or nothing else is. Reads only."""
     with create_session() as session:
-        monitors = session.scalars(
-            select(DagModel.dag_id)
-            .join(DagTag, DagTag.dag_id == DagModel.dag_id)
-            .where(DagTag.name == TAG, DagModel.is_stale.is_(False), DagModel.dag_id.startswith("monitor_"))
-        ).all()
+        monitors = session.scalars(_MONITORS).all()
         kept = [SerializedDagModel.get(dag_id, session=session) for dag_id in monitors if dag_id != OWN.monitor]
     named = sorted(filter(None, map(_project, kept)), key=lambda project: project.name)
     return (*([KnownProject()] if OWN.monitor in monitors or not named else []), *named)
 
 
 def project_with(dag_id: str) -> KnownProject | None:
-    """The project that has this DAG, or None if none of ours has."""
-    return next((project for project in known_projects() if dag_id in project.dags.all), None)
+    """The project that has this DAG, or None if none of ours has. Reads only."""
+    names = names_beside(dag_id)
+    if dag_id not in names.all:
+        return None
+    with create_session() as session:
+        if names == OWN:
+            # The own set of DAGs is taken for there if nothing else is, as in known_projects.
+            monitors = session.scalars(_MONITORS).all()
+            return KnownProject() if not monitors or OWN.monitor in monitors else None
+        monitor = session.scalar(_MONITORS.where(DagModel.dag_id == names.monitor))
+        return _project(SerializedDagModel.get(monitor, session=session)) if monitor else None
 
 
 def _project(kept: SerializedDagModel | None) -> KnownProject | None:

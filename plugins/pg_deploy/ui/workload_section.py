@@ -83,8 +83,12 @@ def _finding(found: WorkloadFinding) -> FindingView:
 
 
 def plan_text(plan: str) -> str:
-    """EXPLAIN's JSON as EXPLAIN prints it, without what a reviewer does not need."""
-    return "\n".join(_node(json.loads(plan)[0]["Plan"], 0))
+    """EXPLAIN's JSON as EXPLAIN prints it, without what a reviewer does not need; as it is kept, if what was masked in it is no JSON."""
+    try:
+        top = json.loads(plan)[0]["Plan"]
+    except json.JSONDecodeError:
+        return plan
+    return "\n".join(_node(top, 0))
 
 
 def _node(node: Mapping[str, Any], depth: int) -> Iterator[str]:

@@ -92,6 +92,8 @@ class Answer:
     columns: tuple[tuple[str, str], ...] = ()
     parameters: tuple[str, ...] = ()
     plan: str | None = field(default=None, repr=False)
+    is_prepared: bool = True
+    """Whether the server knows every name and type in it. One that is prepared may be refused all the same: for want of a right."""
 
     @cached_property
     def top(self) -> dict[str, Any]:
@@ -126,14 +128,14 @@ class Asker:
             self.forget()
         refusal = self._become(role, form.path)
         if refusal is not None:
-            return Answer(form, refusal)
+            return Answer(form, refusal, is_prepared=False)
         self._count += 1
         name = b"deploy_workload_%d" % self._count
         types = [self._oid(each) for each in form.types]
         connection = self._connection.pgconn
         result = connection.prepare(name, form.text.encode(), types or None)
         if result.status != pq.ExecStatus.COMMAND_OK:
-            return Answer(form, self._refusal(result))
+            return Answer(form, self._refusal(result), is_prepared=False)
         self._prepared.append(name)
         described = connection.describe_prepared(name)
         columns = tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +10,7 @@ from pg_deploy.catalog.dependencies import words_of
 from pg_deploy.catalog.diff import Difference
 from pg_deploy.catalog.kinds import RELATIONS
 from pg_deploy.ledger.kinds.workload import Effect, RecordedStatement, WorkloadFinding
+from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.workload.asking import Answer, Refusal
 from pg_deploy.workload.inserts import NewDemands
 
@@ -93,16 +95,22 @@ def _shape(before: Answer, after: Answer) -> str | None:
 
 
 def _columns(before: Answer, after: Answer) -> str:
-    gone = [name for name, _ in before.columns if name not in dict(after.columns)]
-    new = [name for name, _ in after.columns if name not in dict(before.columns)]
-    types = [
-        f"{name} is {kind} instead of {dict(before.columns)[name]}"
-        for name, kind in after.columns
-        if dict(before.columns).get(name, kind) != kind
-    ]
+    was, now = Counter(name for name, _ in before.columns), Counter(name for name, _ in after.columns)
+    gone, new = list((was - now).elements()), list((now - was).elements())
     parts = [f"it returns {', '.join(new)} as well"] if new else []
     parts += [f"it no longer returns {', '.join(gone)}"] if gone else []
-    return ", ".join([*parts, *types]) or "it returns its columns in another order"
+    old = dict(before.columns)
+    pairs = (
+        zip(before.columns, after.columns, strict=True)
+        if was == now
+        else (((name, old[name]), (name, kind)) for name, kind in after.columns if name in old)
+    )
+    parts += dict.fromkeys(
+        f"{name} is {kind} instead of {before_kind}"
+        for (before_name, before_kind), (name, kind) in pairs
+        if before_name == name and before_kind != kind
+    )
+    return ", ".join(parts) or "it returns its columns in another order"
 
 
 def _is_taken_for(was: str, now: str) -> bool:
@@ -120,7 +128,9 @@ def _cost(statement: RecordedStatement, before: Answer, after: Answer) -> Worklo
         effect, said = Effect.CHEAPER, f"the planner takes it for {was / max(now, 0.01):.1f} times cheaper"
     else:
         return _found(statement, Effect.AS_BEFORE, "as before")
-    return _found(statement, effect, said, before_plan=before.plan, after_plan=after.plan)
+    # A plan holds the constants of policies and views.
+    was_plan, now_plan = (without_secrets(each.plan or "") for each in (before, after))
+    return _found(statement, effect, said, before_plan=was_plan, after_plan=now_plan)
 
 
 def plan_shape(node: dict[str, Any]) -> object:

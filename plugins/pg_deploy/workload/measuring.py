@@ -40,6 +40,8 @@ class ToMeasure:
     statement: RecordedStatement
     before: Answer
     after: Answer
+    is_tried: bool = False
+    """Whether it is run to see if it is refused, and not for its time."""
 
     @property
     def times_costlier(self) -> float:
@@ -60,6 +62,8 @@ class Measured:
     after: Measurement
     is_slower: bool
     sentence: str
+    refused_with: str = ""
+    """The SQLSTATE with which it is refused after the migration alone, with values that it is taken with before."""
     is_from_rows: bool = False
     """Whether its values were found in rows that whoever sends it sees: else it may have had nothing to do."""
     before_plan: str | None = None
@@ -137,27 +141,31 @@ def _measure(
     calls = each.statement.calls_a_day
     forms = [each.before.form, each.after.form]
     rounds = Rounds(sides, forms, name, drawn[:_MOST_SETS], must_write, run_s, deadline)
-    least = max(2, -(-_RUNS // len(rounds.sets)))
+    least = 1 if each.is_tried else max(2, -(-_RUNS // len(rounds.sets)))
     try:
         rounds.run(least, until)
-        if rounds.is_complete and is_slower(*rounds.measurements, calls, has_ended=rounds.has_ended):
+        if (
+            rounds.is_complete
+            and not each.is_tried
+            and is_slower(*rounds.measurements, calls, has_ended=rounds.has_ended)
+        ):
             # What fails a migration is measured twice: the second time has to agree.
             rounds.run(least, time.monotonic() + share_s)
     finally:
         for side in sides:
             side.forget(name)
     if not rounds.is_complete:
-        return _not_measured(each, rounds.why_not or _TIME_IS_UP, rounds.fails_after)
+        return _not_measured(each, rounds.why_not or _TIME_IS_UP, rounds.fails_after, rounds.refused_with)
     before, after = rounds.measurements
     return Measured(
         each.statement,
         before,
         after,
-        is_slower(before, after, calls, has_ended=rounds.has_ended),
+        not each.is_tried and is_slower(before, after, calls, has_ended=rounds.has_ended),
         said(before, after, has_ended=rounds.has_ended),
-        all(drawn.is_from_rows for drawn in rounds.sets),
-        each.before.plan and without_secrets(each.before.plan),
-        each.after.plan and without_secrets(each.after.plan),
+        is_from_rows=all(drawn.is_from_rows for drawn in rounds.sets),
+        before_plan=each.before.plan and without_secrets(each.before.plan),
+        after_plan=each.after.plan and without_secrets(each.after.plan),
     )
 
 
@@ -181,11 +189,11 @@ def slower_findings(measured: Iterable[Measured]) -> tuple[WorkloadFinding, ...]
     )
 
 
-def _not_measured(each: ToMeasure, why: str, fails_after: str | None = None) -> Measured:
+def _not_measured(each: ToMeasure, why: str, fails_after: str | None = None, refused_with: str = "") -> Measured:
     before = Measurement(0.0, (), None, None, None, None if fails_after else why)
     after = Measurement(0.0, (), None, None, None, fails_after or why)
     told = f"after the migration it fails: {fails_after}" if fails_after else why
-    return Measured(each.statement, before, after, False, f"not measured: {told}")
+    return Measured(each.statement, before, after, False, f"not measured: {told}", refused_with)
 
 
 def _told(error: psycopg.Error) -> str:

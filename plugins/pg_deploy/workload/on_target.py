@@ -1,4 +1,7 @@
-"""The recorded statements asked again on the target after the migration: by name and plan only, and for a few seconds."""
+"""The recorded statements asked again on the target after the migration: by name only, and for a few seconds.
+
+They are prepared and not planned. The planner runs functions of the application, and such a one could take this session's role.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,8 @@ _LATE = ("55P03", "57014")
 def ask_workload(target: Target, workload: Workload, on_copy: WorkloadProof) -> WorkloadProof:
     """What the target answers otherwise than the copy did. Reads only, and runs nothing.
 
-    A statement that the copy took and the target refuses is broken (or forbidden). Another shape is shown, for the catalog of the
-    target is compared by itself. What a role sends that this session may not become is not asked.
+    A statement that the copy took and the target refuses is broken. Another shape is shown, for the catalog of the target is compared
+    by itself, rights too. What a role sends that this session may not become is not asked.
     """
     started = time.monotonic()
     statements = {each.id: each for each in workload.statements}
@@ -52,7 +55,7 @@ def ask_workload(target: Target, workload: Workload, on_copy: WorkloadProof) -> 
                     continue
                 begun = paths.of(role)
                 form = Form(text or statement.text, begun[min(kind, len(begun) - 1)], tuple(types))
-                answer = asker.ask(role, form)
+                answer = asker.ask(role, form, by_name_only=True)
                 if answer.refusal is not None and answer.refusal.of_session:
                     unasked[role] += 1
                     continue

@@ -192,8 +192,9 @@ def packed_answers(side: Side) -> str:
 
 
 def digest(answer: Answer) -> str:
-    """What must be the same on the copy and on the target: refusal, columns and parameters."""
-    said = [answer.refusal.sqlstate if answer.refusal else None, answer.columns, answer.parameters]
+    """What must be the same on the copy and on the target, where it is only prepared: columns and parameters, or the refusal."""
+    refusal = answer.refusal if not answer.is_prepared else None
+    said = [refusal.sqlstate if refusal else None, answer.columns, answer.parameters]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:10]
 
 

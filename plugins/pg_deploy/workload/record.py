@@ -17,6 +17,7 @@ from pg_deploy.grammar.errors import ParseError, TooDeepError
 from pg_deploy.grammar.parser import fingerprint, parse_sql
 from pg_deploy.ledger.kinds.workload import RecordedStatement, Recording, Workload
 from pg_deploy.migrations.migration import Migration
+from pg_deploy.parsing.expressions import call_name
 from pg_deploy.parsing.syntax import relations_calls_ctes
 from pg_deploy.postgres.session import Connection, one_line
 from pg_deploy.postgres.sql_files import engine_sql
@@ -25,7 +26,7 @@ from pg_deploy.presentation.secrecy import without_certain_secrets
 _EXTENSION = engine_sql("workload/extension")
 _QUERIES = ("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
 _OURS = ("access_proof", "deploy_workload", "deploy_catalog_", "pg_stat_statements", "supabase_migrations")
-_CATALOGS = ("pg_catalog", "information_schema", "pg_toast")
+_CATALOGS = ("pg_catalog", "information_schema", "pg_toast", "cron")
 _MOST, _LONGEST = 20_000, 200_000
 _TIMEOUT_S = 30
 # Counters that are younger than this say nothing of a day.
@@ -219,8 +220,11 @@ def is_of_application(text: str) -> bool:
     tree = statements[0].stmt
     if type(tree).__name__ not in _QUERIES or (isinstance(tree, ast.SelectStmt) and tree.intoClause):
         return False
-    relations, _, ctes = relations_calls_ctes(tree)
+    relations, calls, ctes = relations_calls_ctes(tree)
     named = [each for each in relations if each.schemaname or each.relname not in ctes]
-    return not named or not all(
+    if not named:
+        # What a session sets for itself reads nothing that a migration could change.
+        return not calls or any(call_name(call)[1] != "set_config" for call in calls)
+    return not all(
         each.schemaname in _CATALOGS or (not each.schemaname and str(each.relname).startswith("pg_")) for each in named
     )

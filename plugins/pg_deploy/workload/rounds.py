@@ -20,6 +20,7 @@ from pg_deploy.workload.values import Drawn
 
 _READ_ONLY = "25006"
 _CANCELED = "57014"
+_NULL = "23502"
 # What the data or the schema refuses; anything else (a lock, a deadlock, memory) says nothing of the migration.
 _OF_THE_STATEMENT = ("22", "23", "42", "P0", "0A", "55000")
 
@@ -28,6 +29,7 @@ _OF_THE_STATEMENT = ("22", "23", "42", "P0", "0A", "55000")
 class _Failure:
     told: str
     is_the_statements: bool
+    sqlstate: str = ""
 
 
 class _TimeIsUp(Exception):
@@ -51,6 +53,8 @@ class Rounds:
     """Why a set could not be measured, if one could not."""
     fails_after: str | None = None
     """What the server says of a set that it takes before the migration and refuses after it."""
+    refused_with: str = ""
+    """The SQLSTATE of that; "" where a null that was drawn may be the reason, which the application need not send."""
     has_ended: bool = True
     """Whether every run after the migration ended in time."""
 
@@ -99,7 +103,9 @@ class Rounds:
         if isinstance(before, _Failure):
             self.why_not = self.why_not or before.told
         elif isinstance(after, _Failure) and after.is_the_statements:
-            self.fails_after = self.fails_after or after.told
+            if self.fails_after is None:
+                self.fails_after = after.told
+                self.refused_with = "" if after.sqlstate == _NULL and None in drawn.values else after.sqlstate
         elif isinstance(after, _Failure):
             self.why_not = self.why_not or after.told
 
@@ -119,7 +125,7 @@ class Rounds:
                 self.writes = True
                 return self._once(side, drawn)
             if state != _CANCELED:
-                return _Failure(_told(error), state.startswith(_OF_THE_STATEMENT))
+                return _Failure(_told(error), state.startswith(_OF_THE_STATEMENT), state)
         if timeout_s < self.run_s:
             raise _TimeIsUp
         if side == 0:

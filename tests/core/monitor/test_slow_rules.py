@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 from pg_deploy.monitor.earlier_slow_queries import carry_on, slow_row
-from pg_deploy.monitor.slow_queries import SlowQuery, find_new_and_slow, find_slower
+from pg_deploy.monitor.slow_queries import SlowQuery, find_new_and_slow, find_slower, is_query
 from pg_deploy.monitor.statements import StatementCounter, Window
 from pg_deploy.monitor.thresholds import Statements
 
@@ -95,3 +95,20 @@ def test_a_new_bad_query_is_over_when_nobody_calls_it_any_more() -> None:
     assert carry_on([row], {}, NOW + timedelta(minutes=15), LIMITS) == ({}, [])
     still, _ = carry_on([row], {"1/10": Window(4, 900, 5)}, NOW + timedelta(minutes=15), LIMITS)
     assert list(still) == ["1/10"]
+
+
+def test_a_statement_of_ours_is_no_query_of_the_application_whatever_the_ledger_is_called() -> None:
+    """Else the monitor of a project with a ledger of its own name tells of its own statements, as what is slow."""
+    ledgers = ("deploy_ledger", "ops", "Our History")
+
+    for own in (
+        "insert into ops.sample values ($1)",
+        'select count(*) from "Our History".attempt',
+        'update "ops".alert set a = $1',
+    ):
+        assert not is_query(own, ledgers)
+    assert not is_query("select $1 from deploy_ledger.attempt", ("deploy_ledger",))
+    for theirs in ("select * from shops.orders", "select ops from public.t", "insert into ops_old.sample values ($1)"):
+        assert is_query(theirs, ledgers)
+    assert is_query(None, ledgers)
+    assert not is_query("vacuum public.t", ledgers)

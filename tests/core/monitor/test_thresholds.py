@@ -31,6 +31,14 @@ def test_every_measure_has_its_entry_and_says_what_to_do(file: Path) -> None:
     assert silent == []
 
 
+def test_the_repository_and_the_package_have_the_same_limits() -> None:
+    """Else what our own set-up shows is not what a team gets that installs the package."""
+    ours, theirs = ((file.read_text(encoding="utf-8")).partition("\nmeasures:\n") for file in (OURS / NAME, DEFAULTS))
+
+    assert ours[2].splitlines() == theirs[2].splitlines()
+    assert read_thresholds(OURS / NAME) == read_thresholds(DEFAULTS)
+
+
 def test_the_shipped_limits_find_what_the_guide_fears() -> None:
     """Else ten minutes of an idle transaction, or nine of ten connections, are called healthy."""
     limits = read_thresholds()

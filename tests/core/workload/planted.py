@@ -51,11 +51,22 @@ class Shop:
     harms: dict[Break, Harm] = field(default_factory=dict)
     keys: dict[str, Sent] = field(default_factory=dict)
     """What was sent, by `queryid/role's oid`."""
+    _has_before: bool = False
 
     @property
     def target(self) -> Target:
         """As the engine connects to it."""
         return Target("shop", f"{self.conninfo} dbname=shop")
+
+    @property
+    def target_before(self) -> Target:
+        """The same database as it was before any migration."""
+        if not self._has_before:
+            with self.connect("postgres") as admin:
+                admin.execute("drop database if exists shop_before with (force)")
+                admin.execute("create database shop_before template shop_recorded")
+            self._has_before = True
+        return Target("shop before", f"{self.conninfo} dbname=shop_before")
 
     def connect(self, database: str = "shop") -> psycopg.Connection:
         """A new autocommit connection of the superuser."""
@@ -83,10 +94,7 @@ class Shop:
 
     @cached_property
     def _oracle(self) -> Oracle:
-        with self.connect("postgres") as admin:
-            admin.execute("drop database if exists shop_before with (force)")
-            admin.execute("create database shop_before template shop_recorded")
-        return Oracle(f"{self.conninfo} dbname=shop_before", STATEMENTS)
+        return Oracle(self.target_before.conninfo, STATEMENTS)
 
     @cached_property
     def breaks(self) -> tuple[Break, ...]:

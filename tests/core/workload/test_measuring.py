@@ -246,7 +246,8 @@ def test_those_that_got_costlier_and_those_that_take_the_most_time_are_chosen() 
 
     def asked(text: str, total_ms: float, before: float | None, after: float | None) -> ToMeasure:
         statement = RecordedStatement(text, text, "app", total_ms=total_ms)
-        return ToMeasure(statement, *(Answer(Form(text, PATH), plan=_plan(cost)) for cost in (before, after)))
+        was, now = (Answer(Form(text, PATH), plan=_plan(cost)) for cost in (before, after))
+        return ToMeasure(statement, was, now)
 
     def _plan(cost: float | None) -> str | None:
         return None if cost is None else json.dumps([{"Plan": {"Total Cost": cost}}])

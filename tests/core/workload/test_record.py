@@ -66,6 +66,7 @@ def test_what_is_no_query_of_the_application_is_left_out(database: Database, app
         "set application_name = 'x'",
         "select relname from pg_catalog.pg_class",
         "select * from pg_stat_activity",
+        "select set_config('search_path', 'public', true), set_config('app.user', '7', true)",
         "begin",
         "rollback",
         "table public.orders",

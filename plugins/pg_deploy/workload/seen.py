@@ -1,0 +1,88 @@
+"""All that is looked at on one side of a migration: what statements are answered, and what else runs there; and the comparison."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pg_deploy.access.facts.api import api_of
+from pg_deploy.catalog.reader import Facts
+from pg_deploy.ledger.kinds.workload import WorkloadFinding
+from pg_deploy.postgres.session import Target
+from pg_deploy.workload.bodies import Body, compare_bodies, new_and_broken, read_bodies
+from pg_deploy.workload.jobs import Job, compare_jobs, read_jobs
+from pg_deploy.workload.measuring import Measured, ToMeasure, measure, slower_findings, to_measure
+from pg_deploy.workload.missing_statistics import Statistics, compare_missing, read_missing
+from pg_deploy.workload.proof import Side, compare_sides
+from pg_deploy.workload.reading import tables_read
+from pg_deploy.workload.session_paths import read_session_paths
+from pg_deploy.workload.trying import refused_when_run, to_try
+
+TRIED_FOR_S, MEASURED_FOR_S = 20.0, 60.0
+"""How long the statements of one migration are tried, and tried and measured, in seconds: all of them on both sides together."""
+_MOST_NOTES = 5
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The database at one moment: what the statements are answered, and what else runs there."""
+
+    side: Side
+    bodies: Mapping[str, Body] = field(default_factory=dict)
+    jobs: Mapping[str, Job] = field(default_factory=dict)
+    statistics: Statistics = field(default_factory=dict)
+
+
+def look(target: Target, side: Side) -> Seen:
+    """What else runs where `side` was asked. The target is a superuser's on a private copy; nothing of it stays."""
+    with target.session("workload") as connection:
+        paths = read_session_paths(connection)
+        everybodys = tuple(dict.fromkeys((*paths.of(""), *paths.by_role.values())))
+        roles = {**{role: paths.of(role) for role in paths.by_role}, "": paths.of("")}
+        return Seen(side, read_bodies(connection, everybodys), read_jobs(connection, roles), read_missing(connection))
+
+
+def run_on_both(
+    targets: tuple[Target, Target], sides: tuple[Side, Side], facts: tuple[Facts, Facts], log: logging.Logger
+) -> tuple[Measured, ...]:
+    """Run statements on both sides, before and after: some to see if they are refused, some for their time. All is aborted.
+
+    The targets are superusers' on private copies.
+    """
+    before, after = sides
+    asked = [ToMeasure(each.statement, each.answer, after.asked[name].answer) for name, each in before.asked.items()]
+    tried, timed = to_try(asked, facts[0]), to_measure(asked)
+    log.info(
+        "  workload: running statements on both sides: %d to see if they are refused, %d for their time",
+        len(tried),
+        len(timed),
+    )
+    api, started = api_of(*facts), time.monotonic()
+    found = measure(*targets, tried, api=api, limit_s=TRIED_FOR_S)
+    left = MEASURED_FOR_S - (time.monotonic() - started)
+    return (*found, *measure(*targets, timed, api=api, limit_s=left))
+
+
+def compare_seen(
+    before: Seen, after: Seen, facts: tuple[Facts, Facts], measured: tuple[Measured, ...] = ()
+) -> tuple[WorkloadFinding, ...]:
+    """What the migration between these facts does to statements, bodies, jobs and statistics; the worst first. Pure."""
+    beside = (
+        *compare_bodies(before.bodies, after.bodies),
+        *compare_jobs(before.jobs, after.jobs),
+        *compare_missing(before.statistics, after.statistics, tables_read(before.side, facts[0])),
+        *slower_findings(measured),
+        *refused_when_run(measured),
+    )
+    return compare_sides(before.side, after.side, facts, beside)
+
+
+def notes_beside(before: Seen, after: Seen, measured: tuple[Measured, ...]) -> Iterator[str]:
+    """What is no finding and should be known: new bodies that are not right, and what could not be run."""
+    yield from new_and_broken(before.bodies, after.bodies)
+    without = [each for each in measured if not each.is_measured and each.after.error and each.before.error]
+    if measured:
+        yield f"{len(measured) - len(without)} of {len(measured)} statements chosen for it were run on both sides"
+    yield from (f"{each.statement.id}: {each.sentence}" for each in without[:_MOST_NOTES])

@@ -1,0 +1,81 @@
+"""What is decided only when a statement runs: defaults, triggers, the bodies of functions, rules of views. It is tried on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+
+from pg_deploy.catalog.kinds import ROUTINES
+from pg_deploy.catalog.reader import Facts
+from pg_deploy.grammar import ast
+from pg_deploy.grammar.errors import ParseError, TooDeepError
+from pg_deploy.grammar.parser import parse_sql
+from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding
+from pg_deploy.parsing.expressions import call_name, nodes
+from pg_deploy.workload.measuring import Measured, ToMeasure
+
+MOST = 200
+"""Statements that are tried, those with the most calls: of those that write the same and call the same, one each."""
+_FORBIDDEN = "42501"
+_OF_ROWS = ("23502", "22P02", "428C9")
+"""What a new row is refused with for what the statement leaves out, or for a default that is none any more."""
+_WRITES = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
+
+
+def to_try(asked: Iterable[ToMeasure], facts: Facts) -> tuple[ToMeasure, ...]:
+    """Of statements that write, or call functions that are no part of the server, one for each kind. Pure."""
+    functions = {fact.identity.plain_name.partition("(")[0] for fact in facts.facts if fact.kind in ROUTINES}
+    found: dict[object, ToMeasure] = {}
+    for each in sorted(asked, key=lambda one: -one.statement.calls):
+        if each.before.refusal is None and each.after.refusal is None:
+            done = _does(each.before.form.text, functions)
+            if done:
+                found.setdefault((each.statement.role, each.before.form.path, done), replace(each, is_tried=True))
+    return tuple(found.values())[:MOST]
+
+
+def _does(text: str, functions: Collection[str]) -> frozenset[object]:
+    """What it writes, with the columns that it gives, and what it calls."""
+    try:
+        return frozenset(_deeds(parse_sql(text), functions))
+    except (ParseError, TooDeepError):
+        return frozenset()
+
+
+def _deeds(tree: object, functions: Collection[str]) -> Iterator[object]:
+    for node in nodes(tree):
+        kind = type(node).__name__
+        if kind in _WRITES:
+            relation = getattr(node, "relation", None)
+            named = (relation.schemaname, relation.relname) if isinstance(relation, ast.RangeVar) else None
+            targets = getattr(node, "cols", None) or getattr(node, "targetList", None) or ()
+            yield kind, named, tuple(each.name for each in targets if isinstance(each, ast.ResTarget))
+            yield kind, named, getattr(node, "onConflictClause", None) is not None
+        elif isinstance(node, ast.FuncCall) and call_name(node)[1] in functions:
+            yield call_name(node)
+
+
+def refused_when_run(measured: Iterable[Measured]) -> Iterator[WorkloadFinding]:
+    """What the server refuses after the migration only when it runs, with values with which it ran before. Pure."""
+    for each in measured:
+        if each.after.error is None or each.before.error is not None:
+            continue
+        yield WorkloadFinding(
+            _effect(each.refused_with),
+            each.statement.text,
+            f"refused when it runs: {each.after.error}",
+            id=each.statement.id,
+            roles=(each.statement.role,),
+            calls_a_day=each.statement.calls_a_day,
+            sqlstate=each.refused_with or None,
+            is_drop=each.refused_with in {"42P01", "42703", "42883", "42704", "42P10"},
+        )
+
+
+def _effect(sqlstate: str) -> Effect:
+    """What a row's values decide is the application's to know: ours are those of rows that are there."""
+    if sqlstate == _FORBIDDEN:
+        return Effect.FORBIDDEN
+    if sqlstate in _OF_ROWS:
+        return Effect.INSERT_REFUSED
+    return Effect.BROKEN if sqlstate.startswith(("42", "0A")) else Effect.MAY_BE_REFUSED
