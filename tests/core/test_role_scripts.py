@@ -81,8 +81,8 @@ def owned(demo_cluster: Cluster) -> Iterator[Place]:
 def test_the_deploying_role_can_do_a_whole_deployment_and_nothing_beyond_it(owned: Place, tmp_path: Path) -> None:
     """A script that grants too little stops the first deployment, one that grants too much is what we promise not to."""
     role = f"deployer_{secrets.token_hex(4)}"
-    for _ in range(2):
-        owned.run("deployer.sql", role=role, owner=owned.owner, api_roles="anon, authenticated")
+    for api_roles in ("", "anon, authenticated", "anon, authenticated"):
+        owned.run("deployer.sql", role=role, owner=owned.owner, api_roles=api_roles)
     url = owned.url(role)
     write_migration(
         tmp_path / "m",

@@ -15,6 +15,7 @@ import pytest
 
 from demo import cluster
 from tests.dags.projects import FIRST
+from tests.looking import Database
 from tests.ui.conftest import PROJECT, Site, Visit, serious_violations, started_site
 
 Open = Callable[..., Visit]
@@ -48,6 +49,8 @@ def teams(tmp_path_factory: pytest.TempPathFactory, demo_cluster: cluster.Cluste
     folder = tmp_path_factory.mktemp("teams") / "dags"
     databases = {name: f"ui_{name}_{tmp_path_factory.getbasetemp().name[-4:].replace('-', '_')}" for name in FIRST}
     urls = {name: cluster.empty(demo_cluster, database) for name, database in databases.items()}
+    for url in urls.values():
+        Database(url).give_nothing_new_to_the_api()
     home = tmp_path_factory.mktemp("fab")
     manager = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
     with started_site(home, CORE__AUTH_MANAGER=manager, FAB__AUTH_RATE_LIMITED="False") as site:

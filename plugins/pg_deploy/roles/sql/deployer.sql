@@ -5,7 +5,7 @@
 -- (where pg_deploy was installed with pip: python -m pg_deploy.roles deployer >deployer.sql, and -f deployer.sql).
 --
 -- Then give it a password with \password deployer. `owner` is the role that owns the application's tables. `api_roles` are the roles
--- that checks take on (leave the variable out if there is no such API). A comment beside each right says what it is for. Not granted
+-- that checks take on (leave the variable out, or empty, if there is no such API). A comment beside each right says what it is for. Not granted
 -- are superuser, createrole, createdb and replication. It is safe to run again.
 
 \set ON_ERROR_STOP on
@@ -42,5 +42,8 @@ grant pg_signal_backend to :"role";
 
 -- Take on the API's roles in checks and in the access proof.
 \if :{?api_roles}
-    grant :api_roles to :"role";
+    select pg_catalog.btrim(:'api_roles') <> '' as has_api \gset
+    \if :has_api
+        grant :api_roles to :"role";
+    \endif
 \endif
