@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pg_deploy.catalog.dependencies import text_of, words_of
 from pg_deploy.catalog.diff import Difference
 from pg_deploy.catalog.names import unquoted
 from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.parsing.tree import quoted
 from pg_deploy.workload.asking import Form
+from pg_deploy.workload.new_rules import judged_anew, labels_gone, table_of
+from pg_deploy.workload.row_rights import RowRights
 from pg_deploy.workload.rows_written import Written, rows_written
+from pg_deploy.workload.trigger_rights import Blocked, Fired, blocked_by_triggers
 from pg_deploy.workload.writable_views import Shown, Table, writable_views
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a role may not use or write, in a sentence; the object, and the line that would allow it, "" if it is not one line."""
+
+    sentence: str
+    of: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -20,33 +33,77 @@ class NewDemands:
 
     `required` are columns that need a value and get none by themselves; `judged` are tables with a new check, key or unique index,
     each with a sentence; `positions` are all relations with their columns, for names that are looked up in a search_path; `views`
-    are those through which another relation is written.
+    are those through which another relation is written; `rights` are what is kept from roles now, and
+    `blocked` the writes whose trigger may not do what it does; `labels` what enum types no longer have.
     """
 
     required: Mapping[Table, tuple[str, ...]]
     judged: Mapping[Table, str]
     positions: Mapping[Table, tuple[str, ...]]
     views: Mapping[Table, Shown] = field(default_factory=dict)
+    rights: RowRights = field(default=RowRights())
+    blocked: Mapping[Fired, Blocked] = field(default_factory=dict)
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def left_out(self, form: Form, role: str) -> tuple[Table, tuple[str, ...]] | None:
         """The table of an insert and the columns that it leaves out and that are required now; None if there are none."""
-        for table, written in self._writes(form, role):
-            if not written.is_insert:
-                continue
-            target, given = self._through_views(table, written.given(self.positions.get(table, ())))
+        for _, target, given in self._inserts(form, role):
             missing = tuple(each for each in self.required.get(target, ()) if given is not None and each not in given)
             if missing:
                 return target, missing
         return None
 
+    def kept_from(self, form: Form, role: str) -> Kept | None:
+        """What the role may not use now, or may not write into, when it sends an insert; None if it may all."""
+        for named, target, given in self._inserts(form, role):
+            for (of, table, column), sequence in self.rights.sequences.items():
+                if (of, table) == (role, target) and given is not None and column not in given:
+                    said = f"takes {column} of {'.'.join(target)} from {sequence}, which {role} may not use"
+                    return Kept(said, sequence, f"grant usage on sequence {sequence} to {quoted(role)};")
+            # Through a view it is the view's owner whose policies are asked.
+            if named == target and (role, target) in self.rights.closed:
+                plain = ".".join(target)
+                said = f"writes a row into {plain}, and row level security has no policy that lets {role} do so"
+                return Kept(said, plain)
+        blocked = self._blocked(form, role, certain=True)
+        return None if blocked is None else Kept(blocked[0], ".".join(blocked[1].target))
+
+    def _blocked(self, form: Form, role: str, *, certain: bool) -> tuple[str, Blocked] | None:
+        """The first trigger that may not do what it does when the statement fires it, in words."""
+        for table, written in self._writes(form, role):
+            target, _ = self._through_views(table, None)
+            found = self.blocked.get((role, target, "INSERT" if written.is_insert else "UPDATE"))
+            if found is not None and found.is_certain == certain:
+                said = f"fires {found.function}() of {'.'.join(target)}, which inserts into {'.'.join(found.target)}"
+                return f"{said}, and {role} may not", found
+        return None
+
     def judge(self, form: Form, role: str) -> str | None:
         """What may refuse a row that the statement writes, in a sentence; None if nothing new does."""
         targets = (self._through_views(table, None)[0] for table, _ in self._writes(form, role))
-        return next((self.judged[target] for target in targets if target in self.judged), None)
+        said = next((self.judged[target] for target in targets if target in self.judged), None)
+        if said is not None:
+            return f"writes rows that are judged anew: {said}"
+        blocked = self._blocked(form, role, certain=False)
+        return blocked[0] if blocked else None
+
+    def label_gone(self, parameters: Iterable[str]) -> str | None:
+        """Which label may be missing to a statement with parameters of these types, in a sentence; None if none may."""
+        for number, name in enumerate(parameters, start=1):
+            gone = self.labels.get(name.removesuffix("[]"), ())
+            if gone:
+                return f"${number} is of {name}, which has {', '.join(gone)} no longer: such a value is refused"
+        return None
+
+    def _inserts(self, form: Form, role: str) -> Iterator[tuple[Table, Table, tuple[str, ...] | None]]:
+        """Of each insert the relation that it names, the table that is written in the end, and which columns get a value."""
+        for table, written in self._writes(form, role):
+            if written.is_insert:
+                yield table, *self._through_views(table, written.given(self.positions.get(table, ())))
 
     def _writes(self, form: Form, role: str) -> Iterator[tuple[Table, Written]]:
         for written in rows_written(form.text):
-            table = self._found(written, form.path, role)
+            table = written.found(form.path, role, self.positions)
             if table is not None:
                 yield table, written
 
@@ -57,35 +114,37 @@ class NewDemands:
             table, given = shown.table, None if given is None else shown.columns_of((*given, *shown.filled))
         return table, given
 
-    def _found(self, written: Written, path: str, role: str) -> Table | None:
-        name = str(written.relation.relname)
-        if written.relation.schemaname:
-            return written.relation.schemaname, name
-        for part in path.split(","):
-            schema = unquoted(part.strip())
-            table = (role if schema == "$user" else schema), name
-            if table in self.positions:
-                return table
-        return None
+
+_ALL_RIGHTS = (RowRights(), RowRights())
 
 
-def new_demands(found: Difference, before: Facts, after: Facts) -> NewDemands:
-    """What a migration that made this difference asks of rows to come. Pure."""
+def new_demands(
+    found: Difference, before: Facts, after: Facts, rights: tuple[RowRights, RowRights] = _ALL_RIGHTS
+) -> NewDemands:
+    """What a migration that made this difference asks of rows to come. `rights` are what was and is kept from roles. Pure."""
     required: dict[Table, tuple[str, ...]] = {}
-    judged: dict[Table, str] = {}
     filling = _filling_triggers(after)
     needed_before = _needing_value(before)
     for key, fact in _needing_value(after).items() if found else ():
-        table, name = _table_of(fact), fact.identity.plain_name
+        table, name = table_of(fact), fact.identity.plain_name
         if key not in needed_before and name not in filling.get(table, ()):
             required[table] = (*required.get(table, ()), name)
-    for fact in found.new_facts:
-        table = _table_of(fact)
-        if fact.kind == "constraint" and fact.key not in before.by_key:
-            judged[table] = f"constraint {fact.identity.plain_name} is new: {fact.properties.get('definition', '')}"
-        elif fact.kind == "index" and fact.key not in before.by_key and " UNIQUE " in text_of(fact):
-            judged[table] = f"unique index {fact.identity.plain_name} is new"
-    return NewDemands(required, judged, _positions(after), writable_views(after))
+    positions = _positions(after)
+    was_blocked = blocked_by_triggers(before, rights[0].unwritable, _positions(before))
+    blocked = {
+        fired: what
+        for fired, what in blocked_by_triggers(after, rights[1].unwritable, positions).items()
+        if fired not in was_blocked
+    }
+    return NewDemands(
+        required,
+        judged_anew(found, after),
+        positions,
+        writable_views(after),
+        rights[1].new_since(rights[0]),
+        blocked,
+        labels_gone(found),
+    )
 
 
 def _needing_value(facts: Facts) -> dict[object, Fact]:
@@ -107,11 +166,6 @@ def _needing_value(facts: Facts) -> dict[object, Fact]:
     return needing
 
 
-def _table_of(fact: Fact) -> Table:
-    of = fact.identity
-    return unquoted(of.schema), unquoted(of.parts[1] if len(of.parts) > 1 else "")
-
-
 def _filling_triggers(facts: Facts) -> dict[Table, frozenset[str]]:
     """By table the words of the functions that fire before an insert: such a one may fill a column that it names."""
     functions = {
@@ -125,7 +179,7 @@ def _filling_triggers(facts: Facts) -> dict[Table, frozenset[str]]:
         if fact.kind == "trigger" and " BEFORE " in definition and "INSERT" in definition:
             called = definition.rpartition(" EXECUTE FUNCTION ")[2].partition("(")[0]
             named = functions.get(".".join(unquoted(each) for each in called.split(".")), frozenset())
-            found[_table_of(fact)] = found.get(_table_of(fact), frozenset()) | named
+            found[table_of(fact)] = found.get(table_of(fact), frozenset()) | named
     return found
 
 
@@ -134,5 +188,5 @@ def _positions(facts: Facts) -> dict[Table, tuple[str, ...]]:
     for fact in facts.facts:
         if fact.kind == "column":
             place = int(str(fact.properties.get("position", 0)))
-            columns.setdefault(_table_of(fact), []).append((place, fact.identity.plain_name))
+            columns.setdefault(table_of(fact), []).append((place, fact.identity.plain_name))
     return {table: tuple(name for _, name in sorted(found)) for table, found in columns.items()}

@@ -51,12 +51,20 @@ def judge(
         said = f"leaves out {', '.join(columns)} of {schema}.{table}, which must have a value now and has no default"
         objects = tuple(f"{schema}.{table}.{column}" for column in columns)
         return _found(statement, Effect.INSERT_REFUSED, said, objects=objects, sqlstate="23502")
+    kept = demands.kept_from(after.form, statement.role)
+    if kept is not None:
+        return _found(
+            statement, Effect.FORBIDDEN, kept.sentence, sqlstate=_FORBIDDEN, objects=(kept.of,), remedy=kept.remedy
+        )
+    if before.top and after.plan is not None and not after.top:
+        said = "the server does nothing for it now: a rule of the table stands in its place"
+        return _found(statement, Effect.BROKEN, said, objects=changed.named_in(after.form.text))
     shape = _shape(before, after)
     if shape is not None:
         return _found(statement, Effect.SHAPE_CHANGED, shape, objects=changed.named_in(after.form.text))
-    judged = demands.judge(after.form, statement.role)
+    judged = demands.judge(after.form, statement.role) or demands.label_gone(after.parameters)
     if judged is not None:
-        return _found(statement, Effect.MAY_BE_REFUSED, f"writes rows that are judged anew: {judged}")
+        return _found(statement, Effect.MAY_BE_REFUSED, judged)
     return _cost(statement, before, after)
 
 

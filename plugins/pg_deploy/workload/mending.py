@@ -171,9 +171,9 @@ def _types_of_unused(text: str) -> tuple[str, ...]:
 
 def _other_words(tree: ast.Node) -> Iterator[str]:
     """The statement printed from its tree, then with equal expressions made equal again, then with places for parameters."""
-    plain = replaced(tree, _extract_a_field)
-    yield printed(plain)
-    alike = replaced(plain, _group_by_what_is_selected)
+    yield printed(replaced(tree, _extract_a_field))
+    # A field is chosen last: of two equal expressions the second still has its own, which is then another one.
+    alike = replaced(replaced(tree, _group_by_what_is_selected), _extract_a_field)
     yield printed(alike)
     yield printed(replaced(alike, _group_by_place))
 

@@ -26,9 +26,11 @@ from pg_deploy.ledger.kinds.workload import (
 )
 from pg_deploy.postgres.session import Target
 from pg_deploy.workload.asking import Answer, Form, asking
+from pg_deploy.workload.body_inserts import body_inserts
 from pg_deploy.workload.inserts import new_demands
 from pg_deploy.workload.judging import ChangedNames, judge, worst_first
 from pg_deploy.workload.mending import find_form
+from pg_deploy.workload.row_rights import RowRights, read_row_rights
 from pg_deploy.workload.session_paths import read_session_paths
 
 _BY_PLAN = (Effect.MAY_BE_REFUSED, Effect.COSTLIER, Effect.CHEAPER, Effect.AS_BEFORE)
@@ -53,6 +55,7 @@ class Side:
     asked: Mapping[str, Asked]
     seconds: float = 0.0
     notes: tuple[str, ...] = field(default=())
+    rights: RowRights = field(default=RowRights())
 
 
 def ask_before(target: Target, workload: Workload, log: logging.Logger) -> Side:
@@ -64,13 +67,14 @@ def ask_before(target: Target, workload: Workload, log: logging.Logger) -> Side:
     asked = {}
     with target.session("workload") as connection:
         paths = read_session_paths(connection)
+        rights = read_row_rights(connection, (each.role for each in workload.statements))
         with asking(connection) as asker:
             for each in _by_session(workload.statements):
                 found = find_form(asker, each.role, each.text, paths.of(each.role))
                 asked[each.id] = Asked(each, found.answer, found.kind)
     seconds = time.monotonic() - started
     log.info("  workload: %s recorded statements asked in %s", f"{len(asked):,}", format_duration(seconds))
-    return Side(workload, asked, seconds, _notes_on_paths(asked.values()))
+    return Side(workload, asked, seconds, _notes_on_paths(asked.values()), rights)
 
 
 def ask_again(target: Target, before: Side) -> Side:
@@ -79,6 +83,7 @@ def ask_again(target: Target, before: Side) -> Side:
     asked = {}
     with target.session("workload") as connection:
         paths = read_session_paths(connection)
+        rights = read_row_rights(connection, (each.role for each in before.workload.statements))
         with asking(connection) as asker:
             for each in before.asked.values():
                 now = paths.of(each.statement.role)
@@ -86,7 +91,7 @@ def ask_again(target: Target, before: Side) -> Side:
                 path = now[each.kind] if each.kind < len(now) else form.path
                 answer = asker.ask(each.statement.role, Form(form.text, path, form.types))
                 asked[each.statement.id] = Asked(each.statement, answer, each.kind)
-    return Side(before.workload, asked, time.monotonic() - started)
+    return Side(before.workload, asked, time.monotonic() - started, rights=rights)
 
 
 def compare_sides(
@@ -94,12 +99,13 @@ def compare_sides(
 ) -> tuple[WorkloadFinding, ...]:
     """What the migration between these facts does to each statement, and `more` that was found elsewhere; the worst first. Pure."""
     found = compare(*facts)
-    demands, changed = new_demands(found, *facts), ChangedNames(found)
+    demands = new_demands(found, *facts, (before.rights, after.rights))
+    changed = ChangedNames(found)
     judged = [
         judge(each.statement, each.answer, after.asked[each.statement.id].answer, demands, changed)
         for each in before.asked.values()
     ]
-    more = tuple(more)
+    more = (*more, *body_inserts(demands, *facts))
     # What was seen by running a statement says more than what its plan lets one expect.
     run = {each.id for each in more if each.id}
     return worst_first((*(each for each in judged if each.id not in run or each.effect not in _BY_PLAN), *more))

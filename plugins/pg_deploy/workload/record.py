@@ -110,6 +110,9 @@ def _recorded(connection: Connection, ledger: str, own: Collection[str], last_se
             f"{len(by_hand):,} statements that {there['role']} sent once or twice are taken for a person's or a script's:"
             " they are not asked"
         )
+    of_nobody = sum(row[1] is None for row in rows)
+    if of_nobody:
+        notes.append(f"{of_nobody:,} statements are of roles that are gone: they are not asked")
     left_out = {each.id for each in by_hand}
     found = [each for each in found if each.id not in left_out]
     if len(found) > _MOST:

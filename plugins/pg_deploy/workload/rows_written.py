@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
+from pg_deploy.catalog.names import unquoted
 from pg_deploy.grammar import ast
 from pg_deploy.grammar.errors import ParseError, TooDeepError
 from pg_deploy.grammar.parser import parse_sql
@@ -32,6 +33,15 @@ class Written:
         names = positions[: self.width] if self.columns is None else self.columns
         return tuple(name for place, name in enumerate(names) if place not in self.left)
 
+    def found(self, path: str, role: str, relations: Container[tuple[str, str]]) -> tuple[str, str] | None:
+        """Which of these relations it is, for a session with this search_path and role."""
+        name = str(self.relation.relname)
+        if self.relation.schemaname:
+            return self.relation.schemaname, name
+        schemas = (unquoted(part.strip()) for part in path.split(","))
+        places = ((role if schema == "$user" else schema, name) for schema in schemas)
+        return next((place for place in places if place in relations), None)
+
 
 def rows_written(text: str) -> Iterator[Written]:
     """What each INSERT, UPDATE and MERGE of a statement writes, those in WITH too. What cannot be read writes nothing."""
@@ -58,10 +68,10 @@ def _inserted(node: ast.InsertStmt, relation: ast.RangeVar) -> Written:
         return Written(relation, is_insert=True, columns=(), width=0)
     if query.valuesLists:
         rows = [tuple(row) for row in query.valuesLists]
-        return Written(relation, True, columns, len(rows[0]), frozenset[int]().union(*map(_defaults, rows)))
+        width = None if _has_star(rows) else len(rows[0])
+        return Written(relation, True, columns, width, frozenset[int]().union(*map(_defaults, rows)))
     chosen = tuple(query.targetList or ())
-    is_plain = chosen and not any(isinstance(each, ast.A_Star) for each in nodes(chosen))
-    return Written(relation, True, columns, len(chosen) if is_plain else None)
+    return Written(relation, True, columns, len(chosen) if chosen and not _has_star(chosen) else None)
 
 
 def _merged(clause: ast.Node, relation: ast.RangeVar) -> Iterator[Written]:
@@ -73,6 +83,11 @@ def _merged(clause: ast.Node, relation: ast.RangeVar) -> Iterator[Written]:
         named = getattr(clause, "targetList", None)
         columns = _names(named) if named else None
         yield Written(relation, True, columns, len(values), _defaults(values))
+
+
+def _has_star(values: object) -> bool:
+    """Whether a row stands there as a whole, of which the text does not tell how wide it is."""
+    return any(isinstance(each, ast.A_Star) for each in nodes(values))
 
 
 def _names(targets: Iterable[ast.Node]) -> tuple[str, ...]:

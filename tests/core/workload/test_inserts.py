@@ -7,8 +7,10 @@ import pytest
 
 from pg_deploy.catalog.diff import compare
 from pg_deploy.catalog.reader import read_facts
+from pg_deploy.ledger.kinds.workload import Effect
 from pg_deploy.postgres.session import Connection
 from pg_deploy.workload.asking import Form
+from pg_deploy.workload.body_inserts import body_inserts
 from pg_deploy.workload.inserts import new_demands
 
 _TABLES = """
@@ -59,6 +61,8 @@ def test_an_insert_that_leaves_out_what_must_be_given_now_is_refused(workload_se
         "insert into users select $1, $2, true",
         "insert into active_users (id, mail, active) values ($1, $2, $3)",
         "insert into own_way (id) values ($1)",
+        "insert into users values (($1::users).*)",
+        "insert into users select ($1::users).*",
         "update users set email = $1",
         "merge into users u using (select 1 as id) v on u.id = v.id when matched then update set email = $1",
     ],
@@ -104,3 +108,43 @@ def _is_refused(session: Connection, text: str) -> str:
     except psycopg.Error as error:
         return error.sqlstate or ""
     return ""
+
+
+_BODIES = """
+    create table noted (what text, at timestamptz not null default now());
+    create schema other;
+    create table other.noted (what text, at timestamptz);
+    create function unqualified_in_one_place() returns trigger language plpgsql as
+        $$ begin if tg_op = 'INSERT' then insert into users (id, email) values (new.id, $1); end if; return new; end $$;
+    create function leaves_out() returns trigger language plpgsql as
+        $$ declare it text; begin insert into public.noted (what) values (tg_op) returning what into it; return null; end $$;
+    create procedure leaves_out_too() language sql set search_path = public, other as 'insert into noted values (1)';
+    create function gives() returns void language plpgsql as
+        $$ declare r public.noted; begin insert into public.noted values (r.*); insert into public.noted values ('x', now()); end $$;
+    create function elsewhere() returns void language plpgsql set search_path = other as
+        $$ begin insert into noted (what) values ('x'); end $$;
+    create function nobody_knows_where() returns void language plpgsql as $$ begin insert into noted (what) values ('x'); end $$
+"""
+
+
+def test_a_body_that_inserts_without_what_must_be_given_now_is_named(workload_session: Connection) -> None:
+    """Else every write of a table whose trigger keeps an audit fails, and no statement of the application shows why."""
+    workload_session.execute("set search_path = public")
+    workload_session.execute(_TABLES.encode())
+    workload_session.execute(_BODIES.encode())
+    before = read_facts(workload_session)
+    workload_session.execute(
+        "alter table noted alter at drop default; alter table users add plan_id int not null default 1;"
+        " alter table users alter plan_id drop default"
+    )
+    after = read_facts(workload_session)
+
+    found = list(body_inserts(new_demands(compare(before, after), before, after), before, after))
+
+    assert [(each.subject, each.objects) for each in found] == [
+        ("function public.leaves_out()", ("public.noted.at",)),
+        ("function public.unqualified_in_one_place()", ("public.users.plan_id",)),
+        ("procedure public.leaves_out_too()", ("public.noted.at",)),
+    ]
+    assert {each.effect for each in found} == {Effect.BODY_BROKEN}
+    assert found[1].line == "insert into users (id, email) values (new.id, $1)"

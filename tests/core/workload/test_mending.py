@@ -29,6 +29,9 @@ create function public.twice(value numeric) returns numeric language sql as 'sel
 """
 
 SHAPES = (
+    "select extract(year from born), count(*) from customer group by extract(year from born)",
+    "select extract('month' from born) as m, extract('year' from born), count(*) from customer"
+    " group by extract('year' from born), extract('month' from born)",
     "select * from customer where id = 1",
     "select * from customer where seen > now() - interval '7 days'",
     "select * from customer where seen > now() - '7 days'::interval",
