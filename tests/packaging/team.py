@@ -149,11 +149,18 @@ class Team:
         """Wait for it; fails, with what the components said, if it does not come or one of them ended."""
         deadline = time.monotonic() + seconds
         while not holds():
-            ended = [name for name, started in self.running.items() if started.poll() is not None]
-            if ended or time.monotonic() > deadline:
-                said = "\n".join(f"=== {name}\n{self.said(name)}" for name in (ended or self.running))
-                raise AssertionError(f"not {what}; ended: {ended}\n{said}")
+            self.refuse_ended(what)
+            if time.monotonic() > deadline:
+                said = "\n".join(f"=== {name}\n{self.said(name)}" for name in self.running)
+                raise AssertionError(f"not {what}\n{said}")
             time.sleep(1)
+
+    def refuse_ended(self, what: str) -> None:
+        """Fail, with what it said, if a component ended: what is waited for would never come."""
+        ended = [name for name, started in self.running.items() if started.poll() is not None]
+        if ended:
+            said = "\n".join(f"=== {name}\n{self.said(name)}" for name in ended)
+            raise AssertionError(f"not {what}; ended: {ended}\n{said}")
 
     @contextmanager
     def up(self) -> Iterator[Api]:

@@ -110,6 +110,7 @@ def _deploys(theirs: Team, api: Api, url: str) -> None:
     asked: set[str] = set()
     deadline = time.monotonic() + 2000
     while api.run(DAG, run).state not in {"success", "failed"} and time.monotonic() < deadline:
+        theirs.refuse_ended("the shop is deployed")
         for approval in api.approvals(DAG, run):
             task = approval.task_instance.task_id
             page = client.get(f"/pg-deploy/runs/{DAG}/{run}")
