@@ -194,6 +194,6 @@ class LockLintError(PgDeployError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f'the lock lint "squawk" did not answer, {reason}: install squawk-cli, which pg_deploy brings, into the Python '
-            "of this worker again"
+            f'the lock lint "squawk" did not answer, {reason}: install pg-deploy[lint], or '
+            "squawk-cli, into the Python of this worker"
         )
