@@ -92,6 +92,7 @@ def backups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "backups"
 
 
+@pytest.mark.acceptance
 def test_two_projects_of_one_file_are_deployed_whole_each_to_its_own_database(
     projects: Projects, backups: Path
 ) -> None:

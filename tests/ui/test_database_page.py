@@ -61,7 +61,7 @@ def large(site: Site, new_target: Callable[[str], str]) -> Target:
     return target
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.acceptance)], ids=["light", "dark"])
 def test_a_month_of_samples_and_500_deployments_are_charts_and_a_list(
     site: Site, large: Target, visit: Open, dark: bool
 ) -> None:
