@@ -20,7 +20,6 @@ ALLOWED = {
     "postgres/ledger_name.py": 4,
     "preflight/server/state.py": 1,
     "projects/project.py": 2,
-    "ui/deployment.py": 1,
     "ui/projects.py": 1,
 }
 
