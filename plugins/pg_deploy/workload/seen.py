@@ -20,7 +20,7 @@ from pg_deploy.workload.reading import tables_read
 from pg_deploy.workload.session_paths import read_session_paths
 from pg_deploy.workload.trying import refused_when_run, to_try
 
-TRIED_FOR_S, MEASURED_FOR_S = 20.0, 60.0
+TRIED_FOR_S, MEASURED_FOR_S = 10.0, 30.0
 """How long the statements of one migration are tried, and tried and measured, in seconds: all of them on both sides together."""
 _MOST_NOTES = 5
 
