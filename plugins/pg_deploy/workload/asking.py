@@ -25,15 +25,15 @@ from pg_deploy.presentation.secrecy import without_secrets
 TIMEOUT_MS = 5_000
 """How long one statement may take to be planned, or wait for a lock that somebody holds on one of its tables."""
 _MOST_PREPARED = 100
-
-
-# The same name whatever the search_path: else a type seems to be another one where only the path is.
+# The same name whatever the search_path: else a type seems to be another one where only the path is. It is asked as the role and with
+# the path that the statement has, where an operator without its schema could be the application's own.
 _TYPE_NAME = """
-    select case when n.nspname <> 'pg_catalog' and pg_catalog.pg_type_is_visible(t.oid)
-        then pg_catalog.quote_ident(n.nspname) || '.' else '' end || pg_catalog.format_type(t.oid, %s)
+    select case when n.nspname operator(pg_catalog.<>) 'pg_catalog' and pg_catalog.pg_type_is_visible(t.oid)
+        then pg_catalog.quote_ident(n.nspname) operator(pg_catalog.||) '.'
+        else '' end operator(pg_catalog.||) pg_catalog.format_type(t.oid, %s)
     from pg_catalog.pg_type as t
-    join pg_catalog.pg_namespace as n on n.oid = t.typnamespace
-    where t.oid = %s::pg_catalog.oid
+    join pg_catalog.pg_namespace as n on n.oid operator(pg_catalog.=) t.typnamespace
+    where t.oid operator(pg_catalog.=) %s::pg_catalog.oid
 """
 
 

@@ -80,3 +80,26 @@ def test_no_function_of_the_application_runs_with_the_rights_of_this_session(
 
     assert found.asked == 1
     assert database.value("select is_called from public.stolen") is False
+
+
+def test_no_operator_of_the_application_stands_in_for_the_servers(database: Database, application: str) -> None:
+    """A role may put a schema of its own before pg_catalog: then a bare operator of our questions would be its function."""
+    database.run(
+        "create sequence public.stolen; create schema evil;"
+        "create function evil.same(name, name) returns boolean language plpgsql as $$ begin"
+        " perform set_config('role', 'none', false); perform nextval('public.stolen'); return true; end $$;"
+        "create function evil.same(oid, oid) returns boolean language plpgsql as $$ begin"
+        " perform set_config('role', 'none', false); perform nextval('public.stolen'); return true; end $$;"
+        "create operator evil.<> (leftarg = name, rightarg = name, function = evil.same);"
+        "create operator evil.= (leftarg = oid, rightarg = oid, function = evil.same);"
+        f"grant usage on schema evil to {application}; alter role {application} set search_path = evil, public, pg_catalog"
+    )
+    workload = _workload(application, TEXTS[0])
+    answers = packed([[each.id, each.role, "another", 0, [], None] for each in workload.statements])
+
+    found = ask_workload(
+        Target("target", database.url), workload, WorkloadProof("one", WorkloadOutcome.AS_BEFORE, answers=answers)
+    )
+
+    assert found.asked == 1
+    assert database.value("select is_called from public.stolen") is False
