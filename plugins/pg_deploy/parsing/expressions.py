@@ -140,10 +140,13 @@ def replaced_below(tree: Node, change: Callable[[ast.Node], ast.Node]) -> Node:
             items = tuple(replaced(item, change) if isinstance(item, ast.Node) else item for item in value)
             if any(new_item is not item for new_item, item in zip(items, value, strict=True)):
                 changed[name] = items
-    if not changed:
-        return tree
-    fresh = copy.copy(tree)
-    for name, value in changed.items():
+    return with_fields(tree, **changed) if changed else tree
+
+
+def with_fields(node: Node, /, **fields: object) -> Node:
+    """A copy of the node with these fields."""
+    fresh = copy.copy(node)
+    for name, value in fields.items():
         setattr(fresh, name, value)
     return fresh
 

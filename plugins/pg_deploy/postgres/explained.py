@@ -28,12 +28,12 @@ def read_explained(explained: Any) -> Explained:
     head = (json.loads(explained) if isinstance(explained, (str, bytes)) else explained)[0]
     top = head["Plan"]
     blocks = int(top.get("Shared Hit Blocks", 0)) + int(top.get("Shared Read Blocks", 0))
-    shape = hashlib.sha256(json.dumps(_shape(top), sort_keys=True).encode()).hexdigest()[:16]
+    shape = hashlib.sha256(json.dumps(plan_shape(top), sort_keys=True).encode()).hexdigest()[:16]
     ms = float(head.get("Execution Time", 0.0)) + float(head.get("Planning Time", 0.0))
     return Explained(ms, blocks, float(top["Total Cost"]), shape, float(top.get("Actual Rows", 0.0)))
 
 
-def _shape(node: Mapping[str, Any]) -> dict[str, object]:
+def plan_shape(node: Mapping[str, Any]) -> dict[str, object]:
     """The plan without its numbers: node types, relations, indexes."""
     kept = {key: node[key] for key in ("Node Type", "Relation Name", "Index Name", "Join Type") if key in node}
-    return {**kept, "Plans": [_shape(child) for child in node.get("Plans", ())]}
+    return {**kept, "Plans": [plan_shape(child) for child in node.get("Plans", ())]}

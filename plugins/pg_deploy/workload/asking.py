@@ -25,6 +25,8 @@ from pg_deploy.presentation.secrecy import without_secrets
 TIMEOUT_MS = 5_000
 """How long one statement may take to be planned, or wait for a lock that somebody holds on one of its tables."""
 _MOST_PREPARED = 100
+FORBIDDEN = "42501"
+_LATE = ("55P03", "57014")
 # The same name whatever the search_path: else a type seems to be another one where only the path is. It is asked as the role and with
 # the path that the statement has, where an operator without its schema could be the application's own.
 _TYPE_NAME = """
@@ -59,6 +61,16 @@ class Refusal:
     position: int | None = None
     of_session: bool = False
     """Whether the session could not become what it was to ask as: that says nothing of the statement."""
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether the role may not."""
+        return self.sqlstate == FORBIDDEN
+
+    @property
+    def is_late(self) -> bool:
+        """Whether somebody held a lock, or planning took too long: that says nothing of the statement."""
+        return self.sqlstate in _LATE
 
     def token_in(self, text: str) -> str:
         """The word of the text that the server points at; "" if it points nowhere."""

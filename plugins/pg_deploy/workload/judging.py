@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 from pg_deploy.catalog.dependencies import words_of
 from pg_deploy.catalog.diff import Difference
 from pg_deploy.catalog.kinds import RELATIONS
 from pg_deploy.ledger.kinds.workload import Effect, RecordedStatement, WorkloadFinding
+from pg_deploy.postgres.explained import plan_shape
 from pg_deploy.presentation.secrecy import without_secrets
-from pg_deploy.workload.asking import Answer, Refusal
+from pg_deploy.workload.asking import FORBIDDEN, Answer, Refusal
 from pg_deploy.workload.inserts import NewDemands
 
-_FORBIDDEN = "42501"
 _GONE = ("42P01", "42703", "42883", "42704", "3F000", "42P02", "42P10")
-_LATE = ("55P03", "57014")
-"""Somebody held a lock, or planning took too long: that says nothing of the statement."""
 _NAMED = (*RELATIONS, "column", "function", "procedure", "type", "schema")
 _COSTLIER = 1.5
 _SAME_COST = 1.1
@@ -35,12 +32,12 @@ def judge(
 ) -> WorkloadFinding:
     """The worst that the migration does to the statement. `before` and `after` are answers to one form."""
     refusal = after.refusal
-    if refusal is not None and (refusal.of_session or refusal.sqlstate in _LATE):
-        return _found(statement, Effect.NOT_ASKABLE, f"cannot be asked: {refusal.message}")
+    if refusal is not None and (refusal.of_session or refusal.is_late):
+        return WorkloadFinding.about(statement, Effect.NOT_ASKABLE, f"cannot be asked: {refusal.message}")
     if before.refusal is not None:
-        if before.refusal.sqlstate == _FORBIDDEN or refusal is None:
-            return _found(statement, Effect.AS_BEFORE, f"refused before: {before.refusal.message}")
-        return _found(
+        if before.refusal.is_forbidden or refusal is None:
+            return WorkloadFinding.about(statement, Effect.AS_BEFORE, f"refused before: {before.refusal.message}")
+        return WorkloadFinding.about(
             statement, Effect.NOT_ASKABLE, f"the server refuses it before the migration too: {refusal.message}"
         )
     if refusal is not None:
@@ -50,29 +47,29 @@ def judge(
         (schema, table), columns = left_out
         said = f"leaves out {', '.join(columns)} of {schema}.{table}, which must have a value now and has no default"
         objects = tuple(f"{schema}.{table}.{column}" for column in columns)
-        return _found(statement, Effect.INSERT_REFUSED, said, objects=objects, sqlstate="23502")
+        return WorkloadFinding.about(statement, Effect.INSERT_REFUSED, said, objects=objects, sqlstate="23502")
     kept = demands.kept_from(after.form, statement.role)
     if kept is not None:
-        return _found(
-            statement, Effect.FORBIDDEN, kept.sentence, sqlstate=_FORBIDDEN, objects=(kept.of,), remedy=kept.remedy
+        return WorkloadFinding.about(
+            statement, Effect.FORBIDDEN, kept.sentence, sqlstate=FORBIDDEN, objects=(kept.of,), remedy=kept.remedy
         )
     if before.top and after.plan is not None and not after.top:
         said = "the server does nothing for it now: a rule of the table stands in its place"
-        return _found(statement, Effect.BROKEN, said, objects=changed.named_in(after.form.text))
+        return WorkloadFinding.about(statement, Effect.BROKEN, said, objects=changed.named_in(after.form.text))
     shape = _shape(before, after)
     if shape is not None:
-        return _found(statement, Effect.SHAPE_CHANGED, shape, objects=changed.named_in(after.form.text))
+        return WorkloadFinding.about(statement, Effect.SHAPE_CHANGED, shape, objects=changed.named_in(after.form.text))
     judged = demands.judge(after.form, statement.role) or demands.label_gone(after.parameters)
     if judged is not None:
-        return _found(statement, Effect.MAY_BE_REFUSED, judged)
+        return WorkloadFinding.about(statement, Effect.MAY_BE_REFUSED, judged)
     return _cost(statement, before, after)
 
 
 def _refused(statement: RecordedStatement, after: Answer, refusal: Refusal, changed: ChangedNames) -> WorkloadFinding:
     text = after.form.text
     line, caret = refusal.line_in(text)
-    effect = Effect.FORBIDDEN if refusal.sqlstate == _FORBIDDEN else Effect.BROKEN
-    return _found(
+    effect = Effect.FORBIDDEN if refusal.is_forbidden else Effect.BROKEN
+    return WorkloadFinding.about(
         statement,
         effect,
         refusal.message,
@@ -120,35 +117,17 @@ def _is_taken_for(was: str, now: str) -> bool:
 def _cost(statement: RecordedStatement, before: Answer, after: Answer) -> WorkloadFinding:
     was, now = before.cost, after.cost
     if was is None or now is None:
-        return _found(statement, Effect.AS_BEFORE, "as before")
+        return WorkloadFinding.about(statement, Effect.AS_BEFORE, "as before")
     other = plan_shape(before.top) != plan_shape(after.top)
     if now > was * (_SAME_COST if other else _COSTLIER) and now - was > 1:
         effect, said = Effect.COSTLIER, f"the planner takes it for {now / max(was, 0.01):.1f} times as costly"
     elif was > now * (_SAME_COST if other else _COSTLIER) and was - now > 1:
         effect, said = Effect.CHEAPER, f"the planner takes it for {was / max(now, 0.01):.1f} times cheaper"
     else:
-        return _found(statement, Effect.AS_BEFORE, "as before")
+        return WorkloadFinding.about(statement, Effect.AS_BEFORE, "as before")
     # A plan holds the constants of policies and views.
     was_plan, now_plan = (without_secrets(each.plan or "") for each in (before, after))
-    return _found(statement, effect, said, before_plan=was_plan, after_plan=now_plan)
-
-
-def plan_shape(node: dict[str, Any]) -> object:
-    """A plan without its numbers: kinds of nodes, relations, indexes."""
-    kept = tuple(node.get(key) for key in ("Node Type", "Relation Name", "Index Name", "Join Type"))
-    return kept, tuple(plan_shape(child) for child in node.get("Plans", ()))
-
-
-def _found(statement: RecordedStatement, effect: Effect, sentence: str, **more: Any) -> WorkloadFinding:
-    return WorkloadFinding(
-        effect,
-        statement.text,
-        sentence,
-        id=statement.id,
-        roles=(statement.role,),
-        calls_a_day=statement.calls_a_day,
-        **more,
-    )
+    return WorkloadFinding.about(statement, effect, said, before_plan=was_plan, after_plan=now_plan)
 
 
 class ChangedNames:

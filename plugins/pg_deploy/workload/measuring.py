@@ -172,13 +172,10 @@ def _measure(
 def slower_findings(measured: Iterable[Measured]) -> tuple[WorkloadFinding, ...]:
     """What became slower, with both times and both plans; the order is kept. Pure."""
     return tuple(
-        WorkloadFinding(
+        WorkloadFinding.about(
+            each.statement,
             Effect.SLOWER,
-            each.statement.text,
             each.sentence,
-            id=each.statement.id,
-            roles=(each.statement.role,),
-            calls_a_day=each.statement.calls_a_day,
             before_ms=each.before.best_ms,
             after_ms=each.after.best_ms,
             before_plan=each.before_plan,

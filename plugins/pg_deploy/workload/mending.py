@@ -14,11 +14,10 @@ from pg_deploy.grammar import ast
 from pg_deploy.grammar.errors import ParseError, PrintError, TooDeepError
 from pg_deploy.grammar.parser import parse_sql
 from pg_deploy.grammar.printer import printed
-from pg_deploy.parsing.expressions import call_name, nodes, replaced
+from pg_deploy.parsing.expressions import call_name, nodes, replaced, with_fields
 from pg_deploy.workload.asking import Answer, Asker, Form, Refusal
 
 _NAME_MISSING = ("42P01", "3F000", "42883", "42704", "42703")
-_GROUPING = ("42803", "42P10")
 _TYPES = ("42883", "42725", "42P18", "42804", "42846", "42P08", "42P22", "42809")
 _MOST_ASKS = 80
 _USUAL = (
@@ -51,7 +50,6 @@ class Found:
     answer: Answer
     kind: int
     """Which of the search paths it is asked with; see `session_paths`."""
-    asks: int = 1
 
 
 def find_form(asker: Asker, role: str, text: str, paths: tuple[str, ...]) -> Found:
@@ -59,7 +57,7 @@ def find_form(asker: Asker, role: str, text: str, paths: tuple[str, ...]) -> Fou
     first: Found | None = None
     for kind, path in enumerate(paths):
         answer = asker.ask(role, Form(text, path))
-        if answer.refusal is None or answer.refusal.of_session or answer.refusal.sqlstate == "42501":
+        if answer.refusal is None or answer.refusal.of_session or answer.refusal.is_forbidden:
             return Found(answer, kind)
         if first is None or _is_nearer(answer.refusal, first.answer.refusal):
             first = Found(answer, kind)
@@ -100,7 +98,7 @@ def _mend(asker: Asker, role: str, answer: Answer) -> Answer | None:
             if better is None:
                 break
             found = better
-        if found.refusal is None or found.refusal.sqlstate == "42501":
+        if found.refusal is None or found.refusal.is_forbidden:
             return found
     return None
 
@@ -119,7 +117,7 @@ def _with_types(asker: Asker, role: str, answer: Answer) -> tuple[Answer | None,
             types = tuple(name if place in free else each for place, each in enumerate(given, start=1))
             found = asker.ask(role, replace(form, types=types))
             asks += 1
-            if found.refusal is None or found.refusal.sqlstate == "42501" or _is_further(found.refusal, refusal):
+            if found.refusal is None or found.refusal.is_forbidden or _is_further(found.refusal, refusal):
                 return found, asks
     return None, asks
 
@@ -183,13 +181,8 @@ def _extract_a_field(node: ast.Node) -> ast.Node:
     if isinstance(node, ast.FuncCall) and call_name(node)[1] in {"extract", "date_part"} and node.args:
         first = node.args[0]
         if isinstance(first, ast.ParamRef) and call_name(node)[1] == "extract":
-            return _with_arguments(node, (_constant("epoch"), *node.args[1:]))
+            return with_fields(node, args=(_constant("epoch"), *node.args[1:]))
     return node
-
-
-def _with_arguments(call: ast.FuncCall, arguments: tuple[ast.Node, ...]) -> ast.FuncCall:
-    """The call with other arguments."""
-    return ast.FuncCall(**{**{name: getattr(call, name) for name in call}, "args": arguments})
 
 
 def _constant(text: str) -> ast.A_Const:
@@ -203,10 +196,6 @@ def _number(value: int) -> ast.A_Const:
 def _without_constants(node: ast.Node) -> ast.Node:
     """With one parameter for all constants: of two equal expressions the server makes parameters of the first one's alone."""
     return replaced(node, lambda each: ast.ParamRef() if isinstance(each, (ast.ParamRef, ast.A_Const)) else each)
-
-
-def _select_with(query: ast.SelectStmt, **clauses: object) -> ast.SelectStmt:
-    return ast.SelectStmt(**{**{name: getattr(query, name) for name in query}, **clauses})
 
 
 def _group_by_what_is_selected(node: ast.Node) -> ast.Node:
@@ -229,7 +218,7 @@ def _group_by_what_is_selected(node: ast.Node) -> ast.Node:
     def inside(clause: tuple[ast.Node, ...] | None) -> tuple[ast.Node, ...] | None:
         return tuple(replaced(each, as_selected) for each in clause) if clause else clause
 
-    return _select_with(
+    return with_fields(
         node,
         groupClause=inside(node.groupClause),
         sortClause=inside(node.sortClause),
@@ -251,12 +240,12 @@ def _group_by_place(node: ast.Node) -> ast.Node:
     ordered = node.sortClause
     if ordered and node.distinctClause:
         ordered = tuple(
-            ast.SortBy(**{**{name: getattr(each, name) for name in each}, "node": _number(1)})
+            with_fields(each, node=_number(1))
             if isinstance(each, ast.SortBy) and isinstance(each.node, ast.ParamRef)
             else each
             for each in ordered
         )
-    return _select_with(node, groupClause=grouped, sortClause=ordered)
+    return with_fields(node, groupClause=grouped, sortClause=ordered)
 
 
 def _is_aggregate(target: ast.Node) -> bool:

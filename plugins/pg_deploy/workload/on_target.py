@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
 from pg_deploy.ledger.kinds.workload import (
     Effect,
@@ -27,7 +26,6 @@ from pg_deploy.workload.session_paths import read_session_paths
 ASKED_FOR_S = 5.0
 """How long the target is asked, in seconds; the statements with the most calls come first."""
 _TIMEOUT_MS = 300
-_LATE = ("55P03", "57014")
 
 
 def ask_workload(target: Target, workload: Workload, on_copy: WorkloadProof) -> WorkloadProof:
@@ -76,24 +74,22 @@ def ask_workload(target: Target, workload: Workload, on_copy: WorkloadProof) -> 
 
 def _otherwise(statement: RecordedStatement, answer: Answer, expected: str) -> list[WorkloadFinding]:
     refusal = answer.refusal
-    if digest(answer) == expected or (refusal is not None and refusal.sqlstate in _LATE):
+    if digest(answer) == expected or (refusal is not None and refusal.is_late):
         return []
-    more: Mapping[str, Any] = {"id": statement.id, "roles": (statement.role,), "calls_a_day": statement.calls_a_day}
     if refusal is None:
         said = "the target answers in another shape than the copy did"
-        return [WorkloadFinding(Effect.SHAPE_CHANGED, statement.text, said, **more)]
-    effect = Effect.FORBIDDEN if refusal.sqlstate == "42501" else Effect.BROKEN
+        return [WorkloadFinding.about(statement, Effect.SHAPE_CHANGED, said)]
+    effect = Effect.FORBIDDEN if refusal.is_forbidden else Effect.BROKEN
     line, caret = refusal.line_in(answer.form.text)
     return [
-        WorkloadFinding(
+        WorkloadFinding.about(
+            statement,
             effect,
-            statement.text,
             f"{refusal.message}, on the target and not on the copy",
             sqlstate=refusal.sqlstate,
             token=refusal.token_in(answer.form.text),
             line=line,
             caret=caret,
-            **more,
         )
     ]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pg_deploy.grammar import ast
 from pg_deploy.grammar.nodes import walked
 from pg_deploy.grammar.printer import printed
-from pg_deploy.parsing.expressions import conjuncts, replaced
+from pg_deploy.parsing.expressions import conjuncts, replaced, with_fields
 from pg_deploy.workload.levels import Level
 from pg_deploy.workload.uses import How, Use, expression, key_of
 
@@ -107,8 +107,7 @@ def _without_unknown(is_known: Callable[[ast.Node], bool]) -> Callable[[ast.Node
         if not isinstance(node, ast.JoinExpr) or node.quals is None or is_known(node.quals):
             return node
         known = [each for each in conjuncts(node.quals) if is_known(each)]
-        fields = {name: getattr(node, name) for name in node}
-        return ast.JoinExpr(**{**fields, "quals": _all(known) or expression("true")})
+        return with_fields(node, quals=_all(known) or expression("true"))
 
     return change
 

@@ -12,11 +12,11 @@ from pg_deploy.grammar.errors import ParseError, TooDeepError
 from pg_deploy.grammar.parser import parse_sql
 from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding
 from pg_deploy.parsing.expressions import call_name, nodes
+from pg_deploy.workload.asking import FORBIDDEN
 from pg_deploy.workload.measuring import Measured, ToMeasure
 
 MOST = 200
 """Statements that are tried, those with the most calls: of those that write the same and call the same, one each."""
-_FORBIDDEN = "42501"
 _OF_ROWS = ("23502", "22P02", "428C9")
 """What a new row is refused with for what the statement leaves out, or for a default that is none any more."""
 _WRITES = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
@@ -60,13 +60,10 @@ def refused_when_run(measured: Iterable[Measured]) -> Iterator[WorkloadFinding]:
     for each in measured:
         if each.after.error is None or each.before.error is not None:
             continue
-        yield WorkloadFinding(
+        yield WorkloadFinding.about(
+            each.statement,
             _effect(each.refused_with),
-            each.statement.text,
             f"refused when it runs: {each.after.error}",
-            id=each.statement.id,
-            roles=(each.statement.role,),
-            calls_a_day=each.statement.calls_a_day,
             sqlstate=each.refused_with or None,
             is_drop=each.refused_with in {"42P01", "42703", "42883", "42704", "42P10"},
         )
@@ -74,7 +71,7 @@ def refused_when_run(measured: Iterable[Measured]) -> Iterator[WorkloadFinding]:
 
 def _effect(sqlstate: str) -> Effect:
     """What a row's values decide is the application's to know: ours are those of rows that are there."""
-    if sqlstate == _FORBIDDEN:
+    if sqlstate == FORBIDDEN:
         return Effect.FORBIDDEN
     if sqlstate in _OF_ROWS:
         return Effect.INSERT_REFUSED

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding, WorkloadOutcome, WorkloadProof
+from pg_deploy.ledger.kinds.workload import GATING, Effect, WorkloadFinding, WorkloadOutcome, WorkloadProof
 from pg_deploy.presentation.lines import Line, Tone, marked, plain_lines
 from pg_deploy.workload.declared import sentence_of
 from pg_deploy.workload.proof import Side
 
 _MOST_SHOWN = 25
-_SHOWN = (
-    Effect.BROKEN,
-    Effect.FORBIDDEN,
-    Effect.INSERT_REFUSED,
-    Effect.BODY_BROKEN,
-    Effect.JOB_BROKEN,
-    Effect.SLOWER,
-    Effect.NO_STATISTICS,
-)
+_SHOWN = (*GATING, Effect.NO_STATISTICS)
 """What is shown one by one; of the rest the numbers, and all of it on the page."""
 
 

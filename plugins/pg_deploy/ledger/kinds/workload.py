@@ -147,6 +147,19 @@ class WorkloadFinding(Kept):
     remedy: str = ""
     declared: str | None = None
 
+    @classmethod
+    def about(cls, statement: RecordedStatement, effect: Effect, sentence: str, **more: Any) -> WorkloadFinding:
+        """A finding about a recorded statement; `more` are the other fields."""
+        return cls(
+            effect,
+            statement.text,
+            sentence,
+            id=statement.id,
+            roles=(statement.role,),
+            calls_a_day=statement.calls_a_day,
+            **more,
+        )
+
     @property
     def counts(self) -> bool:
         """Whether it fails the rehearsal of a migration with a companion."""
