@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.deployment.job import Job
@@ -53,7 +54,8 @@ class WorkloadOnCopy:
         self._before = after = self._look(ask_again(self._copy, before.side))
         measured = self._run(before.side, after.side, facts, twin)
         found = compare_seen(before, after, facts, measured)
-        findings, refused = declare(found, migration.manifest.breaks, self._not_quiet)
+        # Many statements may name one object, and the answer rests on the texts of all.
+        findings, refused = declare(found, migration.manifest.breaks, cache(self._not_quiet))
         notes = tuple(notes_beside(before, after, measured))
         proof = summed_up(migration.stem, before.side, after.side, findings, notes)
         if self._job.workload != "gate" or not migration.has_companion:

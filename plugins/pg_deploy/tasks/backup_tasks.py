@@ -71,9 +71,10 @@ def rehearse_pinned(run: Run) -> str:
         return reason
     started = time.monotonic()
     with run.job("rehearse") as job:
+        migrations = _pinned(run)
         if run.conf.backup == "none":
-            record_workload_of(run, job, _pinned(run))
-        sentence = _rehearse(run, job, _pinned(run))
+            record_workload_of(run, job, migrations)
+        sentence = _rehearse(run, job, migrations)
         record_rehearsal(job.ledger, job.deployment_id, sentence, time.monotonic() - started)
     return sentence
 

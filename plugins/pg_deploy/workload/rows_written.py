@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pg_deploy.catalog.names import unquoted
 from pg_deploy.grammar import ast
@@ -43,13 +44,19 @@ class Written:
         return next((place for place in places if place in relations), None)
 
 
-def rows_written(text: str) -> Iterator[Written]:
+# A text is asked for on behalf of each question about it: thousands of statements, several questions each, after each migration.
+@lru_cache(maxsize=8192)
+def rows_written(text: str) -> tuple[Written, ...]:
     """What each INSERT, UPDATE and MERGE of a statement writes, those in WITH too. What cannot be read writes nothing."""
     try:
-        trees = [each.stmt for each in parse_sql(text)]
+        trees = tuple(each.stmt for each in parse_sql(text))
     except (ParseError, TooDeepError):
-        return
-    for node in nodes(tuple(trees)):
+        return ()
+    return tuple(_written(trees))
+
+
+def _written(trees: tuple[object, ...]) -> Iterator[Written]:
+    for node in nodes(trees):
         relation = getattr(node, "relation", None)
         if not isinstance(relation, ast.RangeVar):
             continue
