@@ -161,25 +161,21 @@ class _Reading:
         self._loop(label)
 
     def _if(self) -> None:
-        while self._read.took("if", "elsif", "elseif"):
-            self._simple.value(self._read.until("then"))
-            self._read.take("then")
-            self._list()
-        if self._read.took("else"):
-            self._list()
-        self._read.take("end")
-        self._read.take("if")
-        self._read.statement()
+        self._branches("if", "elsif", "elseif", of="if")
 
     def _case(self) -> None:
         self._read.take("case")
         self._simple.value(self._read.until("when"))
-        while self._read.took("when"):
+        self._branches("when", of="case")
+
+    def _branches(self, *words: str, of: str) -> None:
+        """The branches that begin with one of these words, each with its condition, up to the end of the statement."""
+        while self._read.took(*words):
             self._simple.value(self._read.until("then"))
             self._read.take("then")
             self._list()
         if self._read.took("else"):
             self._list()
         self._read.take("end")
-        self._read.take("case")
+        self._read.take(of)
         self._read.statement()
