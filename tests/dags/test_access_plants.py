@@ -110,6 +110,7 @@ def _marked(names: Iterable[str], quick: tuple[str, ...]) -> list[object]:
     return [name if name in quick else pytest.param(name, marks=pytest.mark.acceptance) for name in names]
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("name", _marked(SAYS, QUICK))
 def test_a_plant_is_undone_without_a_rehearsal(demo: Demo, tmp_path: Path, name: str) -> None:
     """If no copy can be made, the run has to notice it on the target itself, and the leak must not stay."""
@@ -177,6 +178,7 @@ def test_what_the_superuser_does_meanwhile_is_reported_too(
                 admin.execute(undone.encode())
 
 
+@pytest.mark.acceptance
 def test_the_migration_itself_raises_nothing_under_a_load(demo: Demo, tmp_path: Path) -> None:
     """A deployment that is undone because people worked meanwhile is undone every day."""
     from tests.dags.load import writing

@@ -266,6 +266,7 @@ def test_preflight_accepts(case: str, empty_database: str, tmp_path: Path) -> No
     assert prepare(empty_database, tmp_path) == sum(name.count("/") == 0 for name in ACCEPTED[case])
 
 
+@pytest.mark.acceptance
 def test_a_run_with_bad_files_names_all_of_them_and_touches_nothing(empty_database: str, tmp_path: Path) -> None:
     """One fault a run would take as many runs as there are faults."""
     files, conf, sentences = CASES["many faults at once"]
@@ -445,6 +446,7 @@ def test_a_server_that_takes_no_writes_is_refused(empty_database: str, tmp_path:
     assert "are read-only (default_transaction_read_only = on; Supabase sets it when the disk is full)" in result.text
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("mode", ["transaction", "session"])
 def test_only_a_pooler_that_keeps_sessions_apart_is_accepted(
     mode: str, empty_database: str, demo_cluster: Cluster, tmp_path: Path

@@ -137,6 +137,7 @@ def test_what_the_cli_recorded_is_kept_as_it_is_and_compared_with_the_files(by_h
     assert "the history holds another text of it than the file" in result.text
 
 
+@pytest.mark.acceptance
 def test_twice_is_harmless_and_says_what_was_left_alone(by_hand: str, folder: Path) -> None:
     """Whoever is unsure whether it ran triggers it again; a second evidence row would name the wrong person."""
     assert run(by_hand, folder, up_to=SECOND).state == "success"
@@ -158,6 +159,7 @@ def test_what_we_verified_is_left_alone(empty_database: str, folder: Path) -> No
     assert states(empty_database) == {FIRST: ["verified"], SECOND: ["verified"], THIRD: ["verified"]}
 
 
+@pytest.mark.acceptance
 def test_an_edited_file_is_refused_after_its_baseline(by_hand: str, folder: Path) -> None:
     """The hash taken at the baseline is the only proof of what was in place; both DAGs must hold on to it."""
     assert run(by_hand, folder, up_to=SECOND).state == "success"
@@ -259,6 +261,7 @@ def test_a_gap_is_named_before_it_becomes_out_of_order(by_hand: str, folder: Pat
     )
 
 
+@pytest.mark.acceptance
 def test_the_way_out_of_a_doubled_version_that_is_applied_leads_to_a_green_run(
     empty_database: str, tmp_path: Path
 ) -> None:

@@ -178,6 +178,7 @@ def _tables(database: Database) -> str:
     return "".join(name for name in "abcd" if database.has(f"public.{name}"))
 
 
+@pytest.mark.acceptance
 def test_with_rollback_failed_those_before_the_failed_one_stay(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:
@@ -197,6 +198,7 @@ def test_with_rollback_failed_those_before_the_failed_one_stay(
     assert "20250104000000_d not reached" in result.text
 
 
+@pytest.mark.acceptance
 def test_with_rollback_all_everything_of_the_run_is_undone_newest_first(
     database: Database, deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +224,7 @@ def test_with_rollback_all_everything_of_the_run_is_undone_newest_first(
     assert database.deployments == ["rolled_back"]
 
 
+@pytest.mark.acceptance
 def test_with_stop_the_failed_one_is_left_for_a_person_and_the_next_run_goes_on(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:
@@ -248,6 +251,7 @@ def test_with_stop_the_failed_one_is_left_for_a_person_and_the_next_run_goes_on(
     assert database.history == [f"2025010{n}000000" for n in (1, 2, 3, 4)]
 
 
+@pytest.mark.acceptance
 def test_after_stop_a_file_can_be_corrected_if_nothing_of_it_took_effect(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ def test_another_run_may_have_the_target_and_what_it_changed_is_asked_about_agai
     assert database.deployments == ["deployed", "deployed"]
 
 
+@pytest.mark.acceptance
 def test_what_another_run_left_as_it_was_needs_no_second_answer(
     database: Database, deploy: Deploy, folder: Path
 ) -> None:
@@ -74,6 +75,7 @@ def test_what_another_run_left_as_it_was_needs_no_second_answer(
     assert database.evidence("approval") == [(STEM, "approved")]
 
 
+@pytest.mark.acceptance
 def test_a_run_that_keeps_the_target_is_named_and_nothing_is_applied(
     database: Database, deploy: Deploy, folder: Path
 ) -> None:

@@ -105,6 +105,7 @@ def test_of_forty_pending_the_oldest_fifteen_go_through_earlier(
     assert len(order) == 40
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize(("approval", "in_earlier"), [("none", 2), ("all", 0)])
 def test_of_a_long_set_what_needs_no_group_goes_through_earlier_up_to_the_first_that_needs_one(
     database: Database, deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, approval: str, in_earlier: int
@@ -127,6 +128,7 @@ def test_of_a_long_set_what_needs_no_group_goes_through_earlier_up_to_the_first_
     assert [version for version, state in database.attempts if state == "verified"] == [stem[:14] for stem in stems]
 
 
+@pytest.mark.acceptance
 def test_with_stop_earlier_leaves_the_failed_one_for_a_person(
     database: Database, deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

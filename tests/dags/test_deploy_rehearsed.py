@@ -46,6 +46,7 @@ def _backups(store: Path) -> list[str]:
     return sorted(path.name for path in store.iterdir()) if store.exists() else []
 
 
+@pytest.mark.acceptance
 def test_the_four_migrations_are_backed_up_rehearsed_and_deployed(demo_url: str, store: Path) -> None:
     """Else the safety net would exist on paper only."""
     result = run_dag("deploy_migrations", demo_url, PROJECT / "sql" / "migrations", FULL)
@@ -124,6 +125,7 @@ def test_a_rehearsal_without_a_backup_takes_a_dump_that_is_not_kept(
     assert ("figures_are_exact_on_a_copy", "passed") in database.evidence("check")
 
 
+@pytest.mark.acceptance
 def test_what_grants_a_role_is_rehearsed_without_the_target_noticing(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:

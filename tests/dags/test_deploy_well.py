@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.building import fixture, write_migration
 from tests.dags.conftest import Deploy
 from tests.dags.states import AROUND, DEPLOYED, NOTHING_TO_DO
@@ -101,6 +103,7 @@ def test_everything_pending_is_deployed_once_and_a_second_run_finds_nothing(
     assert database.facts == before
 
 
+@pytest.mark.acceptance
 def test_one_in_the_middle_that_is_applied_already_is_passed_over(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:
@@ -130,6 +133,7 @@ def test_one_in_the_middle_that_is_applied_already_is_passed_over(
     assert database.deployments == ["deployed", "deployed"]
 
 
+@pytest.mark.acceptance
 def test_what_was_applied_elsewhere_is_passed_and_called_so(database: Database, deploy: Deploy, tmp_path: Path) -> None:
     """Else a migration pushed with the Supabase CLI would run twice, or would look as if we had verified it.
 

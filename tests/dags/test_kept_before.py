@@ -164,6 +164,7 @@ def test_a_kept_backup_is_found_checked_and_restored(
     assert beside.rows("select count(*) from public.notes") == [(20,)]
 
 
+@pytest.mark.acceptance
 def test_a_run_after_an_upgrade_finds_everything_deployed_and_nothing_changed(folder: Path, tmp_path: Path) -> None:
     """Else the file of a deployed migration would be taken for another one."""
     with restored(folder) as server:

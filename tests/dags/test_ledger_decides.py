@@ -88,6 +88,7 @@ def test_what_was_shown_and_has_changed_is_asked_again(database: Database, deplo
     assert result.group(STEM) == DEPLOYED
 
 
+@pytest.mark.acceptance
 def test_a_run_that_failed_while_it_asked_frees_the_target_at_once(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_run_that_failed_while_it_asked_frees_the_target_at_once(
     assert database.deployments == ["abandoned", "deployed"]
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("lost", ["before anything", "after the apply"])
 def test_a_run_that_lost_its_claim_is_never_called_a_dry_run(
     database: Database, deploy: Deploy, tmp_path: Path, lost: str
@@ -128,6 +130,7 @@ def test_a_run_that_lost_its_claim_is_never_called_a_dry_run(
     assert "open" not in database.deployments
 
 
+@pytest.mark.acceptance
 def test_a_verify_marked_success_verifies_nothing(database: Database, deploy: Deploy, tmp_path: Path) -> None:
     """Else the next migration would be deployed on top of one that nobody looked at."""
     from airflow.models.taskinstance import TaskInstance

@@ -109,6 +109,7 @@ def test_a_cron_job_is_mended_at_once_and_said(demo_url: str, tmp_path: Path, ch
     assert "cron job" in ran.text
 
 
+@pytest.mark.acceptance
 def test_anything_else_fails_and_comes_with_the_sql_that_would_mend_it(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_failed_migration_without_rollback_is_undone_by_a_generated_one(
     assert "this rollback is generated from the catalog as it is now, unproven" in ran.text
 
 
+@pytest.mark.acceptance
 def test_a_failed_change_of_rows_without_rollback_stays_and_says_why(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.dags.conftest import Deploy, Monitor, leave_an_invalid_index
 from tests.dags.harness import PROJECT, Result
 from tests.looking import Database
@@ -78,6 +80,7 @@ def test_a_target_that_is_down_is_one_alert_told_once_and_a_red_run(database: Da
     assert "can be reached again" in third.notices[0]
 
 
+@pytest.mark.acceptance
 def test_after_a_first_deployment_there_is_something_to_compare_though_nothing_was_monitored_before(
     database: Database, deploy: Deploy, monitor: Monitor
 ) -> None:

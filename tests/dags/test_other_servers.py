@@ -24,6 +24,7 @@ FULL = {"approval": "none", "backup": "full", "rehearse": "full"}
 THIS = "tests/dags/test_other_servers.py"
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("name", ["18-wheel"])
 def test_a_whole_run_on_a_second_major_ends_where_it_began(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

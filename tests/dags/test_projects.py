@@ -160,6 +160,7 @@ def test_only_the_approvers_of_a_project_can_approve_and_no_conf_goes_around_the
     assert shop.has("prices")
 
 
+@pytest.mark.acceptance
 def test_a_closed_window_refuses_before_the_claim_and_lets_a_dry_run_and_a_rollback_through(projects: Projects) -> None:
     """Else something is changed on a Friday night, or what went wrong on a Thursday cannot be undone then."""
     shop = projects.databases["shop"]
@@ -205,6 +206,7 @@ def _approve(instance: Any, session: Any) -> None:
     answer_one(instance, session, "Approve", "tester")
 
 
+@pytest.mark.acceptance
 def test_each_project_tells_its_own_people(projects: Projects, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the shop's people are woken for billing, and billing's are not."""
     monkeypatch.setenv("PG_DEPLOY_NOTICES", "everybodys_channel")
@@ -253,6 +255,7 @@ def _git(repository: str | Path, *words: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.acceptance
 def test_a_run_is_bound_to_the_commit_of_its_bundle_and_says_which(
     projects: Projects, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ def _places(tmp_path: Path, *, proves: str = "places_are_found") -> Path:
     return tmp_path / "migrations"
 
 
+@pytest.mark.acceptance
 def test_a_project_without_such_a_file_is_told_of_no_criteria_and_of_nobodys_plan(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:
@@ -56,6 +57,7 @@ def test_a_project_without_such_a_file_is_told_of_no_criteria_and_of_nobodys_pla
     assert [line for line in result.log if line.startswith("– backup: ") and "not restored by this run" in line]
 
 
+@pytest.mark.acceptance
 def test_a_red_report_without_criteria_still_says_what_to_do(deploy: Deploy, tmp_path: Path) -> None:
     """The end of a red report is what somebody reads at night."""
     result = deploy(fixture("check_fails", tmp_path))
@@ -90,6 +92,7 @@ def test_a_projects_own_criteria_are_those_that_preflight_found(
     assert database.evidence("criteria") == [("criteria.yaml", "pinned")]
 
 
+@pytest.mark.acceptance
 def test_a_file_for_other_versions_is_no_part_of_the_run(database: Database, deploy: Deploy, tmp_path: Path) -> None:
     """Else the next change of a project would be judged by the goals of the one before."""
     folder = _places(tmp_path)

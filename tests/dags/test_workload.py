@@ -81,6 +81,7 @@ def test_what_the_application_sends_is_not_broken_by_a_column_that_is_dropped(
     )
 
 
+@pytest.mark.acceptance
 def test_what_nobody_is_hurt_by_passes_and_is_asked_again_on_the_target(
     database: Database, application: str, deploy: Deploy, tmp_path: Path
 ) -> None:
@@ -95,6 +96,7 @@ def test_what_nobody_is_hurt_by_passes_and_is_asked_again_on_the_target(
     assert [outcome for _, outcome in database.evidence("workload proof")] == ["as before", "as before"]
 
 
+@pytest.mark.acceptance
 def test_with_report_what_breaks_is_shown_and_deployed(
     database: Database, application: str, deploy: Deploy, tmp_path: Path
 ) -> None:
@@ -143,6 +145,7 @@ def test_a_statement_that_is_measurably_slower_fails_and_shows_both_plans(
     assert outcome == "breaks"
 
 
+@pytest.mark.acceptance
 def test_a_declared_drop_passes_only_when_nobody_was_heard_for_so_long(
     database: Database, application: str, deploy: Deploy, monitor: Monitor, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from tests.demo.asking import Ask, ask_at
 from tests.waiting import until
 
 
+@pytest.mark.acceptance
 def test_a_reset_brings_back_tables_rows_roles_settings_and_cron_jobs(demo_cluster: Cluster, ask: Ask) -> None:
     """Whatever one deployment did would otherwise decide how the next one ends."""
     cluster.reset(demo_cluster)

@@ -205,6 +205,7 @@ def test_only_what_is_airflows_and_serves_this_home_is_ended(launcher: Launcher,
             each.kill()
 
 
+@pytest.mark.acceptance
 def test_a_port_lost_to_another_program_while_starting_is_left_for_the_next(
     launcher: Launcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

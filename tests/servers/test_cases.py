@@ -37,6 +37,7 @@ def assert_undone_as_it_was(name: str, *cases: str) -> None:
                 assert state(server.url(), server.bindir) == before
 
 
+@pytest.mark.acceptance
 def test_a_validated_not_null_and_a_view_made_anew_are_undone_and_proven_on_18() -> None:
     """Else a failed check leaves the database "between two states" on the server that everybody moves to."""
     assert_undone_as_it_was("18-wheel", "m-validate", "m-view")

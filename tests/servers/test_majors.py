@@ -91,6 +91,7 @@ def facts_of_every_kind(server: Server) -> Facts:
     return facts
 
 
+@pytest.mark.acceptance
 @pytest.mark.usefixtures("two_majors")
 def test_what_was_changed_by_hand_shows_after_an_upgrade_too(own: Server, newer: Server) -> None:
     """Else an upgrade is the moment at which anybody may be given anything."""

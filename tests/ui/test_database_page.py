@@ -316,6 +316,7 @@ def test_an_empty_target_says_what_to_do(site: Site, new_target: Callable[[str],
     assert "4 pending" in page.locator("#history").inner_text()
 
 
+@pytest.mark.acceptance
 def test_airflow_shows_both_pages_and_their_links_lead_out_of_the_frame(site: Site, storied: str, visit: Open) -> None:
     """A page that nobody finds in Airflow, or that stays white in its dark mode, is not part of it."""
     run_id = storied

@@ -26,6 +26,7 @@ def scrape(site: Site, path: str, token: str) -> httpx.Response:
     return httpx.get(site.url + path, headers={"Authorization": f"Bearer {token}"}, timeout=60)
 
 
+@pytest.mark.acceptance
 def test_the_scrapers_token_opens_the_numbers_and_nothing_else(site: Site) -> None:
     """Else a token in a scraper's configuration is a login, or anybody reads the names of views and jobs."""
     assert site.get(PATH, user=None).status_code == 401

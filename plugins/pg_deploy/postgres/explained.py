@@ -24,13 +24,17 @@ class Explained:
 
 
 def read_explained(explained: Any) -> Explained:
-    """What EXPLAIN returned, as its text or as the value that psycopg makes of it. Pure."""
-    head = (json.loads(explained) if isinstance(explained, (str, bytes)) else explained)[0]
-    top = head["Plan"]
+    """What EXPLAIN returned, as its text or as the value that psycopg makes of it. Pure.
+
+    Where a rule does nothing in the statement's place there is no plan: it costs nothing, and took no time.
+    """
+    plans = json.loads(explained) if isinstance(explained, (str, bytes)) else explained
+    head = plans[0] if plans else {}
+    top = head.get("Plan", {})
     blocks = int(top.get("Shared Hit Blocks", 0)) + int(top.get("Shared Read Blocks", 0))
     shape = hashlib.sha256(json.dumps(plan_shape(top), sort_keys=True).encode()).hexdigest()[:16]
     ms = float(head.get("Execution Time", 0.0)) + float(head.get("Planning Time", 0.0))
-    return Explained(ms, blocks, float(top["Total Cost"]), shape, float(top.get("Actual Rows", 0.0)))
+    return Explained(ms, blocks, float(top.get("Total Cost", 0.0)), shape, float(top.get("Actual Rows", 0.0)))
 
 
 def plan_shape(node: Mapping[str, Any]) -> dict[str, object]:

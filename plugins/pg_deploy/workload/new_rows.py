@@ -38,15 +38,19 @@ class NewRows:
         return value
 
     def json(self, value: str, number: int) -> str:
-        """The same for a row as a JSON object."""
-        row = json.loads(value)
+        """The same for a row as a JSON object, or for an array of such."""
+        held = json.loads(value)
+        for row in held if isinstance(held, list) else [held]:
+            self._renew(row, number)
+        return json.dumps(held)
+
+    def _renew(self, row: dict[str, object], number: int) -> None:
         for column in self.fresh & row.keys():
             held = row[column]
             if isinstance(held, int) and not isinstance(held, bool):
                 row[column] = self.highest.get(column, held) + 1 + number
             elif isinstance(held, str):
                 row[column] = str(uuid.uuid4()) if _is_uuid(held) else _other_text(held)
-        return json.dumps(row)
 
 
 def read_new_rows(connection: Connection, name: str, columns: frozenset[str]) -> NewRows:

@@ -21,8 +21,8 @@ from pg_deploy.workload.values import Drawn
 _READ_ONLY = "25006"
 _CANCELED = "57014"
 _NULL = "23502"
-# What the data or the schema refuses; anything else (a lock, a deadlock, memory) says nothing of the migration.
-_OF_THE_STATEMENT = ("22", "23", "42", "P0", "0A", "55000")
+# A lost connection, a deadlock, memory, a lock, the operator or the disk say nothing of the migration; all else does.
+_OF_THE_MOMENT = ("08", "40", "53", "55006", "55P03", "57", "58")
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Rounds:
                 self.writes = True
                 return self._once(side, drawn)
             if state != _CANCELED:
-                return _Failure(_told(error), state.startswith(_OF_THE_STATEMENT), state)
+                return _Failure(_told(error), bool(state) and not state.startswith(_OF_THE_MOMENT), state)
         if timeout_s < self.run_s:
             raise _TimeIsUp
         if side == 0:

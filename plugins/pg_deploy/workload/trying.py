@@ -19,6 +19,9 @@ MOST = 200
 """Statements that are tried, those with the most calls: of those that write the same and call the same, one each."""
 _OF_ROWS = ("23502", "22P02", "428C9")
 """What a new row is refused with for what the statement leaves out, or for a default that is none any more."""
+_OF_VALUES = ("21", "22", "23", "27", "44", "P0")
+"""What another row or another value may be taken with; where nothing is said, a null that was drawn may be the reason."""
+_SEQUENCE_IS_USED_UP = "2200H"
 _WRITES = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
 
 
@@ -56,10 +59,14 @@ def _deeds(tree: object, functions: Collection[str]) -> Iterator[object]:
 
 
 def refused_when_run(measured: Iterable[Measured]) -> Iterator[WorkloadFinding]:
-    """What the server refuses after the migration only when it runs, with values with which it ran before. Pure."""
-    for each in measured:
-        if each.after.error is None or each.before.error is not None:
-            continue
+    """What the server refuses after the migration only when it runs, with values with which it ran before. Pure.
+
+    A statement that was run twice, to try it and for its time, is told once.
+    """
+    refused = {
+        each.statement.id: each for each in measured if each.after.error is not None and each.before.error is None
+    }
+    for each in refused.values():
         yield WorkloadFinding.about(
             each.statement,
             _effect(each.refused_with),
@@ -75,4 +82,5 @@ def _effect(sqlstate: str) -> Effect:
         return Effect.FORBIDDEN
     if sqlstate in _OF_ROWS:
         return Effect.INSERT_REFUSED
-    return Effect.BROKEN if sqlstate.startswith(("42", "0A")) else Effect.MAY_BE_REFUSED
+    of_values = not sqlstate or (sqlstate.startswith(_OF_VALUES) and sqlstate != _SEQUENCE_IS_USED_UP)
+    return Effect.MAY_BE_REFUSED if of_values else Effect.BROKEN

@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from pg_deploy.grammar import ast
 from pg_deploy.grammar.nodes import walked
 from pg_deploy.grammar.printer import printed
+from pg_deploy.parsing.expressions import call_name
 from pg_deploy.workload.levels import parts_of
 from pg_deploy.workload.uses import How, Use, expression, parameter
+
+_FROM_JSON = frozenset({"to_record", "to_recordset", "populate_record", "populate_recordset"})
+"""The server's functions that make rows of a JSON value, without `json_` and `jsonb_`."""
 
 
 def written_values(statement: ast.Node) -> Iterator[Use]:
@@ -37,12 +41,19 @@ def written_values(statement: ast.Node) -> Iterator[Use]:
 
 
 def _json_row(tree: object, names: list[str], statement: ast.Node | None = None) -> Iterator[Use]:
-    """PostgREST hands over what it writes as one JSON value: `from (select $1 as json_data) …`."""
+    """Rows that are written as one JSON value: `from (select $1 as json_data) …` of PostgREST, `from json_to_recordset($1) …`."""
     for node in walked(tree):
-        number = parameter(node.val) if isinstance(node, ast.ResTarget) and node.name == "json_data" else None
+        number, function = None, ""
+        if isinstance(node, ast.ResTarget) and node.name == "json_data":
+            number = parameter(node.val)
+        elif isinstance(node, ast.FuncCall):
+            function = call_name(node)[1].removeprefix("jsonb_").removeprefix("json_")
+            number = parameter((node.args or (None,))[-1]) if function in _FROM_JSON else None
         if number is not None and names:
             pairs = (f"'{name.replace(chr(39), chr(39) * 2)}', {printed(_column(name, statement))}" for name in names)
-            yield Use(number, How.NEW_JSON, expression(f"pg_catalog.jsonb_build_object({', '.join(pairs)})"))
+            row = f"pg_catalog.jsonb_build_object({', '.join(pairs)})"
+            made = f"pg_catalog.jsonb_build_array({row})" if function.endswith("set") else row
+            yield Use(number, How.NEW_JSON, expression(made))
 
 
 def _column(name: str, statement: ast.Node | None = None) -> ast.Node:

@@ -39,6 +39,7 @@ def defaults(pair: Pair, request: pytest.FixtureRequest) -> Iterator[Pair]:
         )
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("defaults", DEFAULTS, indirect=True)
 def test_what_a_database_gives_to_new_objects_hides_no_difference_and_makes_none(
     defaults: Pair, monkeypatch: pytest.MonkeyPatch

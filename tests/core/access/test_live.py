@@ -96,6 +96,7 @@ def test_the_target_is_only_read(pair: Pair) -> None:
         assert target.info.transaction_status == 0
 
 
+@pytest.mark.acceptance
 def test_traffic_that_no_key_leads_to_is_told_apart_by_the_old_policies(pair: Pair) -> None:
     """Telemetry is joined by a text: whoever moves a domain moves rows that no foreign key connects with it."""
     with connect(pair.url) as target:

@@ -147,6 +147,7 @@ def test_a_stand_in_answers_as_its_table_does(pair: Pair, name: str) -> None:
     assert len(set(expected.values())) > 1 or name.startswith(("no right", "a right to one", "policies that read"))
 
 
+@pytest.mark.acceptance
 def test_what_a_stand_in_cannot_answer_is_asked_of_the_table(pair: Pair) -> None:
     """One row that speaks for many would answer wrongly where they can be told apart."""
     for name, change in NOT_USED.items():

@@ -45,6 +45,7 @@ def test_the_copy_is_the_target_with_its_policies_roles_and_rows(place: Place) -
         assert there.execute(count).fetchone() == here.execute(count).fetchone()
 
 
+@pytest.mark.acceptance
 def test_an_invalid_index_is_in_the_copy_too(place: Place) -> None:
     """pg_dump leaves it out, and a migration that meets it must meet it in the rehearsal first."""
     with pytest.raises(psycopg.errors.UniqueViolation):
@@ -56,6 +57,7 @@ def test_an_invalid_index_is_in_the_copy_too(place: Place) -> None:
         ).fetchone() == (False,)
 
 
+@pytest.mark.acceptance
 def test_what_the_whole_server_shares_comes_along(place: Place) -> None:
     """Roles with options, memberships, settings and rights of every level decide what a migration may do."""
     place.run(
@@ -80,6 +82,7 @@ def test_what_the_whole_server_shares_comes_along(place: Place) -> None:
             assert admin.execute("select rolpassword from pg_authid where rolname = 'odd Role'").fetchone() == (None,)
 
 
+@pytest.mark.acceptance
 def test_a_stale_materialized_view_is_no_difference(place: Place) -> None:
     """It is filled anew by the restore: between two refreshes it never equals the target's."""
     place.run(
@@ -255,6 +258,7 @@ def _interrupted(place: Place, stopped: list[tuple[Path, int]]) -> None:
         raise KeyboardInterrupt
 
 
+@pytest.mark.acceptance
 def test_the_cluster_of_a_killed_process_is_removed_by_the_next(place: Place) -> None:
     """kill -9 runs no clean-up: a copy of production would serve on for ever."""
     name = place.take().manifest.name

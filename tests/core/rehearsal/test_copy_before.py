@@ -35,6 +35,7 @@ TEXTS = (
 MADE_FOR = ["table", "after_rows", "after_a_rewrite", "after_it", "after_a_role"]
 
 
+@pytest.mark.acceptance
 def test_the_side_before_is_kept_only_if_the_same_text_makes_the_same_of_it(
     place: Place, write_migrations: Callable[..., tuple[Migration, ...]]
 ) -> None:

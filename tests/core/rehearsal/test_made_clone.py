@@ -104,6 +104,7 @@ def kept(job: Job) -> str:
     )
 
 
+@pytest.mark.acceptance
 def test_a_clone_is_made_waited_for_and_removed(work: Working, fake: FakeNeon) -> None:
     """Else each run leaves a database with production's rows, which somebody pays for."""
     fake.late_s, fake.busy, fake.without_endpoint = 0.3, 1, True

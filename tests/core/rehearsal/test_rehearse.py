@@ -149,6 +149,7 @@ def test_what_fails_on_the_copy_names_its_step_and_leaves_the_target_alone(
         assert here.execute("select count(*) from public.domains where name = 'renamed'").fetchone() == (0,)
 
 
+@pytest.mark.acceptance
 def test_a_migration_without_rollback_is_rehearsed_as_far_as_it_goes(
     place: Place, write_migrations: Callable[..., tuple[Migration, ...]]
 ) -> None:
@@ -194,6 +195,7 @@ def test_what_an_earlier_run_left_unfinished_is_not_rehearsed_and_said_so(
         assert work.evidence() == [(each.stem, "not rehearsed", "rehearsal") for each in migrations]
 
 
+@pytest.mark.acceptance
 def test_a_clone_is_compared_before_it_is_used(
     place: Place, write_migrations: Callable[..., tuple[Migration, ...]]
 ) -> None:
@@ -213,6 +215,7 @@ def test_a_clone_is_compared_before_it_is_used(
         assert work.evidence() == [("20250101000000_add_a", "passed", "rehearsal")]
 
 
+@pytest.mark.acceptance
 def test_of_a_private_copy_the_catalog_is_read_again_only_after_something_was_run(
     place: Place, write_migrations: Callable[..., tuple[Migration, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +249,7 @@ def test_of_a_private_copy_the_catalog_is_read_again_only_after_something_was_ru
             rehearse(work.job, work.stage, migrations[2:])
 
 
+@pytest.mark.acceptance
 def test_of_a_long_set_an_undo_is_proven_in_a_transaction_that_is_not_kept(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

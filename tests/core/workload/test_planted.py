@@ -90,6 +90,57 @@ def test_the_planted_migrations_break_something_and_are_of_many_kinds(planted: S
     assert len({each.kind for each in found}) >= 12
 
 
+_NEW_TRIGGER = "create function shop.is_new() returns trigger language plpgsql as $f$ begin {body} end $f$; {trigger}"
+_BY_ROW = "create trigger new {event} on shop.{table} for each row execute function shop.is_new();"
+_SEEN_WHEN_IT_RUNS = {
+    "a trigger that returns nothing": (
+        _NEW_TRIGGER.format(body="null;", trigger=_BY_ROW.format(event="before insert", table="sessions")),
+        'INSERT INTO "sessions"',
+    ),
+    "a trigger that fires itself without end, where no row is in the way": (
+        _NEW_TRIGGER.format(
+            body="insert into shop.settings (key) values (new.key || '1'); return new;",
+            trigger=_BY_ROW.format(event="after insert", table="settings"),
+        ),
+        "insert into settings (key, value) values",
+    ),
+    "rows that come as JSON": (
+        "create function shop.bad() returns text language plpgsql as"
+        " 'begin return (select nope from shop.settings limit 1); end';"
+        " alter table shop.settings alter changed_by set default shop.bad();",
+        "json_to_recordset",
+    ),
+    "a materialized view without data": (
+        "drop materialized view shop.best_sellers; create materialized view shop.best_sellers as"
+        " select product_id, sum(quantity) as sold from shop.order_lines group by product_id with no data;"
+        " grant select on shop.best_sellers to shop_app",
+        "from best_sellers",
+    ),
+    "a sequence that is used up": (
+        "alter sequence shop.products_id_seq maxvalue 41 restart 41; select nextval('shop.products_id_seq')",
+        "insert into products",
+    ),
+    "a rule that does nothing instead": (
+        "create rule nothing as on delete to shop.sessions do instead nothing",
+        'DELETE FROM "sessions"',
+    ),
+}
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("kind", _SEEN_WHEN_IT_RUNS)
+def test_what_only_a_run_can_tell_is_named_for_the_statement(
+    planted: Shop, before: tuple[Seen, Facts], kind: str
+) -> None:
+    """Nothing of it is refused when the statement is prepared; in production it would be, or would do nothing."""
+    sql, part = _SEEN_WHEN_IT_RUNS[kind]
+    planted.plant(Break("when it runs", kind, sql))
+
+    found = [each for each in _findings(planted, before) if part in each.subject]
+
+    assert [each.effect for each in found if each.effect in GATING] == [Effect.BROKEN], found
+
+
 def _wrong(planted: Shop, harm: Harm, findings: tuple[WorkloadFinding, ...]) -> Iterator[str]:
     """What the findings lack or have too much, in sentences."""
     by_sent: dict[object, list[WorkloadFinding]] = {}
