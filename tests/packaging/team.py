@@ -24,7 +24,9 @@ from launch import processes
 from launch.api import Api
 from launch.settings import Place, environment, prepare_home
 from tests.building import write_migration
+from tests.installed import installed
 from tests.packaging.building import CHECKOUT
+from tests.throwaway import throwaway
 
 # Airflow's log servers would listen on every address, on ports of which a machine has one: the UI reads the logs from the disk.
 _COMPONENTS = {
@@ -49,6 +51,7 @@ class Team:
     folder: Path
     constraints: Path
     port: int
+    metadata: str
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -84,7 +87,7 @@ class Team:
 
     def environment(self) -> dict[str, str]:
         """All that its processes see: no PYTHONPATH, and nothing of whoever runs the tests."""
-        place = Place(self.folder, self.dags, self.folder / "plugins", self.home)
+        place = Place(self.folder, self.dags, self.folder / "plugins", self.home, metadata=self.metadata)
         settings = environment(place, self.port)
         del settings["PG_DEPLOY_MIGRATIONS_POINTER"]
         return {
@@ -206,14 +209,32 @@ class Team:
 
 @contextmanager
 def team(folder: Path, airflow: str, constraints: Path) -> Iterator[Team]:
-    """A team that runs this Airflow, without our package; its folder is gone at the end."""
-    made = Team(folder, constraints, next_free_port(31000 + secrets.randbelow(7000)))
+    """A team that runs this Airflow on PostgreSQL, without our package; its folder is gone at the end."""
+    with throwaway(installed().bindir, "airflow", {}) as metadata:
+        url = f"postgresql+psycopg2://airflow@127.0.0.1:{metadata}/postgres"
+        with _team(Team(folder, constraints, next_free_port(31000 + secrets.randbelow(7000)), url), airflow) as made:
+            yield made
+
+
+@contextmanager
+def _team(made: Team, airflow: str) -> Iterator[Team]:
+    folder, constraints = made.folder, made.constraints
     try:
         uv = [sys.executable, "-m", "uv"]
         venv = str(folder / "venv")
         for command in (
             [*uv, "venv", "--quiet", "--seed", "--python", sys.executable, venv],
-            [*uv, "pip", "install", "--quiet", "--python", venv, "-c", str(constraints), f"apache-airflow=={airflow}"],
+            [
+                *uv,
+                "pip",
+                "install",
+                "--quiet",
+                "--python",
+                venv,
+                "-c",
+                str(constraints),
+                f"apache-airflow[postgres]=={airflow}",
+            ],
         ):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
