@@ -52,7 +52,7 @@ class WorkloadOnCopy:
         if before is None:
             return None
         self._before = after = self._look(ask_again(self._copy, before.side))
-        measured = self._run(before.side, after.side, facts, twin)
+        measured = self._run((before, after), facts, twin)
         found = compare_seen(before, after, facts, measured)
         # Many statements may name one object, and the answer rests on the texts of all.
         findings, refused = declare(found, migration.manifest.breaks, cache(self._not_quiet))
@@ -66,10 +66,10 @@ class WorkloadOnCopy:
     def _look(self, side: Side) -> Seen:
         return look(self._copy, side) if self._is_private else Seen(side)
 
-    def _run(self, before: Side, after: Side, facts: tuple[Facts, Facts], twin: Target | None) -> tuple[Measured, ...]:
+    def _run(self, seen: tuple[Seen, Seen], facts: tuple[Facts, Facts], twin: Target | None) -> tuple[Measured, ...]:
         if twin is None or not self.is_measured:
             return ()
-        return run_on_both((twin, self._copy), (before, after), facts, self._job.log)
+        return run_on_both((twin, self._copy), seen, facts, self._job.log)
 
     def _not_quiet(self, named: str, seconds: float) -> str | None:
         """Why the target's record does not show that statements naming it were not called for so long; None if it does."""

@@ -17,7 +17,7 @@ from pg_deploy.parsing.tree import quoted
 from pg_deploy.postgres.quoting import in_full, literal
 from pg_deploy.postgres.session import Connection, one_line
 from pg_deploy.presentation.secrecy import without_secrets
-from pg_deploy.workload.asking import Asker, Form, asking
+from pg_deploy.workload.asking import Answer, Asker, Form, asking
 from pg_deploy.workload.bodies import DEFAULT_PATHS
 from pg_deploy.workload.body_answers import GONE, Problem, Seen, least, problem
 from pg_deploy.workload.body_questions import BEGIN, READY, Asked, Questions
@@ -35,12 +35,16 @@ order by j.jobid"""
 
 @dataclass(frozen=True)
 class Job:
-    """A job's command and what the server does not take in it. `subject` is `cron job nightly`."""
+    """A job's command and what the server does not take in it. `subject` is `cron job nightly`.
+
+    `taken` are the server's answers to the queries in it that it takes.
+    """
 
     subject: str
     username: str
     command: str
     problems: tuple[Problem, ...] = ()
+    taken: tuple[Answer, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,11 @@ def read_jobs(connection: Connection, paths: Mapping[str, Sequence[str]] | None 
     finally:
         if not (connection.closed or connection.broken):
             connection.execute("rollback")
-    return {job.subject: replace(job, problems=(*first[job.subject], *second[job.subject])) for job in jobs}
+    found = {}
+    for job in jobs:
+        problems, taken = first[job.subject]
+        found[job.subject] = replace(job, problems=(*problems, *second[job.subject]), taken=taken)
+    return found
 
 
 def _subject(name: str | None, command: str) -> str:
@@ -131,18 +139,23 @@ def _statements(command: str) -> list[_Statement]:
     return found
 
 
-def _asked(asker: Asker, job: Job, statements: Sequence[_Statement], paths: Sequence[str]) -> tuple[Problem, ...]:
-    """What the server answers to the job's user."""
+def _asked(
+    asker: Asker, job: Job, statements: Sequence[_Statement], paths: Sequence[str]
+) -> tuple[tuple[Problem, ...], tuple[Answer, ...]]:
+    """What the server does not take of the job's user, and its answers to what it takes."""
     problems: list[Problem] = []
+    taken: list[Answer] = []
     for each in statements:
         if type(each.node).__name__ in _ANSWERED:
             tried = (each.path,) if each.path is not None else paths
-            problems += least(_answer(asker, job.username, each.sql, path) for path in tried).problems
-    return tuple(problems)
+            answers = [asker.ask(job.username, Form(each.sql, path)) for path in tried]
+            problems += least(_seen(each.sql, answer) for answer in answers).problems
+            taken += [answer for answer in answers if answer.refusal is None][:1]
+    return tuple(problems), tuple(taken)
 
 
-def _answer(asker: Asker, role: str, text: str, path: str) -> Seen:
-    refusal = asker.ask(role, Form(text, path)).refusal
+def _seen(text: str, answer: Answer) -> Seen:
+    refusal = answer.refusal
     if refusal is None or refusal.of_session:
         return Seen()
     return Seen((problem(text, refusal.sqlstate, refusal.message, refusal.position),))

@@ -18,7 +18,7 @@ from pg_deploy.workload.missing_statistics import Statistics, compare_missing, r
 from pg_deploy.workload.proof import Side, compare_sides
 from pg_deploy.workload.reading import tables_read
 from pg_deploy.workload.session_paths import read_session_paths
-from pg_deploy.workload.trying import refused_when_run, to_try
+from pg_deploy.workload.trying import jobs_refused, jobs_to_try, refused_when_run, to_try
 
 TRIED_FOR_S, MEASURED_FOR_S = 10.0, 30.0
 """How long the statements of one migration are tried, and tried and measured, in seconds: all of them on both sides together."""
@@ -45,15 +45,16 @@ def look(target: Target, side: Side) -> Seen:
 
 
 def run_on_both(
-    targets: tuple[Target, Target], sides: tuple[Side, Side], facts: tuple[Facts, Facts], log: logging.Logger
+    targets: tuple[Target, Target], seen: tuple[Seen, Seen], facts: tuple[Facts, Facts], log: logging.Logger
 ) -> tuple[Measured, ...]:
-    """Run statements on both sides, before and after: some to see if they are refused, some for their time. All is aborted.
+    """Run statements on both sides, before and after: some, and the jobs' own, to see if they are refused, some for their time.
 
-    The targets are superusers' on private copies.
+    All is aborted. The targets are superusers' on private copies.
     """
-    before, after = sides
-    asked = [ToMeasure(each.statement, each.answer, after.asked[name].answer) for name, each in before.asked.items()]
-    tried, timed = to_try(asked, facts[0]), to_measure(asked)
+    before, after = seen
+    answers = after.side.asked
+    asked = [ToMeasure(each.statement, each.answer, answers[name].answer) for name, each in before.side.asked.items()]
+    tried, timed = (*to_try(asked, facts[0]), *jobs_to_try(before.jobs, after.jobs)), to_measure(asked)
     log.info(
         "  workload: running statements on both sides: %d to see if they are refused, %d for their time",
         len(tried),
@@ -69,9 +70,14 @@ def compare_seen(
     before: Seen, after: Seen, facts: tuple[Facts, Facts], measured: tuple[Measured, ...] = ()
 ) -> tuple[WorkloadFinding, ...]:
     """What the migration between these facts does to statements, bodies, jobs and statistics; the worst first. Pure."""
+    jobs = compare_jobs(before.jobs, after.jobs)
+    named = {each.subject for each in jobs}
+    of_jobs = [each for each in measured if each.statement.id in before.jobs]
+    measured = tuple(each for each in measured if each.statement.id not in before.jobs)
     beside = (
         *compare_bodies(before.bodies, after.bodies),
-        *compare_jobs(before.jobs, after.jobs),
+        *jobs,
+        *(each for each in jobs_refused(of_jobs) if each.subject not in named),
         *compare_missing(before.statistics, after.statistics, tables_read(before.side, facts[0])),
         *slower_findings(measured),
         *refused_when_run(measured),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from pg_deploy.catalog.kinds import ROUTINES
@@ -10,9 +10,11 @@ from pg_deploy.catalog.reader import Facts
 from pg_deploy.grammar import ast
 from pg_deploy.grammar.errors import ParseError, TooDeepError
 from pg_deploy.grammar.parser import parse_sql
-from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding
+from pg_deploy.ledger.kinds.workload import Effect, RecordedStatement, WorkloadFinding
 from pg_deploy.parsing.expressions import call_name, nodes
 from pg_deploy.workload.asking import FORBIDDEN
+from pg_deploy.workload.body_answers import GONE
+from pg_deploy.workload.jobs import Job
 from pg_deploy.workload.measuring import Measured, ToMeasure
 
 MOST = 200
@@ -35,6 +37,33 @@ def to_try(asked: Iterable[ToMeasure], facts: Facts) -> tuple[ToMeasure, ...]:
             if done:
                 found.setdefault((each.statement.role, each.before.form.path, done), replace(each, is_tried=True))
     return tuple(found.values())[:MOST]
+
+
+def jobs_to_try(before: Mapping[str, Job], after: Mapping[str, Job]) -> tuple[ToMeasure, ...]:
+    """The queries of jobs that the server takes on both sides, word for word; each statement has its job's subject for its id. Pure."""
+    return tuple(
+        ToMeasure(RecordedStatement(subject, was.form.text, job.username), was, now, is_tried=True)
+        for subject, job in before.items()
+        if subject in after
+        for was in job.taken
+        for now in after[subject].taken
+        if was.form.text == now.form.text
+    )
+
+
+def jobs_refused(measured: Iterable[Measured]) -> tuple[WorkloadFinding, ...]:
+    """A finding for each job of which a query is refused after the migration only when it runs. Pure."""
+    return tuple(
+        WorkloadFinding(
+            Effect.JOB_BROKEN,
+            subject,
+            f"{subject} could run and fails now: {each.after.error}",
+            roles=(each.statement.role,),
+            sqlstate=each.refused_with or None,
+            is_drop=each.refused_with in GONE,
+        )
+        for subject, each in _refused(measured).items()
+    )
 
 
 def _does(text: str, functions: Collection[str]) -> frozenset[object]:
@@ -63,17 +92,19 @@ def refused_when_run(measured: Iterable[Measured]) -> Iterator[WorkloadFinding]:
 
     A statement that was run twice, to try it and for its time, is told once.
     """
-    refused = {
-        each.statement.id: each for each in measured if each.after.error is not None and each.before.error is None
-    }
-    for each in refused.values():
+    for each in _refused(measured).values():
         yield WorkloadFinding.about(
             each.statement,
             _effect(each.refused_with),
             f"refused when it runs: {each.after.error}",
             sqlstate=each.refused_with or None,
-            is_drop=each.refused_with in {"42P01", "42703", "42883", "42704", "42P10"},
+            is_drop=each.refused_with in {*GONE, "42P10"},
         )
+
+
+def _refused(measured: Iterable[Measured]) -> dict[str, Measured]:
+    """What is refused after the migration and was not before, by the statement's id."""
+    return {each.statement.id: each for each in measured if each.after.error is not None and each.before.error is None}
 
 
 def _effect(sqlstate: str) -> Effect:

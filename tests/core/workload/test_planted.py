@@ -40,7 +40,7 @@ def _findings(planted: Shop, before: tuple[Seen, Facts]) -> tuple[WorkloadFindin
     after = look(planted.target, ask_again(planted.target, seen.side))
     with planted.connect() as admin:
         both = facts, read_facts(admin)
-    run = run_on_both((planted.target_before, planted.target), (seen.side, after.side), both, LOG)
+    run = run_on_both((planted.target_before, planted.target), (seen, after), both, LOG)
     found = compare_seen(seen, after, both, run)
     return tuple(each for each in found if each.effect is not Effect.AS_BEFORE)
 
@@ -139,6 +139,19 @@ def test_what_only_a_run_can_tell_is_named_for_the_statement(
     found = [each for each in _findings(planted, before) if part in each.subject]
 
     assert [each.effect for each in found if each.effect in GATING] == [Effect.BROKEN], found
+
+
+@pytest.mark.server
+def test_a_job_is_named_whose_function_may_not_do_any_more_what_it_does(
+    planted: Shop, before: tuple[Seen, Facts]
+) -> None:
+    """The job's command is one call: the server takes it, and refuses at night what the function does."""
+    owner = "alter function shop.nightly() owner to shop_report; alter function shop.nightly() security definer"
+    planted.plant(Break("when it runs", "another owner", owner))
+
+    found = [each for each in _findings(planted, before) if each.effect is Effect.JOB_BROKEN]
+
+    assert [(each.subject, each.sqlstate) for each in found] == [("cron job nightly", "42501")]
 
 
 def _wrong(planted: Shop, harm: Harm, findings: tuple[WorkloadFinding, ...]) -> Iterator[str]:
