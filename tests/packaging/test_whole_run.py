@@ -114,7 +114,7 @@ def _deploys(theirs: Team, api: Api, url: str) -> None:
         for approval in api.approvals(DAG, run):
             task = approval.task_instance.task_id
             page = client.get(f"/pg-deploy/runs/{DAG}/{run}")
-            assert page.status_code == 200, page.text
+            assert page.status_code == 200, theirs.said("api-server")
             answered = client.patch(
                 f"/api/v2/dags/{DAG}/dagRuns/{run}/taskInstances/{task}/-1/hitlDetails",
                 json={"chosen_options": ["Approve"], "params_input": {}},
