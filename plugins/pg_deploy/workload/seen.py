@@ -54,7 +54,7 @@ def run_on_both(
     before, after = seen
     answers = after.side.asked
     asked = [ToMeasure(each.statement, each.answer, answers[name].answer) for name, each in before.side.asked.items()]
-    tried, timed = (*to_try(asked, facts[0]), *jobs_to_try(before.jobs, after.jobs)), to_measure(asked)
+    tried, timed = (*to_try(asked, facts), *jobs_to_try(before.jobs, after.jobs)), to_measure(asked)
     log.info(
         "  workload: running statements on both sides: %d to see if they are refused, %d for their time",
         len(tried),

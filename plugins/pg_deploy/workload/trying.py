@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from pg_deploy.catalog.dependencies import closure_of
+from pg_deploy.catalog.diff import compare
 from pg_deploy.catalog.kinds import ROUTINES
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.grammar import ast
@@ -27,16 +29,24 @@ _SEQUENCE_IS_USED_UP = "2200H"
 _WRITES = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
 
 
-def to_try(asked: Iterable[ToMeasure], facts: Facts) -> tuple[ToMeasure, ...]:
-    """Of statements that write, or call functions that are no part of the server, one for each kind. Pure."""
-    functions = {fact.identity.plain_name.partition("(")[0] for fact in facts.facts if fact.kind in ROUTINES}
+def to_try(asked: Iterable[ToMeasure], facts: tuple[Facts, Facts]) -> tuple[ToMeasure, ...]:
+    """Of statements that write, or call functions that are no part of the server, one for each kind. Pure.
+
+    Those that rest on what the migration between these facts made, changed or removed come first, as the time may not do for all.
+    """
+    functions = {fact.identity.plain_name.partition("(")[0] for fact in facts[0].facts if fact.kind in ROUTINES}
     found: dict[object, ToMeasure] = {}
     for each in sorted(asked, key=lambda one: -one.statement.calls):
         if each.before.refusal is None and each.after.refusal is None:
             done = _does(each.before.form.text, functions)
             if done:
                 found.setdefault((each.statement.role, each.before.form.path, done), replace(each, is_tried=True))
-    return tuple(found.values())[:MOST]
+    differing = compare(*facts).keys
+
+    def is_touched(each: ToMeasure) -> bool:
+        return any(closure_of(side).of_text(each.statement.text) & differing for side in facts)
+
+    return tuple(sorted(found.values(), key=is_touched, reverse=True))[:MOST]
 
 
 def jobs_to_try(before: Mapping[str, Job], after: Mapping[str, Job]) -> tuple[ToMeasure, ...]:

@@ -101,7 +101,7 @@ class _Drawing:
                 if not rows:
                     is_from_rows = False
                     break
-                is_there = may_be_there and number % 2 == 0
+                is_there = may_be_there and number % 2 == 1
                 values[:] = chosen(query, rows, values, number, SETS, NewRows() if is_there else new, bounds)
         return [Drawn(values, sender, is_from_rows) for values in dict.fromkeys(map(tuple, sets))]
 
