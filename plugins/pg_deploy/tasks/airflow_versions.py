@@ -5,11 +5,13 @@ Every difference between these minors is settled here, so that no other module a
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from inspect import signature
-from typing import Any
+from typing import Any, cast
 
 from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 try:
@@ -44,9 +46,20 @@ __all__ = [
     "AssetOrTimeSchedule",
     "CronTriggerTimetable",
     "DownstreamTasksSkipped",
+    "connection_named",
     "retry_only",
     "waits_at_most",
 ]
+
+
+def connection_named(name: str) -> Connection:
+    """The connection of that name, in a task and in the API server alike. Raises AirflowNotFoundException or AirflowRuntimeError."""
+    if hasattr(sys.modules.get("airflow.sdk.execution_time.task_runner"), "SUPERVISOR_COMMS"):
+        return cast("Connection", Connection.get(name))
+    # In 3.1 the SDK knows the task's supervisor alone, and the pages have none.
+    from airflow.models.connection import Connection as OfTheServer
+
+    return cast("Connection", OfTheServer.get_connection_from_secrets(name))
 
 
 def waits_at_most(limit: timedelta) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from airflow.sdk import Connection as AirflowConnection
 
 from pg_deploy.monitor import application_side
 from pg_deploy.monitor.measures import Measured, Row
-from pg_deploy.tasks.airflow_versions import AirflowNotFoundException, AirflowRuntimeError
+from pg_deploy.tasks.airflow_versions import AirflowNotFoundException, AirflowRuntimeError, connection_named
 
 
 def measure_outside(target: str, before: Mapping[str, tuple[Row, ...]]) -> list[Measured]:
@@ -71,10 +71,9 @@ def _endpoints(api: AirflowConnection) -> application_side.Endpoints:
 def find_connection(name: str) -> AirflowConnection | None:
     """The connection of that name, or None."""
     try:
-        found: AirflowConnection = AirflowConnection.get(name)
+        return connection_named(name)
     except (AirflowNotFoundException, AirflowRuntimeError):
         return None
-    return found
 
 
 def http_url(connection: AirflowConnection) -> str:

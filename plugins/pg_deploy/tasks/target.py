@@ -15,7 +15,7 @@ from pg_deploy.ledger.sealing import take_keys_from
 from pg_deploy.postgres.ledger_name import DEFAULT_LEDGER
 from pg_deploy.postgres.session import Target
 from pg_deploy.presentation.secrecy import without_secrets
-from pg_deploy.tasks.airflow_versions import AirflowNotFoundException, AirflowRuntimeError
+from pg_deploy.tasks.airflow_versions import AirflowNotFoundException, AirflowRuntimeError, connection_named
 from pg_deploy.tasks.errors import UnknownTargetError
 
 take_keys_from(lambda: str(airflow_conf.get("core", "fernet_key", fallback="")))
@@ -57,8 +57,7 @@ def four_eyes_floor(name: str) -> bool:
 
 def _connection(name: str) -> AirflowConnection:
     try:
-        found: AirflowConnection = AirflowConnection.get(name)
+        return connection_named(name)
     except (AirflowNotFoundException, AirflowRuntimeError) as error:
         # Somebody may have put a URL, with its password, where a name belongs.
         raise UnknownTargetError(without_secrets(name)) from error
-    return found

@@ -45,7 +45,13 @@ def look(target: Target, side: Side) -> Seen:
 
 
 def run_on_both(
-    targets: tuple[Target, Target], seen: tuple[Seen, Seen], facts: tuple[Facts, Facts], log: logging.Logger
+    targets: tuple[Target, Target],
+    seen: tuple[Seen, Seen],
+    facts: tuple[Facts, Facts],
+    log: logging.Logger,
+    *,
+    tried_s: float = TRIED_FOR_S,
+    measured_s: float = MEASURED_FOR_S,
 ) -> tuple[Measured, ...]:
     """Run statements on both sides, before and after: some, and the jobs' own, to see if they are refused, some for their time.
 
@@ -61,8 +67,8 @@ def run_on_both(
         len(timed),
     )
     api, started = api_of(*facts), time.monotonic()
-    found = measure(*targets, tried, api=api, limit_s=TRIED_FOR_S)
-    left = MEASURED_FOR_S - (time.monotonic() - started)
+    found = measure(*targets, tried, api=api, limit_s=tried_s)
+    left = measured_s - (time.monotonic() - started)
     return (*found, *measure(*targets, timed, api=api, limit_s=left))
 
 
