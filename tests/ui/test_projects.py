@@ -146,7 +146,7 @@ def test_a_user_of_one_project_sees_nothing_of_the_other_on_our_pages(teams: Tea
 _WALKED: dict[str, dict[str, object] | None] = {"GET": None, "POST": {}, "PUT": {}, "PATCH": {}, "DELETE": None}
 # What these routes want is judged before who asks.
 _BODIES: dict[tuple[str, str], dict[str, object]] = {
-    ("PATCH", "/dagRuns"): {"actions": []},
+    ("PATCH", "/dagRuns"): {"actions": [{"action": "delete", "entities": ["none"]}]},
     ("POST", "/clearDagRuns"): {"dag_runs": [{"dag_run_id": "none"}]},
 }
 # What changes the user's own session, or what waits for more to come.
