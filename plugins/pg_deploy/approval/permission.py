@@ -51,20 +51,20 @@ def judge(
     pinned: Pinned,
     rows: Sequence[Evidence],
     demands: Demands,
-    lint: tuple[Sequence[str], bool],
+    lint: tuple[Sequence[str], str],
 ) -> Judged:
     """The risk in force and whether the policy asks about it. Pure.
 
     `rows` is the deployment's evidence, or what it has of this migration; `lint` what the lock lint shows of the text, and
-    whether that needs an approval.
+    why a person has to look.
     """
-    lines, has_errors = lint
+    lines, lock_reason = lint
     rehearsed = _rehearsal(rows, migration.version)
     reasons = raised_risk(
         migration,
         rehearsed,
         lock_budget=demands.lock_budget,
-        lock_errors=has_errors,
+        lock_reason=lock_reason,
     )
     risk = risk_in_force(pinned.risk, reasons)
     must_ask = demands.approval == "all" or (demands.approval == "risky" and risk in ASKED)

@@ -10,6 +10,7 @@ from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.kinds.rehearsal import Changes, Rehearsal
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.statements import Statement
+from pg_deploy.preflight.lock_lint import HOLDS_LOCKS
 from pg_deploy.rollback.generator.row_changes import Named, read_row_changes
 
 ASKED = ("medium", "high", "unknown")
@@ -28,11 +29,11 @@ _MOST_NAMED = 3
 
 
 def raised_risk(
-    migration: Migration, rehearsed: Rehearsal | None, *, lock_budget: float, lock_errors: bool
+    migration: Migration, rehearsed: Rehearsal | None, *, lock_budget: float, lock_reason: str
 ) -> tuple[str, ...]:
     """Why the risk is at least high, one phrase each; empty if nothing that it does makes it so. Pure.
 
-    If it was `rehearsed`, what happened on the copy counts beside what the text says.
+    If it was `rehearsed`, what happened on the copy counts beside what the text says. `lock_reason` is the lock lint's, "" for none.
     """
     statements = migration.statements
     reasons = []
@@ -43,8 +44,8 @@ def raised_risk(
     if _changes_access(migration, rehearsed):
         reasons.append("it changes who may do what")
     rewriting = [each for each in statements if each.kind == "cluster" or _REWRITES.search(each.brief)]
-    if lock_errors or any(not each.kind.startswith("create") for each in rewriting):
-        reasons.append("it rewrites or scans a table under a lock, or breaks clients that run")
+    rewrites = any(not each.kind.startswith("create") for each in rewriting)
+    reasons += dict.fromkeys(filter(None, (HOLDS_LOCKS if rewrites else "", lock_reason)))
     return (*reasons, *_long_locks(migration, rehearsed, lock_budget))
 
 

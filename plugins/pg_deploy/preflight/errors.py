@@ -194,6 +194,5 @@ class LockLintError(PgDeployError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f'the lock lint "squawk" did not answer, {reason}: install pg-deploy[lint], or '
-            "squawk-cli, into the Python of this worker"
+            f'the lock lint "squawk" did not answer, {reason}: install squawk-cli into the Python of this worker'
         )

@@ -26,6 +26,8 @@ AT_ONCE = 500
 # The engine gives every statement a deadline, except CONCURRENTLY, where one would leave an invalid index behind. It owns the
 # transactions, so nothing runs twice. And IF NOT EXISTS would hide the invalid index that a failed build leaves.
 _ENGINE_TAKES_CARE = frozenset({"require-lock-timeout", "require-statement-timeout", "prefer-robust-stmts"})
+HOLDS_LOCKS = "it rewrites or scans a table under a lock, or breaks clients that run"
+NOBODY_LOOKED = "the lock lint did not answer, so nobody looked which locks it holds"
 # squawk calls nearly everything a warning. These make others wait for a scan or a rewrite, or break running clients.
 _ERRORS = frozenset(
     {
@@ -114,25 +116,26 @@ def _squawk() -> str:
 
 def lock_lint_lines(
     texts: Sequence[str], *, server_version: int, also: Sequence[Sequence[LockFinding]] = ()
-) -> list[tuple[tuple[str, ...], bool]]:
-    """For each text the lines of plan and approval, one for each finding, and whether any finding needs an approval.
+) -> list[tuple[tuple[str, ...], str]]:
+    """For each text the lines of plan and approval, one for each finding, and why a person has to look, "" if nobody has to.
 
-    `also` holds further findings for each text. If the linter does not answer, a line says so, and that needs no approval:
-    the linter decides nothing by itself.
+    `also` holds further findings for each text. If squawk does not answer, a line says so, and a person has to look.
     """
+    more = also or [()] * len(texts)
     try:
         findings = lint_all(texts, server_version=server_version)
-        return [_lines((*own, *more)) for own, more in zip(findings, also or [()] * len(texts), strict=True)]
+        return [_lines((*own, *others)) for own, others in zip(findings, more, strict=True)]
     except LockLintError as error:
-        return [((str(error),), False) for _ in texts]
+        own = [(*_of_transactions(text), *others) for text, others in zip(texts, more, strict=True)]
+        return [((str(error), *_lines(each)[0]), NOBODY_LOOKED) for each in own]
 
 
-def _lines(findings: Sequence[LockFinding]) -> tuple[tuple[str, ...], bool]:
+def _lines(findings: Sequence[LockFinding]) -> tuple[tuple[str, ...], str]:
     ordered = sorted(findings, key=lambda finding: (finding.level, finding.line))
     lines = [f"{finding.level}: {' '.join(finding.sentence.split())}" for finding in ordered[:MOST_LINES]]
     if len(ordered) > MOST_LINES:
         lines.append(f"and {len(ordered) - MOST_LINES} more")
-    return tuple(lines), any(finding.level == "error" for finding in findings)
+    return tuple(lines), HOLDS_LOCKS if any(finding.level == "error" for finding in findings) else ""
 
 
 def _relevant(answer: list[dict[str, object]], sql: str) -> Iterator[LockFinding]:

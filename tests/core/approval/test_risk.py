@@ -25,7 +25,7 @@ def _load(folder: Path, sql: str, rollback: str | None, manifest: str = LOW) -> 
 
 
 def _raised(migration: Migration, rehearsed: Rehearsal | None = None) -> str:
-    return "; ".join(raised_risk(migration, rehearsed, lock_budget=2.0, lock_errors=False))
+    return "; ".join(raised_risk(migration, rehearsed, lock_budget=2.0, lock_reason=""))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_what_a_migration_does_raises_its_risk(
     """Else whoever writes a migration could wave away the approval that the target's connection demands."""
     migration = _load(tmp_path, sql, rollback, manifest)
 
-    reasons = raised_risk(migration, None, lock_budget=2.0, lock_errors=False)
+    reasons = raised_risk(migration, None, lock_budget=2.0, lock_reason="")
 
     assert any(why in reason for reason in reasons), reasons
     assert risk_in_force("low", reasons) == "high"

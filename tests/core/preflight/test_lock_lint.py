@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from pg_deploy.preflight.lock_lint import AT_ONCE, lint_all, lint_locks, lock_lint_lines
+from pg_deploy.preflight.lock_lint import AT_ONCE, HOLDS_LOCKS, NOBODY_LOOKED, lint_all, lint_locks, lock_lint_lines
+from pg_deploy.preflight.transaction_lint import transaction_findings
 
 MIGRATIONS = Path(__file__).resolve().parents[3] / "sql" / "migrations"
 
@@ -38,9 +40,24 @@ def test_nobody_waits_for_a_relation_that_the_same_file_made_above() -> None:
     """An index on a view that was just made blocks nobody; an alarm there is one that people learn to wave through."""
     made = "create materialized view public.v as select 1 as a;\ncreate unique index v_a on public.v (a);"
     assert lint_locks(made, server_version=150018) == ()
-    [(lines, needs_approval)] = lock_lint_lines(["create index i on public.old (a);"], server_version=150018)
-    assert needs_approval
+    [(lines, reason)] = lock_lint_lines(["create index i on public.old (a);"], server_version=150018)
+    assert reason == HOLDS_LOCKS
     assert lines[0].startswith("error: line 1: ")
+
+
+def test_where_nobody_looked_somebody_has_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A worker without the linter would else deploy unasked what asks a person everywhere else; our own findings stay."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    sql = "alter table public.a add constraint c check (b > 0) not valid;\nalter table public.a validate constraint c;"
+
+    [(lines, reason)] = lock_lint_lines([sql], server_version=150018)
+
+    assert reason == NOBODY_LOOKED
+    assert lines[0].startswith('the lock lint "squawk" did not answer')
+    assert (
+        [line.partition(": ")[2] for line in lines[1:]] == [each.sentence for each in transaction_findings(sql)] != []
+    )
 
 
 def test_each_of_many_texts_keeps_its_own_findings() -> None:
