@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pg_deploy.catalog.dependencies import words_of
 from pg_deploy.catalog.diff import Difference
@@ -56,7 +57,7 @@ def judge(
     if before.top and after.plan is not None and not after.top:
         said = "the server does nothing for it now: a rule of the table stands in its place"
         return WorkloadFinding.about(statement, Effect.BROKEN, said, objects=changed.named_in(after.form.text))
-    shape = _shape(before, after)
+    shape = _shape(before, after, changed)
     if shape is not None:
         return WorkloadFinding.about(statement, Effect.SHAPE_CHANGED, shape, objects=changed.named_in(after.form.text))
     judged = demands.judge(after.form, statement.role) or demands.label_gone(after.parameters)
@@ -82,7 +83,13 @@ def _refused(statement: RecordedStatement, after: Answer, refusal: Refusal, chan
     )
 
 
-def _shape(before: Answer, after: Answer) -> str | None:
+def _shape(before: Answer, after: Answer, changed: ChangedNames) -> str | None:
+    # A type that moved to another schema is the same one to whoever prepared the statement.
+    before = replace(
+        before,
+        columns=tuple((name, changed.now(kind)) for name, kind in before.columns),
+        parameters=tuple(map(changed.now, before.parameters)),
+    )
     if before.columns != after.columns:
         return f'{_columns(before, after)}; a prepared one fails with "cached plan must not change result type"'
     for number, (was, now) in enumerate(zip(before.parameters, after.parameters, strict=False), start=1):
@@ -134,6 +141,9 @@ class ChangedNames:
     """The names of what a migration removed or changed, to be found again in statements."""
 
     def __init__(self, found: Difference) -> None:
+        new = {(each.identity.name, each.definition): str(each.identity) for each in found.added if each.kind == "type"}
+        types = [(each, (each.identity.name, each.definition)) for each in found.removed if each.kind == "type"]
+        self._moved = {str(each.identity): new[like] for each, like in types if like in new}
         removed = {fact.key for fact in found.removed}
         # What is gone is likelier to be the cause than what its removal changed.
         facts = sorted(found.old_facts, key=lambda fact: (fact.key not in removed, str(fact.identity)))
@@ -147,6 +157,11 @@ class ChangedNames:
     @staticmethod
     def _owner(plain: str, kind: str) -> str | None:
         return plain.split(".")[-2].lower() if kind == "column" and plain.count(".") >= 2 else None
+
+    def now(self, kind: str) -> str:
+        """The name that a type, or an array of it, has after the migration, if all that changed is its schema."""
+        base = kind.removesuffix("[]")
+        return self._moved.get(base, base) + kind[len(base) :]
 
     def named_in(self, *texts: str) -> tuple[str, ...]:
         """Those of which the statement, or the server's answer to it, holds the name; of a column its relation's as well."""

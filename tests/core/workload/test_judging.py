@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from pg_deploy.catalog.diff import Difference
+from pg_deploy.catalog.names import parsed
+from pg_deploy.catalog.reader import Fact
 from pg_deploy.ledger.kinds.workload import Effect, RecordedStatement, WorkloadFinding
 from pg_deploy.workload.asking import Answer, Form, Refusal
 from pg_deploy.workload.inserts import NewDemands
@@ -64,6 +66,22 @@ NOT_ITS = Refusal("42501", "permission denied to set role", of_session=True)
 def test_two_answers_say_what_a_migration_does(before: Answer, after: Answer, effect: Effect) -> None:
     """Only what worked before can break."""
     assert _judged(before, after).effect is effect
+
+
+def test_a_type_that_only_moved_is_the_same_one() -> None:
+    """Its number stays, so what is prepared goes on; another type of that name is another shape."""
+    kinds = '{"enum": ["a", "b"]}'
+    moved = Difference((_type("report.channel", kinds),), (_type("shop.channel", kinds),), ())
+    remade = Difference((_type("report.channel", '{"enum": ["a"]}'),), (_type("shop.channel", kinds),), ())
+    before, after = (_answer(columns=(("all", f"{each}.channel[]"),)) for each in ("shop", "report"))
+
+    said = [judge(STATEMENT, before, after, NOTHING_NEW, ChangedNames(each)).effect for each in (moved, remade)]
+
+    assert said == [Effect.AS_BEFORE, Effect.SHAPE_CHANGED]
+
+
+def _type(name: str, definition: str) -> Fact:
+    return Fact("type", parsed("type", name), definition, "database")
 
 
 def test_what_the_server_points_at_is_shown_with_its_line() -> None:
