@@ -57,6 +57,9 @@ class Side:
                 prepare_form(self.connection, name.encode(), form)
                 self._prepared.add(name)
             row = self.connection.execute(b"%s %s" % (explain, execute.encode())).fetchone()
+            if writes:
+                # The transaction is aborted: what would be asked at its end is asked now.
+                self.connection.execute("set constraints all immediate")
             return read_explained(row[0] if row else None)
 
 

@@ -106,6 +106,14 @@ _SEEN_WHEN_IT_RUNS = {
         ),
         "insert into settings (key, value) values",
     ),
+    "a trigger at the end of the transaction": (
+        _NEW_TRIGGER.format(
+            body="perform nope from shop.settings; return null;",
+            trigger="create constraint trigger new after insert on shop.sessions deferrable initially deferred"
+            " for each row execute function shop.is_new();",
+        ),
+        'INSERT INTO "sessions"',
+    ),
     "rows that come as JSON": (
         "create function shop.bad() returns text language plpgsql as"
         " 'begin return (select nope from shop.settings limit 1); end';"
