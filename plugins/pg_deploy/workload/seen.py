@@ -18,7 +18,7 @@ from pg_deploy.workload.missing_statistics import Statistics, compare_missing, r
 from pg_deploy.workload.proof import Side, compare_sides
 from pg_deploy.workload.reading import tables_read
 from pg_deploy.workload.session_paths import read_session_paths
-from pg_deploy.workload.trying import jobs_refused, jobs_to_try, refused_when_run, to_try
+from pg_deploy.workload.trying import jobs_to_try, refused_when_run, to_try
 
 TRIED_FOR_S, MEASURED_FOR_S = 10.0, 30.0
 """How long the statements of one migration are tried, and tried and measured, in seconds: all of them on both sides together."""
@@ -78,15 +78,12 @@ def compare_seen(
     """What the migration between these facts does to statements, bodies, jobs and statistics; the worst first. Pure."""
     jobs = compare_jobs(before.jobs, after.jobs)
     named = {each.subject for each in jobs}
-    of_jobs = [each for each in measured if each.statement.id in before.jobs]
-    measured = tuple(each for each in measured if each.statement.id not in before.jobs)
     beside = (
         *compare_bodies(before.bodies, after.bodies),
         *jobs,
-        *(each for each in jobs_refused(of_jobs) if each.subject not in named),
         *compare_missing(before.statistics, after.statistics, tables_read(before.side, facts[0])),
         *slower_findings(measured),
-        *refused_when_run(measured),
+        *(each for each in refused_when_run(measured, before.jobs) if each.subject not in named),
     )
     return compare_sides(before.side, after.side, facts, beside)
 

@@ -61,21 +61,6 @@ def jobs_to_try(before: Mapping[str, Job], after: Mapping[str, Job]) -> tuple[To
     )
 
 
-def jobs_refused(measured: Iterable[Measured]) -> tuple[WorkloadFinding, ...]:
-    """A finding for each job of which a query is refused after the migration only when it runs. Pure."""
-    return tuple(
-        WorkloadFinding(
-            Effect.JOB_BROKEN,
-            subject,
-            f"{subject} could run and fails now: {each.after.error}",
-            roles=(each.statement.role,),
-            sqlstate=each.refused_with or None,
-            is_drop=each.refused_with in GONE,
-        )
-        for subject, each in _refused(measured).items()
-    )
-
-
 def _does(text: str, functions: Collection[str]) -> frozenset[object]:
     """What it writes, with the columns that it gives, and what it calls."""
     try:
@@ -97,24 +82,23 @@ def _deeds(tree: object, functions: Collection[str]) -> Iterator[object]:
             yield call_name(node)
 
 
-def refused_when_run(measured: Iterable[Measured]) -> Iterator[WorkloadFinding]:
+def refused_when_run(measured: Iterable[Measured], jobs: Collection[str]) -> Iterator[WorkloadFinding]:
     """What the server refuses after the migration only when it runs, with values with which it ran before. Pure.
 
-    A statement that was run twice, to try it and for its time, is told once.
+    `jobs` are the ids that are subjects of jobs. What was run twice, to try it and for its time, is told once.
     """
-    for each in _refused(measured).values():
-        yield WorkloadFinding.about(
-            each.statement,
-            _effect(each.refused_with),
-            f"refused when it runs: {each.after.error}",
-            sqlstate=each.refused_with or None,
-            is_drop=each.refused_with in {*GONE, "42P10"},
-        )
-
-
-def _refused(measured: Iterable[Measured]) -> dict[str, Measured]:
-    """What is refused after the migration and was not before, by the statement's id."""
-    return {each.statement.id: each for each in measured if each.after.error is not None and each.before.error is None}
+    refused = {
+        each.statement.id: each for each in measured if each.after.error is not None and each.before.error is None
+    }
+    for name, each in refused.items():
+        sqlstate = each.refused_with or None
+        is_drop = each.refused_with in {*GONE, "42P10"}
+        if name in jobs:
+            said, roles = f"{name} could run and fails now: {each.after.error}", (each.statement.role,)
+            yield WorkloadFinding(Effect.JOB_BROKEN, name, said, roles=roles, sqlstate=sqlstate, is_drop=is_drop)
+        else:
+            said, effect = f"refused when it runs: {each.after.error}", _effect(each.refused_with)
+            yield WorkloadFinding.about(each.statement, effect, said, sqlstate=sqlstate, is_drop=is_drop)
 
 
 def _effect(sqlstate: str) -> Effect:
