@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
+from operator import itemgetter
 
 from pg_deploy.catalog.dependencies import closure_of
 from pg_deploy.catalog.diff import compare
@@ -20,7 +22,7 @@ from pg_deploy.workload.jobs import Job
 from pg_deploy.workload.measuring import Measured, ToMeasure
 
 MOST = 200
-"""Statements that are tried, those with the most calls: of those that write the same and call the same, one each."""
+"""Statements that are tried, at most. Those of a role that write the same and call the same are of one kind."""
 _OF_ROWS = ("23502", "22P02", "428C9")
 """What a new row is refused with for what the statement leaves out, or for a default that is none any more."""
 _OF_VALUES = ("21", "22", "23", "27", "44", "P0")
@@ -30,23 +32,36 @@ _WRITES = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
 
 
 def to_try(asked: Iterable[ToMeasure], facts: tuple[Facts, Facts]) -> tuple[ToMeasure, ...]:
-    """Of statements that write, or call functions that are no part of the server, one for each kind. Pure.
+    """Of statements that write, or call functions that are no part of the server: those that may be refused now. Pure.
 
-    Those that rest on what the migration between these facts made, changed or removed come first, as the time may not do for all.
+    First one of each kind that rests on what the migration between these facts made, changed or removed, then the others that do:
+    each that it breaks is to be named. Of what rests on nothing of it one of each kind, as the time may not do for all.
     """
     functions = {fact.identity.plain_name.partition("(")[0] for fact in facts[0].facts if fact.kind in ROUTINES}
-    found: dict[object, ToMeasure] = {}
+    found = compare(*facts)
+    about = [(fact, fact.identity.of or fact.identity) for fact in (*found.removed, *found.new_facts)]
+    # Roles and schemas decide about all that is looked up in them or sent by them.
+    touches_all = any(fact.scope == "cluster" or of.kind == "schema" for fact, of in about)
+    differing = found.keys | {(of.kind, of) for _, of in about}
+
+    @cache
+    def is_touched(text: str) -> bool:
+        return touches_all or any(closure_of(side).of_text(text) & differing for side in facts)
+
+    kinds: set[object] = set()
+    ranked: list[tuple[int, ToMeasure]] = []
     for each in sorted(asked, key=lambda one: -one.statement.calls):
-        if each.before.refusal is None and each.after.refusal is None:
-            done = _does(each.before.form.text, functions)
-            if done:
-                found.setdefault((each.statement.role, each.before.form.path, done), replace(each, is_tried=True))
-    differing = compare(*facts).keys
-
-    def is_touched(each: ToMeasure) -> bool:
-        return any(closure_of(side).of_text(each.statement.text) & differing for side in facts)
-
-    return tuple(sorted(found.values(), key=is_touched, reverse=True))[:MOST]
+        if each.before.refusal is not None or each.after.refusal is not None:
+            continue
+        done = _does(each.before.form.text, functions)
+        kind = (each.statement.role, each.before.form.path, done)
+        is_first = kind not in kinds
+        kinds.add(kind)
+        if done and is_touched(each.statement.text):
+            ranked.append((0 if is_first else 1, replace(each, is_tried=True)))
+        elif done and is_first:
+            ranked.append((2, replace(each, is_tried=True)))
+    return tuple(each for _, each in sorted(ranked, key=itemgetter(0)))[:MOST]
 
 
 def jobs_to_try(before: Mapping[str, Job], after: Mapping[str, Job]) -> tuple[ToMeasure, ...]:

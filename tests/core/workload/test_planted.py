@@ -152,6 +152,18 @@ def test_what_only_a_run_can_tell_is_named_for_the_statement(
 
 
 @pytest.mark.server
+def test_each_statement_that_calls_what_a_migration_broke_is_named(planted: Shop, before: tuple[Seen, Facts]) -> None:
+    """One was tried for all that call the same: the others were as before, and failed in production."""
+    planted.plant(Break("when it runs", "another right", "revoke select on shop.order_lines from shop_app"))
+
+    found = [each.subject for each in _findings(planted, before) if each.effect is Effect.FORBIDDEN]
+
+    assert {"select order_total($1)", "select o.id, order_total(o.id) from orders o where o.customer_id = $1"} <= {
+        *found
+    }
+
+
+@pytest.mark.server
 def test_a_job_is_named_whose_function_may_not_do_any_more_what_it_does(
     planted: Shop, before: tuple[Seen, Facts]
 ) -> None:
