@@ -27,7 +27,7 @@ from demo import cluster
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.ledger.kinds.workload import Workload
 from pg_deploy.postgres.session import Target
-from pg_deploy.workload.proof import ask_again, ask_before, compare_sides, summed_up
+from pg_deploy.workload.proof import ask_again, ask_before, compare_answers, sum_up_proof
 from pg_deploy.workload.record import record_workload
 from tests.throwaway import demo_of_its_own
 
@@ -124,7 +124,7 @@ def measure(target: cluster.Cluster, number: int) -> tuple[float, float, float]:
         after = ask_again(copy, before)
         second = time.monotonic() - started
         started = time.monotonic()
-        proof = summed_up("bench", before, after, compare_sides(before, after, (facts, now)))
+        proof = sum_up_proof("bench", before, after, compare_answers(before, after, (facts, now)))
         comparing = time.monotonic() - started
     seconds = recording + first + second + comparing
     said = ", ".join(f"{tally.statements} {tally.effect}" for tally in proof.tallies)

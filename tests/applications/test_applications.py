@@ -13,7 +13,7 @@ import pytest
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.ledger.kinds.workload import GATING, Effect, Workload, WorkloadProof
 from pg_deploy.postgres.session import Target
-from pg_deploy.workload.proof import ask_again, ask_before, compare_sides, summed_up
+from pg_deploy.workload.proof import ask_again, ask_before, compare_answers, sum_up_proof
 from pg_deploy.workload.record import record_workload
 from tests.applications.application import Site, used
 from tests.applications.replay import newly_failing, recorded_texts
@@ -76,7 +76,7 @@ def _proof(site: Site, workload: Workload, migration: str) -> WorkloadProof:
         before = ask_before(target, workload, logging.getLogger(__name__))
         admin.execute(migration.encode())
         after = ask_again(target, before)
-        return summed_up("application", before, after, compare_sides(before, after, (facts, read_facts(admin))))
+        return sum_up_proof("application", before, after, compare_answers(before, after, (facts, read_facts(admin))))
 
 
 def test_nearly_all_that_an_application_sends_can_be_asked(application: tuple[Application, Site, Workload]) -> None:

@@ -8,7 +8,7 @@ from pg_deploy.postgres.session import Connection
 from pg_deploy.workload.statement_calls import (
     MEASURE,
     StatementCalls,
-    begun,
+    begin_record,
     read_counted_calls,
     read_gap_limit,
 )
@@ -24,6 +24,6 @@ def remember_calls(connection: Connection, sample: Sample) -> StatementCalls:
     if kept:
         record = StatementCalls.from_json(kept).after(now, read_gap_limit(connection))
     else:
-        record = begun(now, f"the monitor first looked at {sample.taken_at:%Y-%m-%d %H:%M} UTC")
+        record = begin_record(now, f"the monitor first looked at {sample.taken_at:%Y-%m-%d %H:%M} UTC")
     samples.put_memory(connection, sample, MEASURE, record.as_json())
     return record

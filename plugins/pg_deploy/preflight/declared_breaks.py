@@ -9,7 +9,7 @@ from pg_deploy.ledger.kinds.workload import RecordedStatement
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import Connection
 from pg_deploy.workload.naming import statements_naming
-from pg_deploy.workload.quiet import quiet_since
+from pg_deploy.workload.quiet import prove_quiet
 from pg_deploy.workload.record import record_workload
 from pg_deploy.workload.statement_calls import last_seen_by_key
 
@@ -27,7 +27,7 @@ def log_declared_breaks(
     for migration, declared in breaks:
         name = declared.object or ""
         naming = statements_naming(name, recorded)
-        quiet = quiet_since(connection, name, naming, declared.quiet_s)
+        quiet = prove_quiet(connection, name, naming, declared.quiet_s)
         log.info("%s declares that it breaks %s (%s)", migration.stem, name, declared.why)
         log.info("  %s quiet for %s: %s", "✓" if quiet.is_enough else "–", declared.quiet_for, quiet.sentence)
         for each in naming[:_SHOWN]:

@@ -25,7 +25,7 @@ from pg_deploy.postgres.temporary import owned_folder
 from pg_deploy.preflight.migration_standings import read_state
 from pg_deploy.presentation.lines import log_lines
 from pg_deploy.rehearsal.copy import private_copy
-from pg_deploy.workload.proof import ask_again, ask_before, compare_sides, summed_up
+from pg_deploy.workload.proof import ask_again, ask_before, compare_answers, sum_up_proof
 from pg_deploy.workload.statements_from_file import workload_from_file
 from pg_deploy.workload.workload_text import refusal_lines, workload_lines
 
@@ -61,7 +61,7 @@ def explain_workload(target: Target, folder: Path, workload: Workload) -> bool:
             with copy.admin.session("facts") as connection:
                 now = read_facts(connection)
             after = ask_again(copy.admin, before)
-    proof = summed_up("pending migrations", before, after, compare_sides(before, after, (was, now)))
+    proof = sum_up_proof("pending migrations", before, after, compare_answers(before, after, (was, now)))
     log_lines(workload_lines(proof), log)
     refused = refusal_lines(after)
     log_lines(refused, log)

@@ -12,12 +12,12 @@ from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.kinds.workload import Workload, WorkloadProof
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import Target
-from pg_deploy.workload.declared import declare, entries_for, sentence_of
+from pg_deploy.workload.declared import apply_declarations, entries_for, sentence_of
 from pg_deploy.workload.measuring import Measured
 from pg_deploy.workload.naming import statements_naming
-from pg_deploy.workload.proof import Side, ask_again, ask_before, summed_up
-from pg_deploy.workload.quiet import quiet_since
-from pg_deploy.workload.seen import Seen, compare_seen, look, notes_beside, run_on_both
+from pg_deploy.workload.observation import Observation, compare_observations, notes_beside, observe, run_on_both
+from pg_deploy.workload.proof import SideAnswers, ask_again, ask_before, sum_up_proof
+from pg_deploy.workload.quiet import prove_quiet
 
 
 class WorkloadOnCopy:
@@ -29,7 +29,7 @@ class WorkloadOnCopy:
         self._is_private = is_private
         """Whether the session is a superuser's, who may look at every body, job and statistic."""
         self._workload = recorded_workload(job)
-        self._before: Seen | None = None
+        self._before: Observation | None = None
 
     @property
     def is_measured(self) -> bool:
@@ -53,20 +53,22 @@ class WorkloadOnCopy:
             return None
         self._before = after = self._look(ask_again(self._copy, before.side))
         measured = self._run((before, after), facts, twin)
-        found = compare_seen(before, after, facts, measured)
+        found = compare_observations(before, after, facts, measured)
         # Many statements may name one object, and the answer rests on the texts of all.
-        findings, refused = declare(found, migration.manifest.breaks, cache(self._not_quiet))
+        findings, refused = apply_declarations(found, migration.manifest.breaks, cache(self._not_quiet))
         notes = tuple(notes_beside(before, after, measured))
-        proof = summed_up(migration.stem, before.side, after.side, findings, notes)
+        proof = sum_up_proof(migration.stem, before.side, after.side, findings, notes)
         if self._job.workload != "gate" or not migration.has_companion:
             return proof
         counting = [each for each in findings if each.counts]
         return replace(proof, against=(*map(sentence_of, counting), *(refused if counting else ())))
 
-    def _look(self, side: Side) -> Seen:
-        return look(self._copy, side) if self._is_private else Seen(side)
+    def _look(self, side: SideAnswers) -> Observation:
+        return observe(self._copy, side) if self._is_private else Observation(side)
 
-    def _run(self, seen: tuple[Seen, Seen], facts: tuple[Facts, Facts], twin: Target | None) -> tuple[Measured, ...]:
+    def _run(
+        self, seen: tuple[Observation, Observation], facts: tuple[Facts, Facts], twin: Target | None
+    ) -> tuple[Measured, ...]:
         if twin is None or not self.is_measured:
             return ()
         return run_on_both((twin, self._copy), seen, facts, self._job.log)
@@ -74,7 +76,7 @@ class WorkloadOnCopy:
     def _not_quiet(self, named: str, seconds: float) -> str | None:
         """Why the target's record does not show that statements naming it were not called for so long; None if it does."""
         recorded = self._workload.statements if self._workload else ()
-        quiet = quiet_since(self._job.ledger, named, statements_naming(named, recorded), seconds)
+        quiet = prove_quiet(self._job.ledger, named, statements_naming(named, recorded), seconds)
         return None if quiet.is_enough else quiet.sentence
 
 

@@ -9,10 +9,10 @@ from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding
 from pg_deploy.postgres.session import Connection
 from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.workload.asking import Refusal
-from pg_deploy.workload.body_answers import GONE, Problem, Seen, least
+from pg_deploy.workload.body_answers import GONE, BodyAnswer, Problem, fewest_problems
 from pg_deploy.workload.body_questions import BEGIN, READY, Questions
 from pg_deploy.workload.plpgsql_check import ask_plpgsql_check, begin_plpgsql_check
-from pg_deploy.workload.routines import Routine, Table, read_routines
+from pg_deploy.workload.routines import Routine, TriggerTable, read_routines
 
 DEFAULT_PATHS = ('"$user", public, extensions',)
 
@@ -60,7 +60,7 @@ def read_bodies(
         for routine in routines:
             for table in routine.tables or (None,):
                 tried = ("",) if "search_path" in routine.settings else paths
-                seen = least(_seen(connection, extension, routine, path, table) for path in tried)
+                seen = fewest_problems(_seen(connection, extension, routine, path, table) for path in tried)
                 subject = f"{routine.printed} on {table.name}" if table else routine.printed
                 named = f"{routine.kind} {routine.full_name}"
                 bodies[subject] = Body(
@@ -72,7 +72,9 @@ def read_bodies(
             connection.execute("rollback")
 
 
-def _seen(connection: Connection, extension: str, routine: Routine, path: str, table: Table | None) -> Seen:
+def _seen(
+    connection: Connection, extension: str, routine: Routine, path: str, table: TriggerTable | None
+) -> BodyAnswer:
     questions = Questions(connection)
     if routine.language == "sql":
         return questions.about_sql(routine, path)

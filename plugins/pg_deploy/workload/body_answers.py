@@ -30,7 +30,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Seen:
+class BodyAnswer:
     """What was found in one body; `reason` says why its statements could not be looked at.
 
     `declarations` is what the server then said of them: within a session it keeps what it compiled, and so may have taken them.
@@ -41,18 +41,18 @@ class Seen:
     declarations: Problem | None = None
 
 
-def least(answers: Iterable[Seen]) -> Seen:
+def fewest_problems(answers: Iterable[BodyAnswer]) -> BodyAnswer:
     """The answer with the fewest problems: of several search paths, one is the application's. The first of equals."""
-    best: Seen | None = None
+    best: BodyAnswer | None = None
     for answer in answers:
         if best is None or _order(answer) < _order(best):
             best = answer
         if not answer.problems and not answer.reason:
             break
-    return best or Seen()
+    return best or BodyAnswer()
 
 
-def _order(answer: Seen) -> tuple[bool, int]:
+def _order(answer: BodyAnswer) -> tuple[bool, int]:
     return bool(answer.reason), len(answer.problems)
 
 
@@ -64,10 +64,10 @@ def message_of(diag: Diagnostic) -> str:
 def problem_of(diag: Diagnostic, source: str) -> Problem:
     """What the server says of a body as a whole."""
     place = int(diag.internal_position) - 1 if diag.internal_position and diag.internal_query == source else None
-    return problem(source, diag.sqlstate or "", message_of(diag), place)
+    return make_problem(source, diag.sqlstate or "", message_of(diag), place)
 
 
-def problem(text: str, sqlstate: str, message: str, place: int | None, *, by_extension: bool = False) -> Problem:
+def make_problem(text: str, sqlstate: str, message: str, place: int | None, *, by_extension: bool = False) -> Problem:
     """A problem in a text. Where the server gives no place in it, it is the name in the message, if that is there."""
     at = _place_of_name(message, text) if place is None else place
     return Problem(text, Refusal(sqlstate, message, at), by_extension)

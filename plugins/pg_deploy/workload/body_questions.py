@@ -13,11 +13,11 @@ from pg_deploy.postgres.quoting import in_full, literal
 from pg_deploy.postgres.session import Connection, one_line
 from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.workload.asking import TIMEOUT_MS
-from pg_deploy.workload.body_answers import Problem, Seen, problem, problem_of
-from pg_deploy.workload.plpgsql_program import LOOKED, Program, found_in
+from pg_deploy.workload.body_answers import BodyAnswer, Problem, make_problem, problem_of
+from pg_deploy.workload.plpgsql_program import LOOKED, Program, failed_checks
 from pg_deploy.workload.plpgsql_reading import program_of
 from pg_deploy.workload.plpgsql_text import UnreadableBodyError, numbers_again
-from pg_deploy.workload.routines import Routine, Table
+from pg_deploy.workload.routines import Routine, TriggerTable
 
 _UNKNOWN_RECORD = "55000"
 """A record has no row yet, so nobody knows its columns: that says nothing of the body."""
@@ -35,7 +35,7 @@ READY = "savepoint deploy_body"
 
 
 @dataclass(frozen=True)
-class Asked:
+class ProgramInContext:
     """A program in its surroundings: what the body may name from outside, what it returns rows of, and which tables it needs."""
 
     program: Program
@@ -46,7 +46,7 @@ class Asked:
 
     def question(self, *, bare: int | None = None) -> str:
         """The statements that make the program and call it; with `bare`, to see the error of one check alone."""
-        body = self.program.written(self.name, self.declared, bare=bare)
+        body = self.program.function_body(self.name, self.declared, bare=bare)
         # The name is in use: the server forgets what it compiled before when the function is replaced.
         name, result = ("deploy_body_rows", self.rows) if self.rows else ("deploy_body", "pg_catalog.void")
         made = (
@@ -62,39 +62,39 @@ class Questions:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def about_sql(self, routine: Routine, path: str) -> Seen:
+    def about_sql(self, routine: Routine, path: str) -> BodyAnswer:
         """What the server says of a body in SQL, whose whole it analyses."""
         question = f"select pg_catalog.fmgr_sql_validator({routine.oid})"
         if routine.is_polymorphic:
             # The validator leaves such a body to its calls.
             question = f"set local check_function_bodies = on; {routine.with_plain_types('pg_temp.deploy_sql')}"
         refused = self._tried(question, settings_of(routine, path))
-        return Seen((problem_of(refused, routine.source),)) if refused else Seen()
+        return BodyAnswer((problem_of(refused, routine.source),)) if refused else BodyAnswer()
 
-    def about_plpgsql(self, routine: Routine, path: str, table: Table | None) -> Seen:
+    def about_plpgsql(self, routine: Routine, path: str, table: TriggerTable | None) -> BodyAnswer:
         """What the server says of a body in PL/pgSQL and of each statement in it."""
         rows = routine.rows
         try:
             program = program_of(routine.source, returns_rows=bool(rows))
-            asked = Asked(program, routine.name, routine.declared(table), rows, _transition_tables(table))
+            asked = ProgramInContext(program, routine.name, routine.declared(table), rows, _transition_tables(table))
             seen = self.about_program(asked, settings_of(routine, path), routine.source)
         except (ParseError, UnreadableBodyError) as error:
-            seen = Seen(reason=str(error))
+            seen = BodyAnswer(reason=str(error))
         if not seen.reason:
             return seen
         refused = self._tried(f"select pg_catalog.plpgsql_validator({routine.oid})", settings_of(routine, path))
-        return Seen((problem_of(refused, routine.source),)) if refused else seen
+        return BodyAnswer((problem_of(refused, routine.source),)) if refused else seen
 
-    def about_program(self, asked: Asked, settings: Mapping[str, str], source: str) -> Seen:
+    def about_program(self, asked: ProgramInContext, settings: Mapping[str, str], source: str) -> BodyAnswer:
         """What the server says of the checks of a program, which was made of this source."""
         answer = self._tried(asked.question(), settings)
         if answer is None:
-            return Seen(reason="nothing was answered")
+            return BodyAnswer(reason="nothing was answered")
         if answer.sqlstate != LOOKED:
             why = problem_of(answer, source)
-            return Seen(reason=why.refusal.message, declarations=why)
+            return BodyAnswer(reason=why.refusal.message, declarations=why)
         problems: list[Problem] = []
-        for number, state, message in found_in(answer.message_detail):
+        for number, state, message in failed_checks(answer.message_detail):
             if state == _UNKNOWN_RECORD:
                 continue
             check = asked.program.checks[number]
@@ -105,8 +105,8 @@ class Questions:
             if place is not None:
                 place = len(numbers_again(check.text[:place]))
             shown = numbers_again(without_secrets(one_line(message)))
-            problems.append(problem(numbers_again(check.text), state, shown, place))
-        return Seen(tuple(problems))
+            problems.append(make_problem(numbers_again(check.text), state, shown, place))
+        return BodyAnswer(tuple(problems))
 
     def _tried(self, question: str, settings: Mapping[str, str]) -> Diagnostic | None:
         """The server's refusal of a question; None if there is none. Raises if the connection is lost."""
@@ -120,7 +120,7 @@ class Questions:
         return None
 
 
-def _transition_tables(table: Table | None) -> tuple[str, ...]:
+def _transition_tables(table: TriggerTable | None) -> tuple[str, ...]:
     if table is None:
         return ()
     names = [in_full(name) for name in table.transition if name]

@@ -17,7 +17,7 @@ _SHARE = 0.05
 """How much of a table a range takes, where nothing but the range is asked for."""
 
 
-def chosen(
+def choose_values(
     query: SourceQuery,
     rows: Sequence[Row],
     values: Sequence[str | None],
@@ -75,7 +75,7 @@ def _bound(
     values: Sequence[str | None] = bounds or ordered
     span = len(values) - 1
     share = _SHARE * (1 + number / 5)
-    if _other_end(query, use):
+    if _is_bounded_on_both_sides(query, use):
         start = 0.1 + 0.18 * number
         place = span * start if use.how == How.LOW else max(span * (start + _SHARE), span * start + 1)
     else:
@@ -83,7 +83,7 @@ def _bound(
     return values[min(max(round(place), 0), span)]
 
 
-def _other_end(query: SourceQuery, use: Use) -> bool:
+def _is_bounded_on_both_sides(query: SourceQuery, use: Use) -> bool:
     """Whether the same expression is bounded on its other side as well."""
     return any(
         other.how != use.how

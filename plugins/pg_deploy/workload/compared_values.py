@@ -8,7 +8,7 @@ from pg_deploy.grammar import ast, enums
 from pg_deploy.grammar.nodes import walked
 from pg_deploy.parsing.expressions import call_name, column_names, replaced, words
 from pg_deploy.workload.levels import parts_of
-from pg_deploy.workload.uses import How, Use, key_of, parameter
+from pg_deploy.workload.uses import How, Use, key_of, parameter_number
 
 _OPERATORS = {
     "=": (How.EQUAL, How.EQUAL),
@@ -118,7 +118,7 @@ def _with_known_key(node: ast.Node) -> ast.Node:
     if (
         isinstance(node, ast.A_Expr)
         and words(node.name)[-1:] in {(operator,) for operator in _INTO_JSON}
-        and parameter(node.rexpr) is not None
+        and parameter_number(node.rexpr) is not None
         and isinstance(node.lexpr, ast.Node)
     ):
         return ast.A_Expr(kind=node.kind, name=node.name, lexpr=node.lexpr, rexpr=key_of(node.lexpr))

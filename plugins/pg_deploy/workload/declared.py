@@ -13,7 +13,7 @@ NotQuiet = Callable[[str, float], str | None]
 """Why an object counts as in use, from its name and for how many seconds it must have been quiet; None if it was quiet so long."""
 
 
-def declare(
+def apply_declarations(
     findings: Iterable[WorkloadFinding], breaks: Sequence[Break], not_quiet: NotQuiet
 ) -> tuple[tuple[WorkloadFinding, ...], tuple[str, ...]]:
     """The findings with the author's reason where one is declared and accepted, and why a declaration is not accepted."""

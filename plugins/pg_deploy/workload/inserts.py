@@ -13,13 +13,13 @@ from pg_deploy.parsing.tree import quoted
 from pg_deploy.workload.asking import Form
 from pg_deploy.workload.new_rules import judged_anew, labels_gone, table_of
 from pg_deploy.workload.row_rights import RowRights
-from pg_deploy.workload.rows_written import Written, rows_written
-from pg_deploy.workload.trigger_rights import Blocked, Fired, blocked_by_triggers
-from pg_deploy.workload.writable_views import Shown, Table, writable_views
+from pg_deploy.workload.rows_written import WrittenRow, rows_written
+from pg_deploy.workload.trigger_rights import BlockedWrite, WriteOfRole, blocked_by_triggers
+from pg_deploy.workload.writable_views import Table, WritableView, writable_views
 
 
 @dataclass(frozen=True)
-class Kept:
+class MissingRight:
     """What a role may not use or write, in a sentence; the object, and the line that would allow it, "" if it is not one line."""
 
     sentence: str
@@ -40,9 +40,9 @@ class NewDemands:
     required: Mapping[Table, tuple[str, ...]]
     judged: Mapping[Table, str]
     positions: Mapping[Table, tuple[str, ...]]
-    views: Mapping[Table, Shown] = field(default_factory=dict)
+    views: Mapping[Table, WritableView] = field(default_factory=dict)
     rights: RowRights = field(default=RowRights())
-    blocked: Mapping[Fired, Blocked] = field(default_factory=dict)
+    blocked: Mapping[WriteOfRole, BlockedWrite] = field(default_factory=dict)
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def left_out(self, form: Form, role: str) -> tuple[Table, tuple[str, ...]] | None:
@@ -53,22 +53,22 @@ class NewDemands:
                 return target, missing
         return None
 
-    def kept_from(self, form: Form, role: str) -> Kept | None:
+    def missing_right(self, form: Form, role: str) -> MissingRight | None:
         """What the role may not use now, or may not write into, when it sends an insert; None if it may all."""
         for named, target, given in self._inserts(form, role):
             for (of, table, column), sequence in self.rights.sequences.items():
                 if (of, table) == (role, target) and given is not None and column not in given:
                     said = f"takes {column} of {'.'.join(target)} from {sequence}, which {role} may not use"
-                    return Kept(said, sequence, f"grant usage on sequence {sequence} to {quoted(role)};")
+                    return MissingRight(said, sequence, f"grant usage on sequence {sequence} to {quoted(role)};")
             # Through a view it is the view's owner whose policies are asked.
             if named == target and (role, target) in self.rights.closed:
                 plain = ".".join(target)
                 said = f"writes a row into {plain}, and row level security has no policy that lets {role} do so"
-                return Kept(said, plain)
+                return MissingRight(said, plain)
         blocked = self._blocked(form, role, certain=True)
-        return None if blocked is None else Kept(blocked[0], ".".join(blocked[1].target))
+        return None if blocked is None else MissingRight(blocked[0], ".".join(blocked[1].target))
 
-    def _blocked(self, form: Form, role: str, *, certain: bool) -> tuple[str, Blocked] | None:
+    def _blocked(self, form: Form, role: str, *, certain: bool) -> tuple[str, BlockedWrite] | None:
         """The first trigger that may not do what it does when the statement fires it, in words."""
         for table, written in self._writes(form, role):
             target, _ = self._through_views(table, None)
@@ -99,11 +99,11 @@ class NewDemands:
         """Of each insert the relation that it names, the table that is written in the end, and which columns get a value."""
         for table, written in self._writes(form, role):
             if written.is_insert:
-                yield table, *self._through_views(table, written.given(self.positions.get(table, ())))
+                yield table, *self._through_views(table, written.given_columns(self.positions.get(table, ())))
 
-    def _writes(self, form: Form, role: str) -> Iterator[tuple[Table, Written]]:
+    def _writes(self, form: Form, role: str) -> Iterator[tuple[Table, WrittenRow]]:
         for written in rows_written(form.text):
-            table = written.found(form.path, role, self.positions)
+            table = written.find_relation(form.path, role, self.positions)
             if table is not None:
                 yield table, written
 

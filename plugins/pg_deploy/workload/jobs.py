@@ -19,8 +19,8 @@ from pg_deploy.postgres.session import Connection, one_line
 from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.workload.asking import Answer, Asker, Form, asking
 from pg_deploy.workload.bodies import DEFAULT_PATHS
-from pg_deploy.workload.body_answers import GONE, Problem, Seen, least, problem
-from pg_deploy.workload.body_questions import BEGIN, READY, Asked, Questions
+from pg_deploy.workload.body_answers import GONE, BodyAnswer, Problem, fewest_problems, make_problem
+from pg_deploy.workload.body_questions import BEGIN, READY, ProgramInContext, Questions
 from pg_deploy.workload.plpgsql_program import Check, Program
 from pg_deploy.workload.plpgsql_reading import program_of
 from pg_deploy.workload.plpgsql_text import UnreadableBodyError
@@ -149,16 +149,16 @@ def _asked(
         if type(each.node).__name__ in _ANSWERED:
             tried = (each.path,) if each.path is not None else paths
             answers = [asker.ask(job.username, Form(each.sql, path)) for path in tried]
-            problems += least(_seen(each.sql, answer) for answer in answers).problems
+            problems += fewest_problems(_seen(each.sql, answer) for answer in answers).problems
             taken += [answer for answer in answers if answer.refusal is None][:1]
     return tuple(problems), tuple(taken)
 
 
-def _seen(text: str, answer: Answer) -> Seen:
+def _seen(text: str, answer: Answer) -> BodyAnswer:
     refusal = answer.refusal
     if refusal is None or refusal.of_session:
-        return Seen()
-    return Seen((problem(text, refusal.sqlstate, refusal.message, refusal.position),))
+        return BodyAnswer()
+    return BodyAnswer((make_problem(text, refusal.sqlstate, refusal.message, refusal.position),))
 
 
 def _by_program(questions: Questions, statements: Sequence[_Statement], paths: Sequence[str]) -> tuple[Problem, ...]:
@@ -168,12 +168,14 @@ def _by_program(questions: Questions, statements: Sequence[_Statement], paths: S
         program = _program(each)
         if program is not None and program.checks:
             tried = (each.path,) if each.path is not None else paths
-            seen = least(questions.about_program(Asked(program), {"search_path": path}, each.sql) for path in tried)
+            seen = fewest_problems(
+                questions.about_program(ProgramInContext(program), {"search_path": path}, each.sql) for path in tried
+            )
             # A name that was looked up stands in a question of ours: the job's own statement is shown.
             problems += [
                 one
                 if one.statement in each.sql and not one.statement.startswith("'")
-                else problem(each.sql, one.refusal.sqlstate, one.refusal.message, None)
+                else make_problem(each.sql, one.refusal.sqlstate, one.refusal.message, None)
                 for one in seen.problems
             ]
     return tuple(problems)

@@ -49,7 +49,7 @@ def judge(
         said = f"leaves out {', '.join(columns)} of {schema}.{table}, which must have a value now and has no default"
         objects = tuple(f"{schema}.{table}.{column}" for column in columns)
         return WorkloadFinding.about(statement, Effect.INSERT_REFUSED, said, objects=objects, sqlstate="23502")
-    kept = demands.kept_from(after.form, statement.role)
+    kept = demands.missing_right(after.form, statement.role)
     if kept is not None:
         return WorkloadFinding.about(
             statement, Effect.FORBIDDEN, kept.sentence, sqlstate=FORBIDDEN, objects=(kept.of,), remedy=kept.remedy

@@ -18,9 +18,9 @@ from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.workload.asking import Answer
 from pg_deploy.workload.levels import writes
 from pg_deploy.workload.rounds import Rounds
-from pg_deploy.workload.runs import Side, kept_sequences
+from pg_deploy.workload.runs import SideSession, kept_sequences
 from pg_deploy.workload.senders import senders_of
-from pg_deploy.workload.slower import is_slower, said
+from pg_deploy.workload.slower import describe_times, is_slower
 from pg_deploy.workload.values import draw
 
 MOST = 20
@@ -76,7 +76,7 @@ class Measured:
         return not (self.before.error or self.after.error)
 
 
-def to_measure(asked: Iterable[ToMeasure], most: int = MOST) -> tuple[ToMeasure, ...]:
+def choose_to_measure(asked: Iterable[ToMeasure], most: int = MOST) -> tuple[ToMeasure, ...]:
     """Those whose plan got costlier, by the time that this may cost, then those with the most total time. Pure."""
     planned = [each for each in asked if each.before.plan and each.after.plan]
     costlier = [each for each in planned if each.times_costlier > _COSTLIER]
@@ -95,7 +95,7 @@ def measure(
     """
     deadline = time.monotonic() + limit_s
     with ExitStack() as held:
-        sides = [Side(held.enter_context(each.session("workload"))) for each in (before, after)]
+        sides = [SideSession(held.enter_context(each.session("workload"))) for each in (before, after)]
         for side in sides:
             held.enter_context(kept_sequences(side.connection))
         drawing = held.enter_context(before.session("workload values"))
@@ -110,7 +110,7 @@ def measure(
 
 
 def _measure(
-    sides: Sequence[Side],
+    sides: Sequence[SideSession],
     drawing: Connection,
     each: ToMeasure,
     name: str,
@@ -162,7 +162,7 @@ def _measure(
         before,
         after,
         not each.is_tried and is_slower(before, after, calls, has_ended=rounds.has_ended),
-        said(before, after, has_ended=rounds.has_ended),
+        describe_times(before, after, has_ended=rounds.has_ended),
         is_from_rows=all(drawn.is_from_rows for drawn in rounds.sets),
         before_plan=each.before.plan and without_secrets(each.before.plan),
         after_plan=each.after.plan and without_secrets(each.after.plan),

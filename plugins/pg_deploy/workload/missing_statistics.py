@@ -14,7 +14,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Known:
+class PlannerStatistics:
     """Whether the planner was told of a table, or of a part of one: a column, an indexed expression, extended statistics.
 
     `name` is the part's. `table` is quoted where it must be; `readable_as` are the plain names, schema and name with a dot between,
@@ -35,20 +35,22 @@ class Known:
         return self.has_rows and not self.has_statistics
 
 
-Statistics: TypeAlias = Mapping[tuple[str, int, int], Known]
+Statistics: TypeAlias = Mapping[tuple[str, int, int], PlannerStatistics]
 """By kind, oid, and number of the column, 0 where it is about no column."""
 
 
-def read_missing(connection: Connection) -> dict[tuple[str, int, int], Known]:
+def read_statistics(connection: Connection) -> dict[tuple[str, int, int], PlannerStatistics]:
     """What the planner was told of, and what not, in this database. Reads only; the session must be a superuser's."""
     rows = connection.execute(engine_sql("workload/table_statistics"))
     return {
-        (kind, oid, number): Known(kind, name, table_oid, table, (plain, *ancestors), has_rows, has_statistics)
+        (kind, oid, number): PlannerStatistics(
+            kind, name, table_oid, table, (plain, *ancestors), has_rows, has_statistics
+        )
         for kind, oid, number, name, table_oid, table, plain, ancestors, has_rows, has_statistics in rows
     }
 
 
-def compare_missing(
+def compare_statistics(
     before: Statistics, after: Statistics, read_by: Mapping[str, float | None]
 ) -> tuple[WorkloadFinding, ...]:
     """A finding for each table that statements read and of which the planner was told, or need not be told, before, and now is not.
@@ -56,7 +58,7 @@ def compare_missing(
     `read_by` holds the tables that recorded statements read, as `schema.name`, with their calls a day; None where nobody knows.
     A column that the migration adds is no finding: no statement of today names it.
     """
-    missing: dict[str, list[Known]] = {}
+    missing: dict[str, list[PlannerStatistics]] = {}
     for key, known in after.items():
         earlier = before.get(key)
         is_new_column = known.kind == "column" and earlier is None and ("table", known.table_oid, 0) in before
@@ -67,7 +69,7 @@ def compare_missing(
     return tuple(_finding(table, parts, read_by) for table, parts in missing.items())
 
 
-def _finding(table: str, parts: list[Known], read_by: Mapping[str, float | None]) -> WorkloadFinding:
+def _finding(table: str, parts: list[PlannerStatistics], read_by: Mapping[str, float | None]) -> WorkloadFinding:
     calls = [read_by[name] for name in parts[0].readable_as if name in read_by]
     known = [each for each in calls if each is not None]
     return WorkloadFinding(
@@ -80,7 +82,7 @@ def _finding(table: str, parts: list[Known], read_by: Mapping[str, float | None]
     )
 
 
-def _named(table: str, parts: list[Known]) -> str:
+def _named(table: str, parts: list[PlannerStatistics]) -> str:
     if any(each.kind == "table" for each in parts):
         return table
     shown = [f"{each.kind} {each.name}" for each in parts[:_SHOWN]]

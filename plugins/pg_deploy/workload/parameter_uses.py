@@ -8,7 +8,7 @@ from pg_deploy.grammar import ast
 from pg_deploy.grammar.nodes import walked
 from pg_deploy.workload.compared_values import compared_values
 from pg_deploy.workload.levels import Level, own_nodes
-from pg_deploy.workload.uses import How, Use, parameter
+from pg_deploy.workload.uses import How, Use, parameter_number
 from pg_deploy.workload.written_values import written_values
 
 
@@ -24,7 +24,7 @@ def _uses(statement: ast.Node) -> Iterator[Use]:
     yield from written_values(statement)
     if isinstance(statement, ast.SelectStmt):
         for node, how in ((statement.limitCount, How.LIMIT), (statement.limitOffset, How.OFFSET)):
-            number = parameter(node)
+            number = parameter_number(node)
             if number is not None:
                 yield Use(number, how)
     if isinstance(statement, ast.SelectStmt) and statement.havingClause is not None:

@@ -10,10 +10,10 @@ import psycopg
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection, one_line
 from pg_deploy.presentation.secrecy import without_secrets
-from pg_deploy.workload.body_answers import Seen, message_of, problem
+from pg_deploy.workload.body_answers import BodyAnswer, make_problem, message_of
 from pg_deploy.workload.body_questions import settings_of, taken_back
 from pg_deploy.workload.plpgsql_sql import names_any, temporary_names
-from pg_deploy.workload.routines import Routine, Table
+from pg_deploy.workload.routines import Routine, TriggerTable
 
 _SCHEMA = "deploy_plpgsql_check"
 _ASK = """select c.sqlstate, c.message, c."position", c.query, c.lineno
@@ -40,7 +40,9 @@ def begin_plpgsql_check(connection: Connection) -> str:
     return _SCHEMA
 
 
-def ask_plpgsql_check(connection: Connection, schema: str, routine: Routine, path: str, table: Table | None) -> Seen:
+def ask_plpgsql_check(
+    connection: Connection, schema: str, routine: Routine, path: str, table: TriggerTable | None
+) -> BodyAnswer:
     """The errors that the extension names in a body; a trigger function's for one of its tables.
 
     An error of the extension's own is none of the body's.
@@ -55,7 +57,7 @@ def ask_plpgsql_check(connection: Connection, schema: str, routine: Routine, pat
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
-        return Seen(reason=message_of(error.diag))
+        return BodyAnswer(reason=message_of(error.diag))
     lines = routine.source.split("\n")
     problems = []
     temporary = temporary_names(routine.source)
@@ -64,5 +66,5 @@ def ask_plpgsql_check(connection: Connection, schema: str, routine: Routine, pat
         text = query or (lines[line - 1].strip() if line and line <= len(lines) else routine.source)
         if not names_any(f"{text} {message}", temporary):
             place = position - 1 if query and position else None
-            problems.append(problem(text, state, message, place, by_extension=True))
-    return Seen(tuple(problems))
+            problems.append(make_problem(text, state, message, place, by_extension=True))
+    return BodyAnswer(tuple(problems))

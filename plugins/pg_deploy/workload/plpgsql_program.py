@@ -51,7 +51,7 @@ class Program:
         """All checks in order; a program names one by its place among them."""
         return [part for part in self.parts if isinstance(part, Check)]
 
-    def written(self, name: str, declared: list[str], *, bare: int | None = None) -> str:
+    def function_body(self, name: str, declared: list[str], *, bare: int | None = None) -> str:
         """The body of a function that ends in an error with SQLSTATE LOOKED; with `bare`, in the error of that check alone."""
         lines = [*self.options, "declare deploy_found pg_catalog.text[] := '{}'; begin"]
         lines += [f"<<{in_full(name)}>> declare", *declared, "begin"]
@@ -76,7 +76,7 @@ def _caught(number: int, check: Check) -> str:
     )
 
 
-def found_in(detail: str | None) -> list[tuple[int, str, str]]:
+def failed_checks(detail: str | None) -> list[tuple[int, str, str]]:
     """The checks that failed, by their numbers, with SQLSTATE and message."""
     found = [str(each).split(" ", 2) for each in json.loads(detail or "[]")]
     return [(int(number), state, message) for number, state, message in found]

@@ -24,14 +24,14 @@ class _Reading:
         self._simple = Statements(source, returns_rows=returns_rows)
         while self._read.word() == "#":
             self._read.take()
-            self._simple.program.options.append(f"#{self._read.take().written} {self._read.take().written}")
+            self._simple.program.options.append(f"#{self._read.take().sql} {self._read.take().sql}")
         self._block(self._label())
         self.program = self._simple.program
 
     def _label(self) -> str:
-        if not self._read.took("<<"):
+        if not self._read.take_if("<<"):
             return ""
-        name = self._read.take().written
+        name = self._read.take().sql
         self._read.take(">>")
         return f"<<{name}>> "
 
@@ -39,7 +39,7 @@ class _Reading:
         self._simple.put(f"{label}declare")
         defaults: list[Words] = []
         cursors: list[str] = []
-        while self._read.took("declare"):
+        while self._read.take_if("declare"):
             while self._read.word() not in ("begin", "declare"):
                 self._declaration(defaults, cursors)
         self._read.take("begin")
@@ -49,32 +49,32 @@ class _Reading:
         for name in cursors:
             self._simple.cursor_query(name)
         self._list()
-        if self._read.took("exception"):
-            while self._read.took("when"):
-                self._read.until("then")
+        if self._read.take_if("exception"):
+            while self._read.take_if("when"):
+                self._read.take_until("then")
                 self._read.take("then")
                 self._simple.put("declare sqlstate pg_catalog.text; sqlerrm pg_catalog.text; begin")
                 self._list()
                 self._simple.put("end;")
         self._read.take("end")
-        while self._read.word() and not self._read.took(";"):
+        while self._read.word() and not self._read.take_if(";"):
             self._read.take()  # its label
         self._simple.put("end;")
 
     def _declaration(self, defaults: list[Words], cursors: list[str]) -> None:
-        words = self._read.statement()
+        words = self._read.take_statement()
         cursor = words.place_of(["cursor"])
         if cursor is not None and cursor in (1, 2, 3):
             query = words.place_of(["for", "is"], cursor)
             if query is None:
                 raise UnreadableBodyError("a cursor has no query")
             arguments = words[cursor + 2 : query - 1].split() if words.lower[cursor + 1] == "(" else []
-            self._simple.cursors[words.lower[0]] = (arguments, words[query + 1 :].written)
+            self._simple.cursors[words.lower[0]] = (arguments, words[query + 1 :].sql)
             cursors.append(words.lower[0])
-            self._simple.put(f"{words.written};")
+            self._simple.put(f"{words.sql};")
             return
         if words.lower[1:2] == ("alias",):
-            self._simple.put(f"{words.written};")
+            self._simple.put(f"{words.sql};")
             return
         place = words.place_of([":=", "=", "default"])
         kind = words[1:place]
@@ -88,7 +88,7 @@ class _Reading:
             self._simple.records.add(words.lower[0])
         else:
             self._simple.records.discard(words.lower[0])
-        self._simple.put(f"{words[:1].written} {kind.written};")
+        self._simple.put(f"{words[:1].sql} {kind.sql};")
 
     def _list(self) -> None:
         while self._read.word() not in _END_OF_LIST:
@@ -107,7 +107,7 @@ class _Reading:
         elif word == "case":
             self._case()
         else:
-            self._simple.simple(word, self._read.word(1), self._read.statement())
+            self._simple.simple(word, self._read.word(1), self._read.take_statement())
 
     def _loop(self, label: str) -> None:
         self._read.take("loop")
@@ -118,46 +118,46 @@ class _Reading:
         self._list()
         self._read.take("end")
         self._read.take("loop")
-        self._read.statement()
+        self._read.take_statement()
         self._simple.put("end;")
 
     def _while(self, label: str) -> None:
         self._read.take("while")
-        self._simple.value(self._read.until("loop"))
+        self._simple.value(self._read.take_until("loop"))
         self._loop(label)
 
     def _for(self, label: str) -> None:
         self._read.take("for")
-        targets = self._read.until("in")
+        targets = self._read.take_until("in")
         self._read.take("in")
-        words = self._read.until("loop")
+        words = self._read.take_until("loop")
         self._read.take("loop")
         first = words.lower[0] if len(words) else ""
         if (dots := words.place_of([".."])) is not None:
             by = words.place_of(["by"], dots)
             for part in (words[first == "reverse" : dots], words[dots + 1 : by], words[by + 1 :] if by else words[:0]):
                 self._simple.value(part)
-            self._simple.put(f"{label}declare {targets.written} pg_catalog.int4; begin")
+            self._simple.put(f"{label}declare {targets.sql} pg_catalog.int4; begin")
         elif first == "execute":
             self._simple.execute(words)
             self._simple.shape(targets, "")
             self._simple.put(f"{label}begin")
         elif first in self._simple.cursors and (len(words) == 1 or words.lower[1] == "("):
             self._simple.arguments(words[2:-1])
-            self._simple.put(f"{label}declare {targets.written} record; begin")
-            self._simple.records.add(targets.written.lower())
+            self._simple.put(f"{label}declare {targets.sql} record; begin")
+            self._simple.records.add(targets.sql.lower())
             self._simple.cursor_query(first, targets)
         else:
-            self._simple.ask(STATEMENT, words.written)
-            self._simple.shape(targets, rows_of(words.written))
+            self._simple.ask(STATEMENT, words.sql)
+            self._simple.shape(targets, rows_of(words.sql))
             self._simple.put(f"{label}begin")
         self._end_of_loop()
 
     def _foreach(self, label: str) -> None:
         self._read.take("foreach")
-        self._read.until("array")
+        self._read.take_until("array")
         self._read.take("array")
-        self._simple.value(self._read.until("loop"))
+        self._simple.value(self._read.take_until("loop"))
         self._loop(label)
 
     def _if(self) -> None:
@@ -165,17 +165,17 @@ class _Reading:
 
     def _case(self) -> None:
         self._read.take("case")
-        self._simple.value(self._read.until("when"))
+        self._simple.value(self._read.take_until("when"))
         self._branches("when", of="case")
 
     def _branches(self, *words: str, of: str) -> None:
         """The branches that begin with one of these words, each with its condition, up to the end of the statement."""
-        while self._read.took(*words):
-            self._simple.value(self._read.until("then"))
+        while self._read.take_if(*words):
+            self._simple.value(self._read.take_until("then"))
             self._read.take("then")
             self._list()
-        if self._read.took("else"):
+        if self._read.take_if("else"):
             self._list()
         self._read.take("end")
         self._read.take(of)
-        self._read.statement()
+        self._read.take_statement()

@@ -51,11 +51,11 @@ class Statements:
 
     def value(self, words: Words) -> None:
         """Ask about an expression, or several with commas between."""
-        self.ask(_VALUE, words.written)
+        self.ask(_VALUE, words.sql)
 
     def shape(self, target: Words, query: str, what: str = "*") -> None:
         """Give a record the columns of a query, without a row of it; where that fails, or there is no query, nobody knows them."""
-        name = target.written
+        name = target.sql
         if name.lower() in self.records:
             rows = "deploy_rows" if what == "*" else "deploy_rows(deploy_row)"
             chosen = f"select {what} into {name} from ({query}\n) as {rows} limit 0;"  # noqa: S608 - the body's own text
@@ -64,9 +64,7 @@ class Statements:
     def cursor_query(self, name: str, target: Words | None = None) -> None:
         """Ask about the query of a cursor, or give a record its columns."""
         arguments, query = self.cursors[name]
-        self.put(
-            "declare" + "".join(f" {each[: each.place_of([':=', '=', 'default'])].written};" for each in arguments)
-        )
+        self.put("declare" + "".join(f" {each[: each.place_of([':=', '=', 'default'])].sql};" for each in arguments))
         self.put("begin")
         if target:
             self.shape(target, query)
@@ -88,17 +86,17 @@ class Statements:
         if "." in target.lower:
             self.value(target)
         self.value(value)
-        self.shape(target, f"select {value.written}", "(deploy_row).*")
+        self.shape(target, f"select {value.sql}", "(deploy_row).*")
 
     def _return(self, words: Words) -> None:
         kind, query = words[1:2].lower, words[2:]
         if kind == ("query",) and query.lower[:1] == ("execute",):
             self.execute(query)
         elif kind == ("query",):
-            self.ask(STATEMENT, query.written)
+            self.ask(STATEMENT, query.sql)
             if self._returns_rows and query.lower[0] in QUERIES:
                 # The server compares the columns when it begins to run the query; there is no row.
-                self.ask("return query select * from (", query.written, "\n) as deploy_rows limit 0", only="42804")
+                self.ask("return query select * from (", query.sql, "\n) as deploy_rows limit 0", only="42804")
         else:
             self.value(query if kind == ("next",) else words[1:])
 
@@ -113,7 +111,7 @@ class Statements:
         self.value(words[1:])
 
     def _perform(self, words: Words) -> None:
-        self.ask(_VALUE, words[1:].written)
+        self.ask(_VALUE, words[1:].sql)
 
     def execute(self, words: Words) -> None:
         """Ask about EXECUTE: the text itself is not known, only the expressions around it."""
@@ -132,15 +130,15 @@ class Statements:
         elif words.lower[query + 1 : query + 2] == ("execute",):
             self.execute(words[query + 1 :])
         else:
-            self.cursors[words.lower[1]] = ([], words[query + 1 :].written)
-            self.ask(STATEMENT, words[query + 1 :].written)
+            self.cursors[words.lower[1]] = ([], words[query + 1 :].sql)
+            self.ask(STATEMENT, words[query + 1 :].sql)
 
     def _fetch(self, words: Words) -> None:
         into = words.place_of(["into"])
         if into is None:
             return
         target, cursor = words[into + 1 :], words.lower[into - 1]
-        if cursor in self.cursors and target.written.lower() in self.records:
+        if cursor in self.cursors and target.sql.lower() in self.records:
             self.cursor_query(cursor, target)
         else:
             self.shape(target, "")
@@ -151,7 +149,7 @@ class Statements:
             self.value(words[place + 1 :])
 
     def _call(self, words: Words) -> None:
-        self.ask("", words.written)
+        self.ask("", words.sql)
 
     def _sql(self, words: Words) -> None:
         first = words.lower[0] if len(words) else ""
@@ -162,15 +160,15 @@ class Statements:
             and (place := words.place_of(["as"]))
             and words.lower[place + 1 : place + 2] in [(each,) for each in QUERIES]
         ):
-            self.ask(STATEMENT, words[place + 1 :].written)
+            self.ask(STATEMENT, words[place + 1 :].sql)
         elif first in ("truncate", "refresh", "lock"):
-            for name in relations_of(words.written):
+            for name in relations_of(words.sql):
                 self.ask("explain select from ", name)
 
     def _query(self, words: Words) -> None:
         start, end = into_of(words)
         if start == end:
-            self.ask(STATEMENT, words.written)
+            self.ask(STATEMENT, words.sql)
             return
         asked = words.without(start, end)
         self.ask(STATEMENT, asked)

@@ -31,7 +31,7 @@ class Words:
     spans: tuple[tuple[int, int], ...]
 
     @property
-    def written(self) -> str:
+    def sql(self) -> str:
         """The words as they stand in the text."""
         return self.text[self.spans[0][0] : self.spans[-1][1]] if self.spans else ""
 
@@ -116,14 +116,14 @@ class Reader:
         self.at += 1
         return self.words[self.at - 1 : self.at]
 
-    def took(self, *words: str) -> bool:
+    def take_if(self, *words: str) -> bool:
         """Whether the word here is one of these; if so, go on behind it."""
         if self.word() in words:
             self.at += 1
             return True
         return False
 
-    def until(self, *ends: str) -> Words:
+    def take_until(self, *ends: str) -> Words:
         """The words up to one of these, which must come."""
         place = self.words.place_of(ends, self.at)
         if place is None:
@@ -132,8 +132,8 @@ class Reader:
         self.at = place
         return found
 
-    def statement(self) -> Words:
+    def take_statement(self) -> Words:
         """The words up to the semicolon, and go on behind it."""
-        found = self.until(";")
+        found = self.take_until(";")
         self.at += 1
         return found

@@ -39,7 +39,7 @@ MOST_KEPT = 300
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedStatement:
     """One statement as it was asked: the answer, and which of its role's search paths it was asked with."""
 
     statement: RecordedStatement
@@ -48,17 +48,17 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Side:
+class SideAnswers:
     """All answers of one side, by the statement's id, and how long it took, in seconds."""
 
     workload: Workload
-    asked: Mapping[str, Asked]
+    asked: Mapping[str, AskedStatement]
     seconds: float = 0.0
     notes: tuple[str, ...] = field(default=())
     rights: RowRights = field(default=RowRights())
 
 
-def ask_before(target: Target, workload: Workload, log: logging.Logger) -> Side:
+def ask_before(target: Target, workload: Workload, log: logging.Logger) -> SideAnswers:
     """Find for each statement a form in which the server takes it, on the side before. Nothing is run.
 
     `target` is a superuser's on a private copy; another role may ask only as the roles that it is a member of.
@@ -71,13 +71,13 @@ def ask_before(target: Target, workload: Workload, log: logging.Logger) -> Side:
         with asking(connection) as asker:
             for each in _by_session(workload.statements):
                 found = find_form(asker, each.role, each.text, paths.of(each.role))
-                asked[each.id] = Asked(each, found.answer, found.kind)
+                asked[each.id] = AskedStatement(each, found.answer, found.kind)
     seconds = time.monotonic() - started
     log.info("  workload: %s recorded statements asked in %s", f"{len(asked):,}", format_duration(seconds))
-    return Side(workload, asked, seconds, _notes_on_paths(asked.values()), rights)
+    return SideAnswers(workload, asked, seconds, _notes_on_paths(asked.values()), rights)
 
 
-def ask_again(target: Target, before: Side) -> Side:
+def ask_again(target: Target, before: SideAnswers) -> SideAnswers:
     """Ask the same statements in the same forms, each with what its role's sessions begin with now."""
     started = time.monotonic()
     asked = {}
@@ -90,12 +90,12 @@ def ask_again(target: Target, before: Side) -> Side:
                 form = each.answer.form
                 path = now[each.kind] if each.kind < len(now) else form.path
                 answer = asker.ask(each.statement.role, Form(form.text, path, form.types))
-                asked[each.statement.id] = Asked(each.statement, answer, each.kind)
-    return Side(before.workload, asked, time.monotonic() - started, rights=rights)
+                asked[each.statement.id] = AskedStatement(each.statement, answer, each.kind)
+    return SideAnswers(before.workload, asked, time.monotonic() - started, rights=rights)
 
 
-def compare_sides(
-    before: Side, after: Side, facts: tuple[Facts, Facts], more: Iterable[WorkloadFinding] = ()
+def compare_answers(
+    before: SideAnswers, after: SideAnswers, facts: tuple[Facts, Facts], more: Iterable[WorkloadFinding] = ()
 ) -> tuple[WorkloadFinding, ...]:
     """What the migration between these facts does to each statement, and `more` that was found elsewhere; the worst first. Pure."""
     found = compare(*facts)
@@ -111,8 +111,8 @@ def compare_sides(
     return worst_first((*(each for each in judged if each.id not in run or each.effect not in _BY_PLAN), *more))
 
 
-def summed_up(
-    stem: str, before: Side, after: Side, findings: tuple[WorkloadFinding, ...], notes: Iterable[str] = ()
+def sum_up_proof(
+    stem: str, before: SideAnswers, after: SideAnswers, findings: tuple[WorkloadFinding, ...], notes: Iterable[str] = ()
 ) -> WorkloadProof:
     """The proof as evidence. What counts against the migration is left to who knows whether it has a companion."""
     workload = before.workload
@@ -132,7 +132,7 @@ def summed_up(
         recorded=len(workload.statements),
         calls_askable=round(1 - lost / calls, 4) if calls else 1.0,
         seconds=round(before.seconds + after.seconds, 1),
-        answers=packed_answers(after),
+        answers=pack_answers(after),
     )
 
 
@@ -173,7 +173,7 @@ def _tallies(findings: Iterable[WorkloadFinding]) -> tuple[Tally, ...]:
     return tuple(Tally(effect, numbers[effect], float(calls[effect])) for effect in Effect if numbers[effect])
 
 
-def packed_answers(side: Side) -> str:
+def pack_answers(side: SideAnswers) -> str:
     """Form and digest of each answer by id, the most called first, for the target to be asked by."""
     asked = sorted(side.asked.values(), key=lambda each: -each.statement.calls)
     return packed(
@@ -203,7 +203,7 @@ def _by_session(statements: Iterable[RecordedStatement]) -> list[RecordedStateme
     return sorted(statements, key=lambda each: each.role)
 
 
-def _notes_on_paths(asked: Iterable[Asked]) -> tuple[str, ...]:
+def _notes_on_paths(asked: Iterable[AskedStatement]) -> tuple[str, ...]:
     other = Counter(
         (each.statement.role, each.answer.form.path) for each in asked if each.kind and not each.answer.refusal
     )

@@ -11,7 +11,7 @@ from pg_deploy.postgres.session import Connection
 from pg_deploy.workload.statement_calls import (
     CountedCalls,
     StatementCalls,
-    moment,
+    format_time,
     read_counted_calls,
     read_gap_limit,
     read_statement_calls,
@@ -32,7 +32,7 @@ class Quiet:
     sentence: str
 
 
-def quiet_since(
+def prove_quiet(
     connection: Connection,
     thing: str,
     statements: Sequence[RecordedStatement],
@@ -72,12 +72,12 @@ def _judged(
         if at < now.at:
             said = f"was called {format_duration(now.at - at)} ago"
         elif all(key in record.calls for key in statement.keys):
-            said = f"was called since the monitor's last sample of {moment(record.seen)}"
+            said = f"was called since the monitor's last sample of {format_time(record.last_look)}"
         else:
-            said = f"is new since the monitor's last sample of {moment(record.seen)}"
+            said = f"is new since the monitor's last sample of {format_time(record.last_look)}"
         return Quiet(quiet, False, f"the statement {statement.id} ({statement.role}) {said}, and {asked}")
     shown = f"the monitor's samples show {format_duration(quiet)} without a gap, and {asked}"
-    return Quiet(quiet, False, f"{shown}; before that, {record.began}" if record.began else shown)
+    return Quiet(quiet, False, f"{shown}; before that, {record.why_begun}" if record.why_begun else shown)
 
 
 def _last_call(record: StatementCalls, now: CountedCalls, key: str) -> int:
@@ -85,4 +85,4 @@ def _last_call(record: StatementCalls, now: CountedCalls, key: str) -> int:
     known = record.calls.get(key)
     if known is None or now.by_key.get(key, 0) > known:
         return now.at
-    return record.called.get(key, 0)
+    return record.last_calls.get(key, 0)

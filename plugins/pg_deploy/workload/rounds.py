@@ -15,7 +15,7 @@ from pg_deploy.postgres.explained import Explained
 from pg_deploy.postgres.session import one_line
 from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.workload.asking import Form
-from pg_deploy.workload.runs import Side
+from pg_deploy.workload.runs import SideSession
 from pg_deploy.workload.values import Drawn
 
 _READ_ONLY = "25006"
@@ -40,7 +40,7 @@ class _TimeIsUp(Exception):
 class Rounds:
     """`sides` and `forms` are those before and after. After `deadline` nothing is run, and no run takes longer than `run_s`."""
 
-    sides: Sequence[Side]
+    sides: Sequence[SideSession]
     forms: Sequence[Form]
     name: str
     sets: Sequence[Drawn]

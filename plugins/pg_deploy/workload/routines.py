@@ -25,7 +25,7 @@ _IN_TRIGGER = {
 
 
 @dataclass(frozen=True)
-class Table:
+class TriggerTable:
     """A table that a trigger function works for; `transition` are the names of its tables of old and of new rows, "" for none."""
 
     oid: int
@@ -51,7 +51,7 @@ class Routine:
     names: tuple[str, ...]
     modes: tuple[str, ...]
     definition_hash: str
-    tables: tuple[Table, ...]
+    tables: tuple[TriggerTable, ...]
 
     @property
     def full_name(self) -> str:
@@ -75,7 +75,7 @@ class Routine:
             name = self.names[place] if place < len(self.names) else ""
             yield mode, name, _POLYMORPHIC.get(kind, kind)
 
-    def declared(self, table: Table | None) -> list[str]:
+    def declared(self, table: TriggerTable | None) -> list[str]:
         """Declarations of what the body may name: arguments, and what a trigger is told."""
         lines, number = [], 0
         for mode, name, kind in self.arguments():
@@ -127,5 +127,5 @@ def read_routines(connection: Connection) -> list[Routine]:
 def _routine(*row: Any) -> Routine:
     *given, settings, types, names, modes, digest, tables = row
     lists: list[Any] = [tuple(each) for each in (types, names, modes)]
-    on = tuple(Table(oid, name, (old, new)) for oid, name, (old, new) in tables)
+    on = tuple(TriggerTable(oid, name, (old, new)) for oid, name, (old, new) in tables)
     return Routine(*given, *[dict(setting.split("=", 1) for setting in settings), *lists, digest, on])

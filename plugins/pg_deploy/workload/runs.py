@@ -18,7 +18,7 @@ join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'S' and c.relpersistence <> 't'"""
 
 
-class Side:
+class SideSession:
     """A superuser's session, in autocommit, on one side of a copy. Statements get the plan that their values give."""
 
     def __init__(self, connection: Connection) -> None:

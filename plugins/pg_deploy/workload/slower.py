@@ -27,7 +27,7 @@ def is_slower(before: Measurement, after: Measurement, calls_a_day: float | None
     return is_often or is_slower_by(before, after, TIMES)
 
 
-def said(before: Measurement, after: Measurement, *, has_ended: bool = True) -> str:
+def describe_times(before: Measurement, after: Measurement, *, has_ended: bool = True) -> str:
     """Both times and what else changed, in one sentence. Without an end the time is the least that it takes. Pure."""
     least = "" if has_ended else "more than "
     sentence = f"{_ms(before.best_ms)} became {least}{_ms(after.best_ms)}{_change(before.best_ms, after.best_ms)}"

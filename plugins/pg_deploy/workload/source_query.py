@@ -10,7 +10,7 @@ from pg_deploy.grammar.nodes import walked
 from pg_deploy.grammar.printer import printed
 from pg_deploy.parsing.expressions import conjuncts, replaced, with_fields
 from pg_deploy.workload.levels import Level
-from pg_deploy.workload.uses import How, Use, expression, key_of
+from pg_deploy.workload.uses import How, Use, key_of, parse_expression
 
 ROWS = 200
 """Rows that are looked at, at most: the values of some of them are taken."""
@@ -65,7 +65,7 @@ class SourceQuery:
         conditions = [each for each in self.level.conditions if with_conditions and is_known(each)]
         if not with_nulls:
             conditions += [
-                expression(f"({printed(value)}) is not null")
+                parse_expression(f"({printed(value)}) is not null")
                 for use, value in zip(self.uses, values, strict=True)
                 if use.how in _MET_BY_A_ROW | _RANGES
             ]
@@ -74,7 +74,8 @@ class SourceQuery:
             tables = tuple(replaced(each, _sampled(sample)) for each in tables)
         inner = ast.SelectStmt(
             targetList=tuple(
-                ast.ResTarget(name=f"c{place}", val=value) for place, value in enumerate(values or [expression("1")])
+                ast.ResTarget(name=f"c{place}", val=value)
+                for place, value in enumerate(values or [parse_expression("1")])
             ),
             fromClause=tables,
             whereClause=_all(conditions),
@@ -99,7 +100,7 @@ def base_tables(level: Level) -> Iterator[ast.RangeVar]:
 def _all(conditions: Sequence[ast.Node]) -> ast.Node | None:
     if len(conditions) < 2:
         return conditions[0] if conditions else None
-    return expression(" and ".join(f"({printed(each)})" for each in conditions))
+    return parse_expression(" and ".join(f"({printed(each)})" for each in conditions))
 
 
 def _without_unknown(is_known: Callable[[ast.Node], bool]) -> Callable[[ast.Node], ast.Node]:
@@ -107,7 +108,7 @@ def _without_unknown(is_known: Callable[[ast.Node], bool]) -> Callable[[ast.Node
         if not isinstance(node, ast.JoinExpr) or node.quals is None or is_known(node.quals):
             return node
         known = [each for each in conjuncts(node.quals) if is_known(each)]
-        return with_fields(node, quals=_all(known) or expression("true"))
+        return with_fields(node, quals=_all(known) or parse_expression("true"))
 
     return change
 
@@ -117,26 +118,26 @@ def _sampled(sample: Sample) -> Callable[[ast.Node], ast.Node]:
         if node is not sample.table:
             return node
         method = ast.String(sval="system" if sample.by_block else "bernoulli")
-        return ast.RangeTableSample(relation=node, method=(method,), args=(expression(f"{sample.per_cent:.6f}"),))
+        return ast.RangeTableSample(relation=node, method=(method,), args=(parse_expression(f"{sample.per_cent:.6f}"),))
 
     return change
 
 
 def _value(use: Use, kind: str) -> ast.Node:
     """The row's value in the shape that the parameter has."""
-    of = use.of or expression("null")
+    of = use.of or parse_expression("null")
     text = f"({printed(of)})"
     if use.how == How.PATTERN:
-        return expression(f"{_BEGINNING.format(text)} || '%'")
+        return parse_expression(f"{_BEGINNING.format(text)} || '%'")
     if use.how == How.BEGINNING:
-        return expression(_BEGINNING.format(text))
+        return parse_expression(_BEGINNING.format(text))
     if use.how == How.ELEMENT:
-        return expression(f"{text}[1]")
+        return parse_expression(f"{text}[1]")
     if use.how == How.WORD:
-        return expression(_FIRST_WORD.format(text))
+        return parse_expression(_FIRST_WORD.format(text))
     if use.how in (How.KEY, How.KEYS):
         key = key_of(of)
-        return key if use.how == How.KEY else expression(f"array[({printed(key)})]")
+        return key if use.how == How.KEY else parse_expression(f"array[({printed(key)})]")
     if use.how == How.PART:
         return _part(text, kind)
     return of
@@ -145,7 +146,9 @@ def _value(use: Use, kind: str) -> ast.Node:
 def _part(text: str, kind: str) -> ast.Node:
     """Something that the row's value contains: a JSON object's first pair, an array's first element, a range's bound."""
     if kind == "jsonb":
-        return expression(_FIRST_PAIR.format(text))
+        return parse_expression(_FIRST_PAIR.format(text))
     if kind.endswith("[]"):
-        return expression(f"{text}[1:1]")
-    return expression(text if kind.endswith(("range", "hstore", "box", "circle")) else f"pg_catalog.lower({text})")
+        return parse_expression(f"{text}[1:1]")
+    return parse_expression(
+        text if kind.endswith(("range", "hstore", "box", "circle")) else f"pg_catalog.lower({text})"
+    )

@@ -48,67 +48,67 @@ class StatementCalls:
     """The record: since when it is without a gap, when it was last written, and each statement's calls and last call.
 
     Times are seconds since 1970, on the server's clock. A last call is the time of the first look that saw it, so the call itself was
-    earlier. It is 0 for a statement that was not called since the record began. `began` says, for a sentence, why there is no
+    earlier. It is 0 for a statement that was not called since the record began. `why_begun` says, for a sentence, why there is no
     earlier record.
     """
 
     since: int
-    seen: int
+    last_look: int
     calls: Mapping[str, int] = field(default_factory=dict)
-    called: Mapping[str, int] = field(default_factory=dict)
+    last_calls: Mapping[str, int] = field(default_factory=dict)
     reset_at: str | None = None
     evictions: int | None = None
     server_start: str | None = None
-    began: str = ""
+    why_begun: str = ""
 
     def lost_until(self, now: CountedCalls, gap_limit_s: float) -> str | None:
         """Why calls since the last look may have gone unseen, for a sentence; None if all of them were counted."""
         if now.problem:
-            return f"the counters could not be read at {moment(now.at)}: {now.problem}"
+            return f"the counters could not be read at {format_time(now.at)}: {now.problem}"
         if now.evictions is None:
             return (
                 "this version of pg_stat_statements does not tell whether it forgets statements: update the extension"
             )
         if self.evictions is None:
             # The last look could not read them, or not whether some were forgotten.
-            return self.began
+            return self.why_begun
         if now.reset_at != self.reset_at:
             return f"the counters were reset at {(now.reset_at or 'an unknown time')[:16]} UTC"
         if now.evictions != self.evictions:
-            return f"statements were evicted before {moment(now.at)}: raise pg_stat_statements.max"
+            return f"statements were evicted before {format_time(now.at)}: raise pg_stat_statements.max"
         if any(now.by_key.get(key, -1) < calls for key, calls in self.calls.items()):
             if now.server_start != self.server_start:
                 return f"the server was started anew at {(now.server_start or '')[:16]} UTC and lost counters"
-            return f"the counters of single statements were reset before {moment(now.at)}"
-        if now.at - self.seen > gap_limit_s:
-            gap = format_duration(now.at - self.seen)
-            return f"the monitor did not look for {gap} until {moment(now.at)}"
+            return f"the counters of single statements were reset before {format_time(now.at)}"
+        if now.at - self.last_look > gap_limit_s:
+            gap = format_duration(now.at - self.last_look)
+            return f"the monitor did not look for {gap} until {format_time(now.at)}"
         return None
 
     def after(self, now: CountedCalls, gap_limit_s: float) -> StatementCalls:
         """The record after another look."""
         lost = self.lost_until(now, gap_limit_s)
         if lost is not None:
-            return begun(now, lost)
+            return begin_record(now, lost)
         called = {
-            key: now.at if calls > self.calls.get(key, 0) else self.called.get(key, 0)
+            key: now.at if calls > self.calls.get(key, 0) else self.last_calls.get(key, 0)
             for key, calls in now.by_key.items()
         }
         return StatementCalls(
-            self.since, now.at, now.by_key, called, now.reset_at, now.evictions, now.server_start, self.began
+            self.since, now.at, now.by_key, called, now.reset_at, now.evictions, now.server_start, self.why_begun
         )
 
     def as_json(self) -> dict[str, Any]:
         """For the ledger: whole numbers, since there are thousands."""
         return {
             "since": self.since,
-            "seen": self.seen,
+            "seen": self.last_look,
             "reset_at": self.reset_at,
             "evictions": self.evictions,
             "server_start": self.server_start,
-            "began": self.began,
+            "began": self.why_begun,
             "statements": {
-                key: [calls, self.called[key] - self.since] if self.called.get(key) else [calls]
+                key: [calls, self.last_calls[key] - self.since] if self.last_calls.get(key) else [calls]
                 for key, calls in self.calls.items()
             },
         }
@@ -129,12 +129,12 @@ class StatementCalls:
         )
 
 
-def begun(now: CountedCalls, why: str) -> StatementCalls:
+def begin_record(now: CountedCalls, why: str) -> StatementCalls:
     """A record that begins with this look."""
     return StatementCalls(now.at, now.at, now.by_key, {}, now.reset_at, now.evictions, now.server_start, why)
 
 
-def moment(at: int) -> str:
+def format_time(at: int) -> str:
     """A time of the record for a person."""
     return f"{datetime.fromtimestamp(at, timezone.utc):%Y-%m-%d %H:%M} UTC"
 
@@ -164,7 +164,7 @@ def last_seen_by_key(connection: Connection) -> dict[str, str]:
     record = read_statement_calls(connection)
     return {
         key: datetime.fromtimestamp(at, timezone.utc).isoformat()
-        for key, at in (record.called.items() if record else ())
+        for key, at in (record.last_calls.items() if record else ())
         if at
     }
 

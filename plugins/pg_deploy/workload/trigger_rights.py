@@ -15,12 +15,12 @@ from pg_deploy.workload.writable_views import Table
 
 _DEFINER = re.compile(r"^ .*\bSECURITY DEFINER\b", re.MULTILINE)
 
-Fired = tuple[str, Table, str]
+WriteOfRole = tuple[str, Table, str]
 """Who writes, which table, and INSERT or UPDATE."""
 
 
 @dataclass(frozen=True)
-class Blocked:
+class BlockedWrite:
     """A trigger's function, and the table that it inserts into; `is_certain` where each write of a row comes to that."""
 
     function: str
@@ -30,7 +30,7 @@ class Blocked:
 
 def blocked_by_triggers(
     facts: Facts, unwritable: Collection[tuple[str, Table]], tables: Collection[Table]
-) -> Mapping[Fired, Blocked]:
+) -> Mapping[WriteOfRole, BlockedWrite]:
     """By who writes where, what a trigger then may not do. `unwritable` are tables by role, `tables` all of them. Pure."""
     roles: dict[Table, list[str]] = {}
     for role, table in unwritable:
@@ -40,7 +40,7 @@ def blocked_by_triggers(
         for fact in facts.facts
         if fact.kind == "function"
     }
-    found: dict[Fired, Blocked] = {}
+    found: dict[WriteOfRole, BlockedWrite] = {}
     for fact in facts.facts:
         if fact.kind != "trigger" or fact.properties.get("fires") in {"never", "on replica"}:
             continue
@@ -53,7 +53,7 @@ def blocked_by_triggers(
                 for event in ("INSERT", "UPDATE"):
                     if f" {event}" in when:
                         fired = role, table_of(fact), event
-                        blocked = Blocked(function, target, is_certain and always)
+                        blocked = BlockedWrite(function, target, is_certain and always)
                         found[fired] = max(blocked, found.get(fired, blocked), key=lambda each: each.is_certain)
     return found
 
@@ -65,6 +65,6 @@ def _inserted_into(definition: str, tables: Collection[Table]) -> Iterator[tuple
     for text in statements_of(definition):
         path = path_of(definition, text, tables)
         for written in rows_written(text):
-            table = written.found(path, "", tables)
+            table = written.find_relation(path, "", tables)
             if written.is_insert and table is not None:
                 yield table, always_runs(definition, text)

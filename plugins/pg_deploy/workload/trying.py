@@ -31,7 +31,7 @@ _SEQUENCE_IS_USED_UP = "2200H"
 _WRITES = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
 
 
-def to_try(asked: Iterable[ToMeasure], facts: tuple[Facts, Facts]) -> tuple[ToMeasure, ...]:
+def choose_to_try(asked: Iterable[ToMeasure], facts: tuple[Facts, Facts]) -> tuple[ToMeasure, ...]:
     """Of statements that write, or call functions that are no part of the server: those that may be refused now. Pure.
 
     First one of each kind that rests on what the migration between these facts made, changed or removed, then the others that do:
@@ -64,7 +64,7 @@ def to_try(asked: Iterable[ToMeasure], facts: tuple[Facts, Facts]) -> tuple[ToMe
     return tuple(each for _, each in sorted(ranked, key=itemgetter(0)))[:MOST]
 
 
-def jobs_to_try(before: Mapping[str, Job], after: Mapping[str, Job]) -> tuple[ToMeasure, ...]:
+def choose_jobs_to_try(before: Mapping[str, Job], after: Mapping[str, Job]) -> tuple[ToMeasure, ...]:
     """The queries of jobs that the server takes on both sides, word for word; each statement has its job's subject for its id. Pure."""
     return tuple(
         ToMeasure(RecordedStatement(subject, was.form.text, job.username), was, now, is_tried=True)

@@ -52,10 +52,10 @@ class Use:
 
 def key_of(node: ast.Node) -> ast.Node:
     """An expression: the first key of a JSON object that a node is."""
-    return expression(_KEY.format(f"({printed(node)})").removeprefix("select "))
+    return parse_expression(_KEY.format(f"({printed(node)})").removeprefix("select "))
 
 
-def expression(text: str) -> ast.Node:
+def parse_expression(text: str) -> ast.Node:
     """The tree of an expression."""
     statement = parse_sql(f"select {text}")[0].stmt
     value = (statement.targetList or ())[0].val if isinstance(statement, ast.SelectStmt) else None
@@ -64,7 +64,7 @@ def expression(text: str) -> ast.Node:
     return value
 
 
-def parameter(node: object) -> int | None:
+def parameter_number(node: object) -> int | None:
     """The number of a parameter, also of one that is cast."""
     while isinstance(node, ast.TypeCast):
         node = node.arg

@@ -14,7 +14,7 @@ from pg_deploy.grammar import ast
 from pg_deploy.grammar.errors import ParseError, PrintError, TooDeepError
 from pg_deploy.postgres.session import LOCK_TIMEOUT_S, Connection, aborted_transaction
 from pg_deploy.workload.asking import Answer
-from pg_deploy.workload.chosen_values import Bounds, Row, chosen
+from pg_deploy.workload.chosen_values import Bounds, Row, choose_values
 from pg_deploy.workload.levels import Level, levels_of
 from pg_deploy.workload.new_rows import NewRows, read_new_rows
 from pg_deploy.workload.parameter_types import read_parameter_types
@@ -102,7 +102,7 @@ class _Drawing:
                     is_from_rows = False
                     break
                 is_there = may_be_there and number % 2 == 1
-                values[:] = chosen(query, rows, values, number, SETS, NewRows() if is_there else new, bounds)
+                values[:] = choose_values(query, rows, values, number, SETS, NewRows() if is_there else new, bounds)
         return [Drawn(values, sender, is_from_rows) for values in dict.fromkeys(map(tuple, sets))]
 
     def _rows(

@@ -6,7 +6,7 @@ from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.kinds.workload import GATING, Effect, WorkloadFinding, WorkloadOutcome, WorkloadProof
 from pg_deploy.presentation.lines import Line, Tone, marked, plain_lines
 from pg_deploy.workload.declared import sentence_of
-from pg_deploy.workload.proof import Side
+from pg_deploy.workload.proof import SideAnswers
 
 _MOST_SHOWN = 25
 _SHOWN = (*GATING, Effect.NO_STATISTICS)
@@ -53,7 +53,7 @@ def workload_lines(proof: WorkloadProof, told: str = "") -> list[Line]:
     return lines
 
 
-def refusal_lines(side: Side) -> list[Line]:
+def refusal_lines(side: SideAnswers) -> list[Line]:
     """Each statement that the server does not take on this side, with its line and a caret."""
     lines: list[Line] = []
     for each in side.asked.values():

@@ -16,7 +16,7 @@ Table = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Shown:
+class WritableView:
     """What a view shows: a relation, and under which names its columns. `filled` are columns with a default of the view's own."""
 
     table: Table
@@ -28,7 +28,7 @@ class Shown:
         return tuple(self.columns[name] for name in names if name in self.columns)
 
 
-def writable_views(facts: Facts) -> dict[Table, Shown]:
+def writable_views(facts: Facts) -> dict[Table, WritableView]:
     """By schema and name. A view with a trigger or rule of its own writes what that says, and is left out. Pure."""
     own_way = {
         _place(fact)
@@ -55,7 +55,7 @@ def _place(fact: Fact) -> Table:
     return unquoted(of.schema), unquoted(of.parts[1] if len(of.parts) > 1 else "")
 
 
-def _shown(definition: str, filled: tuple[str, ...]) -> Shown | None:
+def _shown(definition: str, filled: tuple[str, ...]) -> WritableView | None:
     try:
         (statement,) = parse_sql(definition)
     except (ParseError, TooDeepError, ValueError):
@@ -73,4 +73,4 @@ def _shown(definition: str, filled: tuple[str, ...]) -> Shown | None:
         if isinstance(last, ast.String):
             name = str(last.sval)
             columns[str(getattr(target, "name", None) or name)] = name
-    return Shown((relation.schemaname, str(relation.relname)), columns, filled)
+    return WritableView((relation.schemaname, str(relation.relname)), columns, filled)

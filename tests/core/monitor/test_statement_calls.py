@@ -14,7 +14,7 @@ from pg_deploy.postgres.session import Target
 from pg_deploy.workload.statement_calls import (
     CountedCalls,
     StatementCalls,
-    begun,
+    begin_record,
     last_seen_by_key,
     read_counted_calls,
     read_gap_limit,
@@ -48,10 +48,10 @@ def test_a_call_is_seen_by_the_next_look_and_by_that_one_alone(orders: Monitor) 
     third = record(orders)
 
     assert key(orders, SUM) in second.calls
-    assert second.called[key(orders, SUM)] == second.seen >= first.seen
-    assert third.called[key(orders, SUM)] == second.seen
-    assert not first.called.get(key(orders, COUNT))
-    assert not third.called.get(key(orders, COUNT))
+    assert second.last_calls[key(orders, SUM)] == second.last_look >= first.last_look
+    assert third.last_calls[key(orders, SUM)] == second.last_look
+    assert not first.last_calls.get(key(orders, COUNT))
+    assert not third.last_calls.get(key(orders, COUNT))
     assert first.since == second.since == third.since
 
 
@@ -62,7 +62,7 @@ def test_a_statement_that_appears_between_two_looks_was_called_there(orders: Mon
 
     found = record(orders)
 
-    assert found.called[key(orders, "select max(id) from public.orders")] == found.seen
+    assert found.last_calls[key(orders, "select max(id) from public.orders")] == found.last_look
 
 
 def test_each_role_has_a_last_call_of_its_own(orders: Monitor) -> None:
@@ -92,9 +92,9 @@ def test_counters_that_were_reset_begin_the_record_anew(orders: Monitor, demo_cl
     after = record(orders)
 
     assert after.since >= before.since
-    assert after.since == after.seen
-    assert not any(after.called.values())
-    assert after.began.startswith(
+    assert after.since == after.last_look
+    assert not any(after.last_calls.values())
+    assert after.why_begun.startswith(
         "the counters were reset at" if is_whole else "the counters of single statements were"
     )
 
@@ -108,9 +108,9 @@ def test_a_look_that_comes_too_late_begins_the_record_anew(orders: Monitor) -> N
     orders.run()
     anew = record(orders)
 
-    assert on.since < on.seen
-    assert anew.since == anew.seen
-    assert anew.began.startswith("the monitor did not look for 2 h ")
+    assert on.since < on.last_look
+    assert anew.since == anew.last_look
+    assert anew.why_begun.startswith("the monitor did not look for 2 h ")
 
 
 def test_a_monitor_that_looks_once_a_day_may_look_once_a_day(orders: Monitor) -> None:
@@ -137,10 +137,10 @@ def test_a_role_whose_calls_are_not_counted_leaves_no_record(orders: Monitor, de
 
     assert before.calls
     assert not blind.calls
-    assert "leaves out calls of some roles" in blind.began
+    assert "leaves out calls of some roles" in blind.why_begun
     assert again.calls
-    assert again.since == again.seen
-    assert again.began == blind.began
+    assert again.since == again.last_look
+    assert again.why_begun == blind.why_begun
 
 
 def test_a_role_that_cannot_see_the_calls_of_others_knows_that(orders: Monitor) -> None:
@@ -173,13 +173,13 @@ def test_a_role_that_cannot_see_the_calls_of_others_knows_that(orders: Monitor) 
 )
 def test_what_may_have_lost_a_call_ends_the_record(change: dict[str, Any], why: str) -> None:
     """Else it proves what it cannot know."""
-    kept = StatementCalls.from_json(begun(COUNTED, "").as_json())
+    kept = StatementCalls.from_json(begin_record(COUNTED, "").as_json())
     now = CountedCalls(**{**vars(COUNTED), "at": 1_000_900, **change})
 
     after = kept.after(now, 7200)
 
-    assert after.began.startswith(why)
-    assert (after.since, after.called) == (now.at, {})
+    assert after.why_begun.startswith(why)
+    assert (after.since, after.last_calls) == (now.at, {})
 
 
 def test_a_restart_that_lost_nothing_ends_nothing() -> None:
@@ -188,16 +188,16 @@ def test_a_restart_that_lost_nothing_ends_nothing() -> None:
         1_000_900, {**COUNTED.by_key, "3/10": 1}, COUNTED.reset_at, COUNTED.evictions, "2026-01-02 00:00:00"
     )
 
-    after = StatementCalls.from_json(begun(COUNTED, "").as_json()).after(now, 7200)
+    after = StatementCalls.from_json(begin_record(COUNTED, "").as_json()).after(now, 7200)
 
     assert after.since == COUNTED.at
-    assert after.called == {"1/10": 0, "2/10": 0, "3/10": 1_000_900}
+    assert after.last_calls == {"1/10": 0, "2/10": 0, "3/10": 1_000_900}
 
 
 def test_twenty_thousand_statements_are_a_small_record() -> None:
     """Else every look writes megabytes into the ledger."""
     many = {f"{7_000_000_000_000_000_000 + number}/16384": 100_000 + number for number in range(20_000)}
-    record = begun(CountedCalls(1_000_000, many, "", 0), "").after(
+    record = begin_record(CountedCalls(1_000_000, many, "", 0), "").after(
         CountedCalls(1_000_900, {key: calls + 1 for key, calls in many.items()}, "", 0), 7200
     )
 

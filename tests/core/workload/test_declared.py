@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding
 from pg_deploy.migrations.manifest import Break
-from pg_deploy.workload.declared import declare, entries_for, sentence_of
+from pg_deploy.workload.declared import apply_declarations, entries_for, sentence_of
 from pg_deploy.workload.proof import headline
 
 
@@ -39,14 +39,16 @@ def _quiet(named: str, seconds: float) -> None:
 
 def test_a_declared_drop_that_was_quiet_is_accepted_with_its_reason() -> None:
     """The reason is shown wherever the finding is."""
-    (found,), refused = declare([_found()], [_break(object="public.orders.note")], _quiet)
+    (found,), refused = apply_declarations([_found()], [_break(object="public.orders.note")], _quiet)
 
     assert (found.declared, found.counts, refused) == ("release 3 reads it no more", False, ())
 
 
 def test_a_declared_drop_that_was_not_quiet_counts_and_says_why() -> None:
     """Else a line in a file would be all that stands between a column and its readers."""
-    (found,), refused = declare([_found()], [_break(object="public.orders.note", quiet_for="35 d")], _never_quiet)
+    (found,), refused = apply_declarations(
+        [_found()], [_break(object="public.orders.note", quiet_for="35 d")], _never_quiet
+    )
 
     assert found.counts
     assert refused == ("declared, but not quiet for 35 d: public.orders.note was called 3.024e+06 s too late",)
@@ -54,7 +56,9 @@ def test_a_declared_drop_that_was_not_quiet_counts_and_says_why() -> None:
 
 def test_what_is_not_dropped_need_not_have_been_quiet() -> None:
     """A right that is taken away on purpose, from a role that asks all the time."""
-    (found,), refused = declare([_found(Effect.FORBIDDEN, is_drop=False)], [_break(statement="0123abcd")], _never_quiet)
+    (found,), refused = apply_declarations(
+        [_found(Effect.FORBIDDEN, is_drop=False)], [_break(statement="0123abcd")], _never_quiet
+    )
 
     assert not found.counts
     assert refused == ()
@@ -63,7 +67,7 @@ def test_what_is_not_dropped_need_not_have_been_quiet() -> None:
 @pytest.mark.parametrize("keys", [{"object": "public.other"}, {"statement": "ffffffff"}])
 def test_another_declaration_declares_nothing(keys: dict[str, str]) -> None:
     """Each entry names what it is about."""
-    (found,), _ = declare([_found()], [_break(**keys)], _quiet)
+    (found,), _ = apply_declarations([_found()], [_break(**keys)], _quiet)
 
     assert found.counts
 

@@ -17,8 +17,8 @@ from pg_deploy.ledger.kinds.benchmark import Measurement
 from pg_deploy.ledger.kinds.workload import Effect, RecordedStatement
 from pg_deploy.postgres.session import Target
 from pg_deploy.workload.asking import Answer, Form
-from pg_deploy.workload.measuring import Measured, ToMeasure, measure, slower_findings, to_measure
-from pg_deploy.workload.slower import is_slower, said
+from pg_deploy.workload.measuring import Measured, ToMeasure, choose_to_measure, measure, slower_findings
+from pg_deploy.workload.slower import describe_times, is_slower
 from tests.core.workload.shop import API, PATH, answer_of, make_shop, recorded, twin_of
 
 BY_CUSTOMER = "select * from orders where customer_id = $1"
@@ -232,13 +232,13 @@ def test_what_has_not_ended_is_slower_if_it_has_taken_ten_times_as_long() -> Non
 
 def test_the_sentence_names_both_times_and_the_reason() -> None:
     """Else a person would have to compare plans to see what is wrong."""
-    assert said(_took(4.1, blocks=4), _took(310, blocks=8210)) == (
+    assert describe_times(_took(4.1, blocks=4), _took(310, blocks=8210)) == (
         "4.1 ms became 310 ms (76 times slower): it reads 8,210 blocks instead of 4"
     )
-    assert said(_took(4, blocks=None), _took(10_000, blocks=None, cost=50.0), has_ended=False) == (
+    assert describe_times(_took(4, blocks=None), _took(10_000, blocks=None, cost=50.0), has_ended=False) == (
         "4.0 ms became more than 10,000 ms (2,500 times slower): its plan costs 50 instead of 1"
     )
-    assert said(_took(4), _took(3)) == "4.0 ms became 3.0 ms"
+    assert describe_times(_took(4), _took(3)) == "4.0 ms became 3.0 ms"
 
 
 def test_those_that_got_costlier_and_those_that_take_the_most_time_are_chosen() -> None:
@@ -252,7 +252,7 @@ def test_those_that_got_costlier_and_those_that_take_the_most_time_are_chosen() 
     def _plan(cost: float | None) -> str | None:
         return None if cost is None else json.dumps([{"Plan": {"Total Cost": cost}}])
 
-    found = to_measure(
+    found = choose_to_measure(
         [
             asked("rare", 1, 10, 10),
             asked("long", 900, 10, 10),

@@ -6,7 +6,7 @@ import pytest
 
 from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding
 from pg_deploy.postgres.session import Connection
-from pg_deploy.workload.missing_statistics import compare_missing, read_missing
+from pg_deploy.workload.missing_statistics import compare_statistics, read_statistics
 
 SHOP = """
 create table public.orders (id int primary key, note text, total int, placed date);
@@ -30,9 +30,9 @@ READ_BY = {
 def findings(connection: Connection, migration: str) -> tuple[WorkloadFinding, ...]:
     """What is found when the migration runs on tables that were analysed."""
     connection.execute(SHOP.encode())
-    before = read_missing(connection)
+    before = read_statistics(connection)
     connection.execute(migration.encode())
-    return compare_missing(before, read_missing(connection), READ_BY)
+    return compare_statistics(before, read_statistics(connection), READ_BY)
 
 
 FORGOTTEN = {
@@ -116,9 +116,9 @@ def test_what_needs_no_statistics_is_no_finding(workload_session: Connection, mi
 def test_a_table_that_was_never_analysed_is_not_the_migrations_fault(workload_session: Connection) -> None:
     """Else every migration would be told so."""
     workload_session.execute(SHOP.replace("analyze;", "").encode())
-    before = read_missing(workload_session)
+    before = read_statistics(workload_session)
     workload_session.execute("alter table public.orders alter column total type bigint")
-    assert compare_missing(before, read_missing(workload_session), READ_BY) == ()
+    assert compare_statistics(before, read_statistics(workload_session), READ_BY) == ()
 
 
 def test_a_finding_says_how_often_the_table_is_read(workload_session: Connection) -> None:

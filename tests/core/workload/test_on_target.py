@@ -11,7 +11,7 @@ import pytest
 from pg_deploy.ledger.kinds.workload import Effect, RecordedStatement, Workload, WorkloadOutcome, WorkloadProof, packed
 from pg_deploy.postgres.session import Target
 from pg_deploy.workload.on_target import ask_workload
-from pg_deploy.workload.proof import ask_before, packed_answers
+from pg_deploy.workload.proof import ask_before, pack_answers
 from pg_deploy.workload.record import statement_id
 from tests.looking import Database
 
@@ -36,7 +36,7 @@ def _workload(role: str, *texts: str) -> Workload:
 
 def _on_copy(target: Target, workload: Workload) -> WorkloadProof:
     """What a copy that is like the target says."""
-    answers = packed_answers(ask_before(target, workload, LOG))
+    answers = pack_answers(ask_before(target, workload, LOG))
     return WorkloadProof("one", WorkloadOutcome.AS_BEFORE, answers=answers)
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.ledger.kinds.workload import GATING, Effect, WorkloadFinding
+from pg_deploy.workload.observation import Observation, compare_observations, observe, run_on_both
 from pg_deploy.workload.proof import ask_again, ask_before
-from pg_deploy.workload.seen import Seen, compare_seen, look, run_on_both
 from tests.core.workload.planted import Harm, Shop, function_of, shop
 from tests.workload_breaks import KINDS, Break
 from tests.workload_oracle import Verdict
@@ -34,33 +34,33 @@ def planted() -> Iterator[Shop]:
         yield made
 
 
-def _findings(planted: Shop, before: tuple[Seen, Facts]) -> tuple[WorkloadFinding, ...]:
+def _findings(planted: Shop, before: tuple[Observation, Facts]) -> tuple[WorkloadFinding, ...]:
     """All that the proof says of the migration that was applied, as a rehearsal says it."""
     seen, facts = before
-    after = look(planted.target, ask_again(planted.target, seen.side))
+    after = observe(planted.target, ask_again(planted.target, seen.side))
     with planted.connect() as admin:
         both = facts, read_facts(admin)
     # Beside other tests each run takes longer: none is to be left out for that.
     targets = planted.target_before, planted.target
     run = run_on_both(targets, (seen, after), both, LOG, tried_s=200, measured_s=250)
-    found = compare_seen(seen, after, both, run)
+    found = compare_observations(seen, after, both, run)
     return tuple(each for each in found if each.effect is not Effect.AS_BEFORE)
 
 
 @pytest.fixture(scope="module")
-def before(planted: Shop) -> tuple[Seen, Facts]:
+def before(planted: Shop) -> tuple[Observation, Facts]:
     """What the server answers before any migration, and what its catalog holds."""
     planted.renew()
     with planted.connect() as admin:
         facts = read_facts(admin)
-    return look(planted.target, ask_before(planted.target, planted.workload, LOG)), facts
+    return observe(planted.target, ask_before(planted.target, planted.workload, LOG)), facts
 
 
 @pytest.mark.server
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("most", [1, pytest.param(None, marks=pytest.mark.acceptance)], ids=["one", "all"])
 def test_what_the_database_refuses_after_a_migration_is_named_and_nothing_else_is(
-    planted: Shop, before: tuple[Seen, Facts], kind: str, most: int | None
+    planted: Shop, before: tuple[Observation, Facts], kind: str, most: int | None
 ) -> None:
     """Else the application fails in production after a rehearsal that was green, or nobody believes a red one."""
     migrations = [each for each in planted.breaks if each.kind == kind][:most]
@@ -140,7 +140,7 @@ _SEEN_WHEN_IT_RUNS = {
 @pytest.mark.server
 @pytest.mark.parametrize("kind", _SEEN_WHEN_IT_RUNS)
 def test_what_only_a_run_can_tell_is_named_for_the_statement(
-    planted: Shop, before: tuple[Seen, Facts], kind: str
+    planted: Shop, before: tuple[Observation, Facts], kind: str
 ) -> None:
     """Nothing of it is refused when the statement is prepared; in production it would be, or would do nothing."""
     sql, part = _SEEN_WHEN_IT_RUNS[kind]
@@ -152,7 +152,9 @@ def test_what_only_a_run_can_tell_is_named_for_the_statement(
 
 
 @pytest.mark.server
-def test_each_statement_that_calls_what_a_migration_broke_is_named(planted: Shop, before: tuple[Seen, Facts]) -> None:
+def test_each_statement_that_calls_what_a_migration_broke_is_named(
+    planted: Shop, before: tuple[Observation, Facts]
+) -> None:
     """One was tried for all that call the same: the others were as before, and failed in production."""
     planted.plant(Break("when it runs", "another right", "revoke select on shop.order_lines from shop_app"))
 
@@ -165,7 +167,7 @@ def test_each_statement_that_calls_what_a_migration_broke_is_named(planted: Shop
 
 @pytest.mark.server
 def test_a_job_is_named_whose_function_may_not_do_any_more_what_it_does(
-    planted: Shop, before: tuple[Seen, Facts]
+    planted: Shop, before: tuple[Observation, Facts]
 ) -> None:
     """The job's command is one call: the server takes it, and refuses at night what the function does."""
     owner = "alter function shop.nightly() owner to shop_report; alter function shop.nightly() security definer"

@@ -12,7 +12,7 @@ from demo.cluster import Cluster
 from pg_deploy.ledger.kinds.workload import RecordedStatement
 from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.postgres.session import Connection, Target
-from pg_deploy.workload.quiet import Quiet, quiet_since
+from pg_deploy.workload.quiet import Quiet, prove_quiet
 from pg_deploy.workload.statement_calls import CountedCalls, read_counted_calls
 from tests.core.monitor.monitoring import Monitor
 from tests.core.monitor.test_statement_calls import age, ask, key
@@ -112,8 +112,8 @@ def test_without_a_statement_the_record_alone_proves_it(monitor: Monitor, connec
     monitor.run()
     begin_earlier(monitor, 2 * DAY)
 
-    assert quiet_since(connection, "public.orders.note", [], DAY).is_enough
-    assert not quiet_since(connection, "public.orders.note", [], 3 * DAY).is_enough
+    assert prove_quiet(connection, "public.orders.note", [], DAY).is_enough
+    assert not prove_quiet(connection, "public.orders.note", [], 3 * DAY).is_enough
 
 
 def test_without_samples_nothing_is_proven(monitor: Monitor, connection: Connection) -> None:
@@ -137,7 +137,7 @@ def test_a_reset_since_the_last_sample_takes_the_proof(
     with psycopg.connect(demo_cluster.admin_url(connection.info.dbname), autocommit=True) as admin:
         admin.execute("select extensions.pg_stat_statements_reset()")
 
-    found = quiet_since(connection, "public.orders.note", [statement], DAY)
+    found = prove_quiet(connection, "public.orders.note", [statement], DAY)
 
     assert (found.seconds, found.is_enough) == (0, False)
     assert found.sentence.startswith("the counters were reset at ")
@@ -173,8 +173,8 @@ def test_counters_that_were_read_already_are_taken(monitor: Monitor, connection:
     more = {**now.by_key, statement.key: now.by_key[statement.key] + 1}
     called = CountedCalls(now.at, more, now.reset_at, now.evictions, now.server_start)
 
-    assert quiet_since(connection, "public.orders", [statement], DAY, now=now).is_enough
-    assert not quiet_since(connection, "public.orders", [statement], DAY, now=called).is_enough
+    assert prove_quiet(connection, "public.orders", [statement], DAY, now=now).is_enough
+    assert not prove_quiet(connection, "public.orders", [statement], DAY, now=called).is_enough
 
 
 def test_each_key_of_a_statement_counts(monitor: Monitor, connection: Connection) -> None:
@@ -185,12 +185,12 @@ def test_each_key_of_a_statement_counts(monitor: Monitor, connection: Connection
     ask(monitor, ID)
     twice = replace(recorded(monitor, NOTE), more_keys=(key(monitor, ID),))
 
-    assert "1a2b3c4d (app) was called since" in quiet_since(connection, "public.orders", [twice], DAY).sentence
+    assert "1a2b3c4d (app) was called since" in prove_quiet(connection, "public.orders", [twice], DAY).sentence
 
 
 def is_quiet(connection: Connection, monitor: Monitor, asked_s: float, text: str = NOTE) -> Quiet:
     """Whether that statement was quiet."""
-    return quiet_since(connection, "public.orders.note", [recorded(monitor, text)], asked_s)
+    return prove_quiet(connection, "public.orders.note", [recorded(monitor, text)], asked_s)
 
 
 def recorded(monitor: Monitor, text: str) -> RecordedStatement:

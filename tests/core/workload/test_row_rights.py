@@ -10,7 +10,7 @@ import pytest
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.ledger.kinds.workload import Effect, Workload, WorkloadFinding
 from pg_deploy.postgres.session import Connection, Target
-from pg_deploy.workload.proof import ask_again, ask_before, compare_sides
+from pg_deploy.workload.proof import ask_again, ask_before, compare_answers
 from tests.core.workload.shop import recorded
 
 _ROLE = "rows_sender"
@@ -154,5 +154,5 @@ def _found(session: Connection, database: str, migration: str) -> dict[str, Work
     before, facts = ask_before(target, workload, logging.getLogger(__name__)), read_facts(session)
     assert not [each.answer.refusal for each in before.asked.values() if each.answer.refusal]
     session.execute(migration.encode())
-    found = compare_sides(before, ask_again(target, before), (facts, read_facts(session)))
+    found = compare_answers(before, ask_again(target, before), (facts, read_facts(session)))
     return {each.subject: each for each in found}

@@ -7,10 +7,10 @@ from typing import Any
 
 from pg_deploy.catalog.kinds import RELATIONS
 from pg_deploy.catalog.reader import Facts
-from pg_deploy.workload.proof import Side
+from pg_deploy.workload.proof import SideAnswers
 
 
-def tables_read(side: Side, facts: Facts) -> dict[str, float | None]:
+def tables_read(side: SideAnswers, facts: Facts) -> dict[str, float | None]:
     """The tables by `schema.name`, with the calls a day of what reads them; None where nobody knows.
 
     A plan names no schema: a table of the same name in another one counts as well. Pure.

@@ -13,12 +13,12 @@ from pg_deploy.ledger.kinds.workload import WorkloadFinding
 from pg_deploy.postgres.session import Target
 from pg_deploy.workload.bodies import Body, compare_bodies, new_and_broken, read_bodies
 from pg_deploy.workload.jobs import Job, compare_jobs, read_jobs
-from pg_deploy.workload.measuring import Measured, ToMeasure, measure, slower_findings, to_measure
-from pg_deploy.workload.missing_statistics import Statistics, compare_missing, read_missing
-from pg_deploy.workload.proof import Side, compare_sides
-from pg_deploy.workload.reading import tables_read
+from pg_deploy.workload.measuring import Measured, ToMeasure, choose_to_measure, measure, slower_findings
+from pg_deploy.workload.missing_statistics import Statistics, compare_statistics, read_statistics
+from pg_deploy.workload.proof import SideAnswers, compare_answers
 from pg_deploy.workload.session_paths import read_session_paths
-from pg_deploy.workload.trying import jobs_to_try, refused_when_run, to_try
+from pg_deploy.workload.tables_read import tables_read
+from pg_deploy.workload.trying import choose_jobs_to_try, choose_to_try, refused_when_run
 
 TRIED_FOR_S, MEASURED_FOR_S = 10.0, 30.0
 """How long the statements of one migration are tried, and tried and measured, in seconds: all of them on both sides together."""
@@ -26,27 +26,29 @@ _MOST_NOTES = 5
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observation:
     """The database at one moment: what the statements are answered, and what else runs there."""
 
-    side: Side
+    side: SideAnswers
     bodies: Mapping[str, Body] = field(default_factory=dict)
     jobs: Mapping[str, Job] = field(default_factory=dict)
     statistics: Statistics = field(default_factory=dict)
 
 
-def look(target: Target, side: Side) -> Seen:
+def observe(target: Target, side: SideAnswers) -> Observation:
     """What else runs where `side` was asked. The target is a superuser's on a private copy; nothing of it stays."""
     with target.session("workload") as connection:
         paths = read_session_paths(connection)
         everybodys = tuple(dict.fromkeys((*paths.of(""), *paths.by_role.values())))
         roles = {**{role: paths.of(role) for role in paths.by_role}, "": paths.of("")}
-        return Seen(side, read_bodies(connection, everybodys), read_jobs(connection, roles), read_missing(connection))
+        return Observation(
+            side, read_bodies(connection, everybodys), read_jobs(connection, roles), read_statistics(connection)
+        )
 
 
 def run_on_both(
     targets: tuple[Target, Target],
-    seen: tuple[Seen, Seen],
+    seen: tuple[Observation, Observation],
     facts: tuple[Facts, Facts],
     log: logging.Logger,
     *,
@@ -60,7 +62,10 @@ def run_on_both(
     before, after = seen
     answers = after.side.asked
     asked = [ToMeasure(each.statement, each.answer, answers[name].answer) for name, each in before.side.asked.items()]
-    tried, timed = (*to_try(asked, facts), *jobs_to_try(before.jobs, after.jobs)), to_measure(asked)
+    tried, timed = (
+        (*choose_to_try(asked, facts), *choose_jobs_to_try(before.jobs, after.jobs)),
+        choose_to_measure(asked),
+    )
     log.info(
         "  workload: running statements on both sides: %d to see if they are refused, %d for their time",
         len(tried),
@@ -72,8 +77,8 @@ def run_on_both(
     return (*found, *measure(*targets, timed, api=api, limit_s=left))
 
 
-def compare_seen(
-    before: Seen, after: Seen, facts: tuple[Facts, Facts], measured: tuple[Measured, ...] = ()
+def compare_observations(
+    before: Observation, after: Observation, facts: tuple[Facts, Facts], measured: tuple[Measured, ...] = ()
 ) -> tuple[WorkloadFinding, ...]:
     """What the migration between these facts does to statements, bodies, jobs and statistics; the worst first. Pure."""
     jobs = compare_jobs(before.jobs, after.jobs)
@@ -81,14 +86,14 @@ def compare_seen(
     beside = (
         *compare_bodies(before.bodies, after.bodies),
         *jobs,
-        *compare_missing(before.statistics, after.statistics, tables_read(before.side, facts[0])),
+        *compare_statistics(before.statistics, after.statistics, tables_read(before.side, facts[0])),
         *slower_findings(measured),
         *(each for each in refused_when_run(measured, before.jobs) if each.subject not in named),
     )
-    return compare_sides(before.side, after.side, facts, beside)
+    return compare_answers(before.side, after.side, facts, beside)
 
 
-def notes_beside(before: Seen, after: Seen, measured: tuple[Measured, ...]) -> Iterator[str]:
+def notes_beside(before: Observation, after: Observation, measured: tuple[Measured, ...]) -> Iterator[str]:
     """What is no finding and should be known: new bodies that are not right, and what could not be run."""
     yield from new_and_broken(before.bodies, after.bodies)
     without = [each for each in measured if not each.is_measured and each.after.error and each.before.error]
