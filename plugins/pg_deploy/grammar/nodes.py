@@ -58,8 +58,8 @@ class Node:
 
     def __repr__(self) -> str:
         """The node and what is set of it, for a person."""
-        said = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items() if name not in _ONLY_PLACES)
-        return f"{type(self).__name__}({said})"
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items() if name not in _ONLY_PLACES)
+        return f"{type(self).__name__}({fields})"
 
 
 def _fields_of(kind: str) -> Mapping[str, Field]:

@@ -106,9 +106,9 @@ def members(enum: str) -> Mapping[str, int]:
     found: dict[str, int] = {}
     for number, value in wire(_ENUMS[enum]):
         if number == _MEMBERS and isinstance(value, bytes):
-            said = dict(wire(value))
-            if not (name := _text(said[_NAME])).endswith("_UNDEFINED"):
-                found[name] = int(said.get(_VALUE_NUMBER, 0))
+            member = dict(wire(value))
+            if not (name := _text(member[_NAME])).endswith("_UNDEFINED"):
+                found[name] = int(member.get(_VALUE_NUMBER, 0))
     return found
 
 
@@ -118,15 +118,15 @@ def fields(kind: str) -> Mapping[str, Field]:
     found: dict[str, Field] = {}
     for number, value in wire(_MESSAGES[kind]):
         if number == _MEMBERS and isinstance(value, bytes):
-            said = dict(wire(value))
-            found[_text(said.get(_FIELD_JSON_NAME, said[_NAME]))] = _field(said)
+            described = dict(wire(value))
+            found[_text(described.get(_FIELD_JSON_NAME, described[_NAME]))] = _field(described)
     return found
 
 
-def _field(said: Mapping[int, int | bytes]) -> Field:
-    kind, number = said[_FIELD_TYPE], int(said[_FIELD_NUMBER])
-    holds = _text(said.get(_FIELD_TYPE_NAME, b"")).rpartition(".")[2]
-    if said[_FIELD_LABEL] == _REPEATED:
+def _field(described: Mapping[int, int | bytes]) -> Field:
+    kind, number = described[_FIELD_TYPE], int(described[_FIELD_NUMBER])
+    holds = _text(described.get(_FIELD_TYPE_NAME, b"")).rpartition(".")[2]
+    if described[_FIELD_LABEL] == _REPEATED:
         return Field(
             number, "" if kind == _ENUM else holds, holds if kind == _ENUM else "", repeated=True, default=None
         )

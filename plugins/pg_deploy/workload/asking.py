@@ -27,8 +27,8 @@ TIMEOUT_MS = 5_000
 _MOST_PREPARED = 100
 FORBIDDEN = "42501"
 _LATE = ("55P03", "57014")
-# The same name whatever the search_path: else a type seems to be another one where only the path is. It is asked as the role and with
-# the path that the statement has, where an operator without its schema could be the application's own.
+# The same name whatever the search_path: else a type seems to be another one if only the path is. It is asked as the role and with
+# the path that the statement has: an operator without its schema could be the application's own.
 _TYPE_NAME = """
     select case when n.nspname operator(pg_catalog.<>) 'pg_catalog' and pg_catalog.pg_type_is_visible(t.oid)
         then pg_catalog.quote_ident(n.nspname) operator(pg_catalog.||) '.'
@@ -43,7 +43,7 @@ _TYPE_NAME = """
 class Form:
     """How a statement is put to the server: its text, the search_path of the session, and the types of its parameters.
 
-    The text is the recorded one, or the same statement in words that can be prepared. A type is one of the server's names, "" where
+    The text is the recorded one, or the same statement in words that can be prepared. A type is a name that the server knows, "" if
     the server finds it by itself.
     """
 
@@ -60,11 +60,11 @@ class Refusal:
     message: str
     position: int | None = None
     of_session: bool = False
-    """Whether the session could not become what it was to ask as: that says nothing of the statement."""
+    """Whether the session could not take the role or the search_path: that says nothing of the statement."""
 
     @property
     def is_forbidden(self) -> bool:
-        """Whether the role may not."""
+        """Whether the role lacks a right."""
         return self.sqlstate == FORBIDDEN
 
     @property
@@ -96,7 +96,7 @@ class Answer:
     """What the server says of a statement in one form, as one role.
 
     `columns` are what comes back, by name and type; `parameters` the types that it took the parameters for. `plan` is EXPLAIN's
-    JSON of the generic plan. With a refusal, what comes after it is empty.
+    JSON of the generic plan. After a refusal the fields that would have come next are empty.
     """
 
     form: Form
@@ -105,17 +105,28 @@ class Answer:
     parameters: tuple[str, ...] = ()
     plan: str | None = field(default=None, repr=False)
     is_prepared: bool = True
-    """Whether the server knows every name and type in it. One that is prepared may be refused all the same: for want of a right."""
+    """Whether the server knows every name and type in it. A statement that is prepared may still be refused: the role may lack a right."""
 
     @cached_property
     def top(self) -> dict[str, Any]:
-        """The plan's uppermost node; empty if there is none, as where a rule does nothing in the statement's place."""
+        """The plan's uppermost node; empty if there is none, for example if a rule does nothing in the statement's place."""
         plans = json.loads(self.plan) if self.plan else []
         return dict(plans[0].get("Plan", {})) if plans else {}
 
+    @cached_property
+    def relations(self) -> frozenset[str]:
+        """The names of the relations that the plan reads or writes, without their schemas."""
+        names, waiting = set(), [self.top]
+        while waiting:
+            node = waiting.pop()
+            if "Relation Name" in node:
+                names.add(str(node["Relation Name"]))
+            waiting += node.get("Plans", ())
+        return frozenset(names)
+
     @property
     def cost(self) -> float | None:
-        """What the planner takes the whole statement for, in its own units."""
+        """What the planner expects the whole statement to cost, in its own units."""
         return self.top.get("Total Cost")
 
 
@@ -161,7 +172,7 @@ class Asker:
         explained = connection.exec_(b"explain (format json) execute %s%s" % (name, nulls.encode()))
         if explained.status != pq.ExecStatus.TUPLES_OK:
             refusal = self._refusal(explained)
-            # Where EXECUTE's own text is at fault, that place is none of the statement's.
+            # The place is one in EXECUTE's text, not in the statement's.
             return Answer(form, Refusal(refusal.sqlstate, refusal.message), columns, parameters)
         return Answer(form, None, columns, parameters, (explained.get_value(0, 0) or b"").decode())
 
@@ -203,7 +214,7 @@ class Asker:
                     "select %s::pg_catalog.regtype::pg_catalog.oid::pg_catalog.int8", [name]
                 ).fetchone()
             except psycopg.errors.Error:
-                row = None  # what stands in a message as a type need not be the name of one
+                row = None  # a word that a message calls a type need not be the name of one
             self._types[name] = row[0] if row else 0
         return self._types[name]
 

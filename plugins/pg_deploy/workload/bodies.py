@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding
 from pg_deploy.postgres.session import Connection
-from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.workload.asking import Refusal
-from pg_deploy.workload.body_answers import GONE, BodyAnswer, Problem, fewest_problems
+from pg_deploy.workload.body_answers import BodyAnswer, Problem, fewest_problems, new_problems
 from pg_deploy.workload.body_questions import BEGIN, READY, Questions
 from pg_deploy.workload.plpgsql_check import ask_plpgsql_check, begin_plpgsql_check
 from pg_deploy.workload.routines import Routine, TriggerTable, read_routines
@@ -34,12 +33,12 @@ class Body:
 
     @property
     def problem(self) -> Refusal | None:
-        """The first refusal that is no extension's alone; None if the body is right."""
+        """The first refusal that not only the extension says; None if the body is right."""
         return next((each.refusal for each in self.problems if not each.by_extension), None)
 
     @property
     def statement(self) -> str:
-        """The part of the body that this refusal is of."""
+        """The part of the body that this refusal is about."""
         return next((each.statement for each in self.problems if not each.by_extension), "")
 
 
@@ -79,7 +78,7 @@ def _seen(
     if routine.language == "sql":
         return questions.about_sql(routine, path)
     seen = questions.about_plpgsql(routine, path, table)
-    # Of a trigger function without a table the extension can tell nothing.
+    # The extension can tell nothing of a trigger function without a table.
     if not extension or seen.declarations or (routine.result == "trigger" and table is None):
         return seen
     known = {(each.refusal.sqlstate, each.refusal.message) for each in seen.problems}
@@ -91,7 +90,7 @@ def _seen(
 def compare_bodies(before: Mapping[str, Body], after: Mapping[str, Body]) -> tuple[WorkloadFinding, ...]:
     """A finding for each body that was right and has a problem now, and for each new problem of a body that is as it was.
 
-    A new body counts where it took the place of a right one: one of its name is gone.
+    A new body counts if it took the place of a right one: a body of its name is gone.
     """
     gone: dict[str, list[Body]] = {}
     for subject, body in before.items():
@@ -106,8 +105,7 @@ def compare_bodies(before: Mapping[str, Body], after: Mapping[str, Body]) -> tup
         # What is wrong in a body of another text need not be what was wrong in the old one.
         if not same and any(each.problem for each in earlier):
             continue
-        known = {(each.statement, each.refusal.sqlstate) for one in earlier for each in one.problems}
-        new = [each for each in body.problems if (each.statement, each.refusal.sqlstate) not in known]
+        new = new_problems((each for one in earlier for each in one.problems), body.problems)
         if not same:
             new = [each for each in new if not each.by_extension]
         elif body.declarations:
@@ -119,7 +117,7 @@ def compare_bodies(before: Mapping[str, Body], after: Mapping[str, Body]) -> tup
 
 
 def new_and_broken(before: Mapping[str, Body], after: Mapping[str, Body]) -> tuple[str, ...]:
-    """A sentence for each body with a problem that the migration made, and that took no other's place."""
+    """A sentence for each body that the migration made, that has a problem, and that took no other body's place."""
     gone = {body.routine for subject, body in before.items() if subject not in after}
     return tuple(
         f"{subject} is new, and not right: {body.problem.message}"
@@ -129,16 +127,6 @@ def new_and_broken(before: Mapping[str, Body], after: Mapping[str, Body]) -> tup
 
 
 def _finding(subject: str, problems: Sequence[Problem]) -> WorkloadFinding:
-    first = problems[0]
-    line, caret = first.refusal.line_in(first.statement)
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return WorkloadFinding(
-        Effect.BODY_BROKEN,
-        subject,
-        f"{subject} was right and is broken now: {first.refusal.message}{more}",
-        sqlstate=first.refusal.sqlstate,
-        token=first.refusal.token_in(first.statement),
-        line=without_secrets(line),
-        caret=caret,
-        is_drop=first.refusal.sqlstate in GONE,
-    )
+    sentence = f"{subject} was right and is broken now: {problems[0].refusal.message}{more}"
+    return problems[0].finding(Effect.BODY_BROKEN, subject, sentence)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from psycopg.errors import Diagnostic
 
+from pg_deploy.ledger.kinds.workload import Effect, WorkloadFinding
 from pg_deploy.postgres.session import one_line
 from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.workload.asking import Refusal
@@ -28,10 +29,31 @@ class Problem:
     refusal: Refusal
     by_extension: bool = False
 
+    def finding(self, effect: Effect, subject: str, sentence: str, *, roles: tuple[str, ...] = ()) -> WorkloadFinding:
+        """The finding that the subject has this problem, with the line and the word that the server points at."""
+        line, caret = self.refusal.line_in(self.statement)
+        return WorkloadFinding(
+            effect,
+            subject,
+            sentence,
+            roles=roles,
+            sqlstate=self.refusal.sqlstate,
+            token=self.refusal.token_in(self.statement),
+            line=without_secrets(line),
+            caret=caret,
+            is_drop=self.refusal.sqlstate in GONE,
+        )
+
+
+def new_problems(before: Iterable[Problem], after: Iterable[Problem]) -> list[Problem]:
+    """Those after that were not there before: no problem with this SQLSTATE in the same statement."""
+    known = {(each.statement, each.refusal.sqlstate) for each in before}
+    return [each for each in after if (each.statement, each.refusal.sqlstate) not in known]
+
 
 @dataclass(frozen=True)
 class BodyAnswer:
-    """What was found in one body; `reason` says why its statements could not be looked at.
+    """What the server says of one body, or of a job's command; `reason` says why its statements could not be looked at.
 
     `declarations` is what the server then said of them: within a session it keeps what it compiled, and so may have taken them.
     """
@@ -42,7 +64,7 @@ class BodyAnswer:
 
 
 def fewest_problems(answers: Iterable[BodyAnswer]) -> BodyAnswer:
-    """The answer with the fewest problems: of several search paths, one is the application's. The first of equals."""
+    """The answer with the fewest problems, the first of equals: one of several search paths is the application's."""
     best: BodyAnswer | None = None
     for answer in answers:
         if best is None or _order(answer) < _order(best):
@@ -62,13 +84,13 @@ def message_of(diag: Diagnostic) -> str:
 
 
 def problem_of(diag: Diagnostic, source: str) -> Problem:
-    """What the server says of a body as a whole."""
+    """The problem that the server has with a body as a whole."""
     place = int(diag.internal_position) - 1 if diag.internal_position and diag.internal_query == source else None
     return make_problem(source, diag.sqlstate or "", message_of(diag), place)
 
 
 def make_problem(text: str, sqlstate: str, message: str, place: int | None, *, by_extension: bool = False) -> Problem:
-    """A problem in a text. Where the server gives no place in it, it is the name in the message, if that is there."""
+    """A problem in a text. If the server gives no place in it, the place is that of the name in the message, if the text has it."""
     at = _place_of_name(message, text) if place is None else place
     return Problem(text, Refusal(sqlstate, message, at), by_extension)
 

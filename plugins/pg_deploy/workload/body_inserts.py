@@ -28,7 +28,7 @@ def body_inserts(demands: NewDemands, before: Facts, after: Facts) -> Iterator[W
 
 def _finding(fact: Fact, definition: str, demands: NewDemands) -> WorkloadFinding | None:
     for text in statements_of(definition):
-        left_out = demands.left_out(Form(text, path_of(definition, text, demands.positions)), "")
+        left_out = demands.left_out(Form(text, path_of(definition, text, demands.columns)), "")
         if left_out is None:
             continue
         (schema, table), columns = left_out

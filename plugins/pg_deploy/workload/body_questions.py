@@ -23,7 +23,7 @@ _UNKNOWN_RECORD = "55000"
 """A record has no row yet, so nobody knows its columns: that says nothing of the body."""
 _SETTINGS_OF_NAMES = ("search_path", "plpgsql.variable_conflict")
 _PLACED = 3
-"""Of how many problems of a body the place is asked: each takes another question."""
+"""The place is asked for so many problems of a body: each takes another question."""
 BEGIN = f"""begin; set local statement_timeout = {TIMEOUT_MS}; set local lock_timeout = {TIMEOUT_MS};
 set local lc_messages = 'C'; set local client_min_messages = error; set local plpgsql.extra_errors = 'none';
 set local plpgsql.extra_warnings = 'none'; set local check_function_bodies = off; set local session_replication_role = replica;
@@ -36,7 +36,7 @@ READY = "savepoint deploy_body"
 
 @dataclass(frozen=True)
 class ProgramInContext:
-    """A program in its surroundings: what the body may name from outside, what it returns rows of, and which tables it needs."""
+    """A program, with what the body may name from outside, what it returns rows of, and which tables it needs."""
 
     program: Program
     name: str = "deploy_command"
@@ -57,7 +57,7 @@ class ProgramInContext:
 
 
 class Questions:
-    """The questions of one transaction, which `BEGIN` began and which is `READY`: each takes back the one before."""
+    """The questions of one transaction, after `BEGIN` and `READY`: each takes back the one before."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -7,23 +7,22 @@ from dataclasses import dataclass, field
 
 from pg_deploy.catalog.dependencies import text_of, words_of
 from pg_deploy.catalog.diff import Difference
-from pg_deploy.catalog.names import unquoted
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.parsing.tree import quoted
 from pg_deploy.workload.asking import Form
-from pg_deploy.workload.new_rules import judged_anew, labels_gone, table_of
+from pg_deploy.workload.new_rules import judged_anew, labels_gone
 from pg_deploy.workload.row_rights import RowRights
 from pg_deploy.workload.rows_written import WrittenRow, rows_written
-from pg_deploy.workload.trigger_rights import BlockedWrite, WriteOfRole, blocked_by_triggers
-from pg_deploy.workload.writable_views import Table, WritableView, writable_views
+from pg_deploy.workload.trigger_rights import BlockedWrite, WriteOfRole, blocked_by_triggers, function_of_trigger
+from pg_deploy.workload.writable_views import Table, WritableView, table_of, writable_views
 
 
 @dataclass(frozen=True)
 class MissingRight:
-    """What a role may not use or write, in a sentence; the object, and the line that would allow it, "" if it is not one line."""
+    """What a role may not use or write: a sentence, the object, and the line that would allow it, "" if one line is not enough."""
 
     sentence: str
-    of: str
+    object_name: str
     remedy: str = ""
 
 
@@ -32,14 +31,14 @@ class NewDemands:
     """What the tables ask of a new row since the migration and did not before.
 
     `required` are columns that need a value and get none by themselves; `judged` are tables with a new check, key or unique index,
-    each with a sentence; `positions` are all relations with their columns, for names that are looked up in a search_path; `views`
-    are those through which another relation is written; `rights` are what is kept from roles now, and
-    `blocked` the writes whose trigger may not do what it does; `labels` what enum types no longer have.
+    each with a sentence; `columns` are those of every relation, in their order; `views` are those through which another relation is
+    written; `rights` are what is kept from roles now; `blocked` are the writes whose trigger may not do what it does; `labels` are
+    what enum types no longer have.
     """
 
     required: Mapping[Table, tuple[str, ...]]
     judged: Mapping[Table, str]
-    positions: Mapping[Table, tuple[str, ...]]
+    columns: Mapping[Table, tuple[str, ...]]
     views: Mapping[Table, WritableView] = field(default_factory=dict)
     rights: RowRights = field(default=RowRights())
     blocked: Mapping[WriteOfRole, BlockedWrite] = field(default_factory=dict)
@@ -54,10 +53,10 @@ class NewDemands:
         return None
 
     def missing_right(self, form: Form, role: str) -> MissingRight | None:
-        """What the role may not use now, or may not write into, when it sends an insert; None if it may all."""
+        """What the role may not use or write now, when it sends an insert; None if it may do all of it."""
         for named, target, given in self._inserts(form, role):
-            for (of, table, column), sequence in self.rights.sequences.items():
-                if (of, table) == (role, target) and given is not None and column not in given:
+            for (sender, table, column), sequence in self.rights.sequences.items():
+                if (sender, table) == (role, target) and given is not None and column not in given:
                     said = f"takes {column} of {'.'.join(target)} from {sequence}, which {role} may not use"
                     return MissingRight(said, sequence, f"grant usage on sequence {sequence} to {quoted(role)};")
             # Through a view it is the view's owner whose policies are asked.
@@ -96,14 +95,14 @@ class NewDemands:
         return None
 
     def _inserts(self, form: Form, role: str) -> Iterator[tuple[Table, Table, tuple[str, ...] | None]]:
-        """Of each insert the relation that it names, the table that is written in the end, and which columns get a value."""
+        """For each insert: the relation that it names, the table that is written in the end, and which columns get a value."""
         for table, written in self._writes(form, role):
             if written.is_insert:
-                yield table, *self._through_views(table, written.given_columns(self.positions.get(table, ())))
+                yield table, *self._through_views(table, written.given_columns(self.columns.get(table, ())))
 
     def _writes(self, form: Form, role: str) -> Iterator[tuple[Table, WrittenRow]]:
         for written in rows_written(form.text):
-            table = written.find_relation(form.path, role, self.positions)
+            table = written.find_relation(form.path, role, self.columns)
             if table is not None:
                 yield table, written
 
@@ -129,17 +128,17 @@ def new_demands(
         table, name = table_of(fact), fact.identity.plain_name
         if key not in needed_before and name not in filling.get(table, ()):
             required[table] = (*required.get(table, ()), name)
-    positions = _positions(after)
-    was_blocked = blocked_by_triggers(before, rights[0].unwritable, _positions(before))
+    columns = _columns(after)
+    was_blocked = blocked_by_triggers(before, rights[0].unwritable, _columns(before))
     blocked = {
-        fired: what
-        for fired, what in blocked_by_triggers(after, rights[1].unwritable, positions).items()
-        if fired not in was_blocked
+        write: trigger
+        for write, trigger in blocked_by_triggers(after, rights[1].unwritable, columns).items()
+        if write not in was_blocked
     }
     return NewDemands(
         required,
         judged_anew(found, after),
-        positions,
+        columns,
         writable_views(after),
         rights[1].new_since(rights[0]),
         blocked,
@@ -148,7 +147,7 @@ def new_demands(
 
 
 def _needing_value(facts: Facts) -> dict[object, Fact]:
-    """The columns that must have a value and get none by themselves, also where a domain says so."""
+    """The columns that must have a value and get none by themselves, also if a domain says so."""
     domains = {
         ".".join(fact.identity.parts): fact.properties
         for fact in facts.facts
@@ -167,26 +166,21 @@ def _needing_value(facts: Facts) -> dict[object, Fact]:
 
 
 def _filling_triggers(facts: Facts) -> dict[Table, frozenset[str]]:
-    """By table the words of the functions that fire before an insert: such a one may fill a column that it names."""
-    functions = {
-        fact.identity.plain.partition("(")[0]: words_of(text_of(fact))
-        for fact in facts.facts
-        if fact.kind == "function"
-    }
+    """By table the words of the functions that fire before an insert: such a function may fill a column that it names."""
+    functions = {fact.identity.plain: words_of(text_of(fact)) for fact in facts.facts if fact.kind == "function"}
     found: dict[Table, frozenset[str]] = {}
     for fact in facts.facts:
         definition = str(fact.properties.get("definition", ""))
         if fact.kind == "trigger" and " BEFORE " in definition and "INSERT" in definition:
-            called = definition.rpartition(" EXECUTE FUNCTION ")[2].partition("(")[0]
-            named = functions.get(".".join(unquoted(each) for each in called.split(".")), frozenset())
+            named = functions.get(function_of_trigger(definition), frozenset())
             found[table_of(fact)] = found.get(table_of(fact), frozenset()) | named
     return found
 
 
-def _positions(facts: Facts) -> dict[Table, tuple[str, ...]]:
-    columns: dict[Table, list[tuple[int, str]]] = {}
+def _columns(facts: Facts) -> dict[Table, tuple[str, ...]]:
+    found: dict[Table, list[tuple[int, str]]] = {}
     for fact in facts.facts:
         if fact.kind == "column":
             place = int(str(fact.properties.get("position", 0)))
-            columns.setdefault(table_of(fact), []).append((place, fact.identity.plain_name))
-    return {table: tuple(name for _, name in sorted(found)) for table, found in columns.items()}
+            found.setdefault(table_of(fact), []).append((place, fact.identity.plain_name))
+    return {table: tuple(name for _, name in sorted(columns)) for table, columns in found.items()}

@@ -19,7 +19,7 @@ from pg_deploy.postgres.session import Connection, one_line
 from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.workload.asking import Answer, Asker, Form, asking
 from pg_deploy.workload.bodies import DEFAULT_PATHS
-from pg_deploy.workload.body_answers import GONE, BodyAnswer, Problem, fewest_problems, make_problem
+from pg_deploy.workload.body_answers import BodyAnswer, Problem, fewest_problems, make_problem, new_problems
 from pg_deploy.workload.body_questions import BEGIN, READY, ProgramInContext, Questions
 from pg_deploy.workload.plpgsql_program import Check, Program
 from pg_deploy.workload.plpgsql_reading import program_of
@@ -63,18 +63,18 @@ def read_jobs(connection: Connection, paths: Mapping[str, Sequence[str]] | None 
     if connection.execute("select pg_catalog.to_regclass('cron.job')").fetchone() == (None,):
         return {}
     jobs = [Job(_subject(name, command), user, command) for name, user, command in connection.execute(_JOBS.encode())]
-    # A name is one user's.
+    # A name is unique for one user only.
     shared = [name for name, times in Counter(job.subject for job in jobs).items() if times > 1]
     jobs = [replace(job, subject=f"{job.subject} of {job.username}") if job.subject in shared else job for job in jobs]
     known = paths or {}
     tried = {job.subject: known.get(job.username) or known.get("") or DEFAULT_PATHS for job in jobs}
     statements = {job.subject: _statements(job.command) for job in jobs}
     with asking(connection) as asker:
-        first = {job.subject: _asked(asker, job, statements[job.subject], tried[job.subject]) for job in jobs}
+        first = {job.subject: _ask(asker, job, statements[job.subject], tried[job.subject]) for job in jobs}
     connection.execute(f"{BEGIN}; {READY}".encode())
     try:
         questions = Questions(connection)
-        second = {job.subject: _by_program(questions, statements[job.subject], tried[job.subject]) for job in jobs}
+        second = {job.subject: _ask_by_program(questions, statements[job.subject], tried[job.subject]) for job in jobs}
     finally:
         if not (connection.closed or connection.broken):
             connection.execute("rollback")
@@ -86,7 +86,7 @@ def read_jobs(connection: Connection, paths: Mapping[str, Sequence[str]] | None 
 
 
 def _subject(name: str | None, command: str) -> str:
-    # A number is another in the copy.
+    # A job's number is another one in the copy.
     return f"cron job {name}" if name else f"cron job: {without_secrets(one_line(command))[:80]}"
 
 
@@ -97,30 +97,14 @@ def compare_jobs(before: Mapping[str, Job], after: Mapping[str, Job]) -> tuple[W
         earlier = before.get(subject)
         if earlier is None or (earlier.problems and earlier.command != job.command):
             continue
-        known = {(each.statement, each.refusal.sqlstate) for each in earlier.problems}
-        new = [each for each in job.problems if (each.statement, each.refusal.sqlstate) not in known]
-        if new:
-            findings.append(_finding(job, new[0]))
+        for found in new_problems(earlier.problems, job.problems)[:1]:
+            sentence = f"{subject} could run and fails now: {found.refusal.message}"
+            findings.append(found.finding(Effect.JOB_BROKEN, subject, sentence, roles=(job.username,)))
     return tuple(findings)
 
 
-def _finding(job: Job, found: Problem) -> WorkloadFinding:
-    line, caret = found.refusal.line_in(found.statement)
-    return WorkloadFinding(
-        Effect.JOB_BROKEN,
-        job.subject,
-        f"{job.subject} could run and fails now: {found.refusal.message}",
-        roles=(job.username,),
-        sqlstate=found.refusal.sqlstate,
-        token=found.refusal.token_in(found.statement),
-        line=without_secrets(line),
-        caret=caret,
-        is_drop=found.refusal.sqlstate in GONE,
-    )
-
-
 def _statements(command: str) -> list[_Statement]:
-    """The statements of a command; none of one that cannot be parsed: it fails before and after."""
+    """The statements of a command; none if it cannot be parsed: then it fails before and after."""
     found: list[_Statement] = []
     path: str | None = None
     try:
@@ -139,30 +123,32 @@ def _statements(command: str) -> list[_Statement]:
     return found
 
 
-def _asked(
+def _ask(
     asker: Asker, job: Job, statements: Sequence[_Statement], paths: Sequence[str]
 ) -> tuple[tuple[Problem, ...], tuple[Answer, ...]]:
-    """What the server does not take of the job's user, and its answers to what it takes."""
+    """The problems with the queries, as the job's user sends them, and the server's answers to those that it takes."""
     problems: list[Problem] = []
     taken: list[Answer] = []
     for each in statements:
         if type(each.node).__name__ in _ANSWERED:
             tried = (each.path,) if each.path is not None else paths
             answers = [asker.ask(job.username, Form(each.sql, path)) for path in tried]
-            problems += fewest_problems(_seen(each.sql, answer) for answer in answers).problems
+            problems += fewest_problems(_body_answer(each.sql, answer) for answer in answers).problems
             taken += [answer for answer in answers if answer.refusal is None][:1]
     return tuple(problems), tuple(taken)
 
 
-def _seen(text: str, answer: Answer) -> BodyAnswer:
+def _body_answer(text: str, answer: Answer) -> BodyAnswer:
     refusal = answer.refusal
     if refusal is None or refusal.of_session:
         return BodyAnswer()
     return BodyAnswer((make_problem(text, refusal.sqlstate, refusal.message, refusal.position),))
 
 
-def _by_program(questions: Questions, statements: Sequence[_Statement], paths: Sequence[str]) -> tuple[Problem, ...]:
-    """What the server says of the statements that cannot be prepared: calls, DO, and those that name relations only."""
+def _ask_by_program(
+    questions: Questions, statements: Sequence[_Statement], paths: Sequence[str]
+) -> tuple[Problem, ...]:
+    """The problems with the statements that cannot be prepared: calls, DO, and those that name relations only."""
     problems: list[Problem] = []
     for each in statements:
         program = _program(each)
@@ -171,7 +157,7 @@ def _by_program(questions: Questions, statements: Sequence[_Statement], paths: S
             seen = fewest_problems(
                 questions.about_program(ProgramInContext(program), {"search_path": path}, each.sql) for path in tried
             )
-            # A name that was looked up stands in a question of ours: the job's own statement is shown.
+            # A name that was looked up stands in our question: the job's own statement is shown instead.
             problems += [
                 one
                 if one.statement in each.sql and not one.statement.startswith("'")

@@ -13,19 +13,20 @@ from pg_deploy.ledger.kinds.workload import Effect, RecordedStatement, WorkloadF
 from pg_deploy.postgres.explained import plan_shape
 from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.workload.asking import FORBIDDEN, Answer, Refusal
+from pg_deploy.workload.body_answers import GONE
 from pg_deploy.workload.inserts import NewDemands
 
-_GONE = ("42P01", "42703", "42883", "42704", "3F000", "42P02", "42P10")
+_GONE = GONE | {"42P02", "42P10"}
 _NAMED = (*RELATIONS, "column", "function", "procedure", "type", "schema")
 _COSTLIER = 1.5
-_SAME_COST = 1.1
+_COSTLIER_BY_ANOTHER_PLAN = 1.1
 _WIDENED = (
     ("smallint", "integer", "bigint", "numeric"),
     ("real", "double precision"),
     ("character varying", "text"),
     ("json", "jsonb"),
 )
-"""A parameter of one of these is taken where a later one is wanted, whatever the driver says that it sends."""
+"""The server takes a parameter of one of these types if a later one of its row is wanted, whatever the driver says that it sends."""
 
 
 def judge(
@@ -49,10 +50,11 @@ def judge(
         said = f"leaves out {', '.join(columns)} of {schema}.{table}, which must have a value now and has no default"
         objects = tuple(f"{schema}.{table}.{column}" for column in columns)
         return WorkloadFinding.about(statement, Effect.INSERT_REFUSED, said, objects=objects, sqlstate="23502")
-    kept = demands.missing_right(after.form, statement.role)
-    if kept is not None:
+    right = demands.missing_right(after.form, statement.role)
+    if right is not None:
+        objects = (right.object_name,)
         return WorkloadFinding.about(
-            statement, Effect.FORBIDDEN, kept.sentence, sqlstate=FORBIDDEN, objects=(kept.of,), remedy=kept.remedy
+            statement, Effect.FORBIDDEN, right.sentence, sqlstate=FORBIDDEN, objects=objects, remedy=right.remedy
         )
     if before.top and after.plan is not None and not after.top:
         said = "the server does nothing for it now: a rule of the table stands in its place"
@@ -125,10 +127,10 @@ def _cost(statement: RecordedStatement, before: Answer, after: Answer) -> Worklo
     was, now = before.cost, after.cost
     if was is None or now is None:
         return WorkloadFinding.about(statement, Effect.AS_BEFORE, "as before")
-    other = plan_shape(before.top) != plan_shape(after.top)
-    if now > was * (_SAME_COST if other else _COSTLIER) and now - was > 1:
+    factor = _COSTLIER if plan_shape(before.top) == plan_shape(after.top) else _COSTLIER_BY_ANOTHER_PLAN
+    if now > was * factor and now - was > 1:
         effect, said = Effect.COSTLIER, f"the planner takes it for {now / max(was, 0.01):.1f} times as costly"
-    elif was > now * (_SAME_COST if other else _COSTLIER) and was - now > 1:
+    elif was > now * factor and was - now > 1:
         effect, said = Effect.CHEAPER, f"the planner takes it for {was / max(now, 0.01):.1f} times cheaper"
     else:
         return WorkloadFinding.about(statement, Effect.AS_BEFORE, "as before")
@@ -145,7 +147,7 @@ class ChangedNames:
         types = [(each, (each.identity.name, each.definition)) for each in found.removed if each.kind == "type"]
         self._moved = {str(each.identity): new[like] for each, like in types if like in new}
         removed = {fact.key for fact in found.removed}
-        # What is gone is likelier to be the cause than what its removal changed.
+        # What is gone is likelier to be the cause than what its removal changed: it comes first.
         facts = sorted(found.old_facts, key=lambda fact: (fact.key not in removed, str(fact.identity)))
         about = [fact.identity.of if fact.kind == "grant" else fact.identity for fact in facts]
         self._names = [
@@ -164,10 +166,10 @@ class ChangedNames:
         return self._moved.get(base, base) + kind[len(base) :]
 
     def named_in(self, *texts: str) -> tuple[str, ...]:
-        """Those of which the statement, or the server's answer to it, holds the name; of a column its relation's as well."""
+        """Those whose name stands in the statement or in the server's answer to it; for a column, its relation's name too."""
         words = frozenset[str]().union(*(words_of(text) for text in texts))
         named = [plain for plain, name, owner in self._names if name in words and (owner is None or owner in words)]
-        # Of a table that is gone its columns need no mention.
+        # If a table is named, its columns need no mention.
         return tuple(dict.fromkeys(each for each in named if each.rpartition(".")[0] not in named))
 
 

@@ -1,4 +1,4 @@
-"""Measuring recorded statements on both sides of a copy, in turn, with the same values: slower is measured, not believed."""
+"""Measuring recorded statements on both sides of a copy, in turn, with the same values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pg_deploy.workload.slower import describe_times, is_slower
 from pg_deploy.workload.values import draw
 
 MOST = 20
-"""Statements that are measured for the time that they take altogether, whatever their plan."""
+"""How many statements are measured for their total time, whatever their plan."""
 RUN_S = 10.0
 """One run may take as long, at most."""
 _COSTLIER = 1.1
@@ -35,7 +35,7 @@ _TIME_IS_UP = "the time for measuring was up"
 
 @dataclass(frozen=True)
 class ToMeasure:
-    """A statement with what the server said of it on both sides, where it took it."""
+    """A statement with the server's answers on both sides."""
 
     statement: RecordedStatement
     before: Answer
@@ -45,7 +45,7 @@ class ToMeasure:
 
     @property
     def times_costlier(self) -> float:
-        """How much the planner takes it to have grown; 1 where it does not say."""
+        """How much costlier it became by the planner's estimate; 1 if there is none."""
         before, after = self.before.cost, self.after.cost
         return (after + 1) / (before + 1) if before is not None and after is not None else 1.0
 
@@ -65,7 +65,7 @@ class Measured:
     refused_with: str = ""
     """The SQLSTATE with which it is refused after the migration alone, with values that it is taken with before."""
     is_from_rows: bool = False
-    """Whether its values were found in rows that whoever sends it sees: else it may have had nothing to do."""
+    """Whether its values were found in rows that its sender sees: else it may have had nothing to do."""
     before_plan: str | None = None
     after_plan: str | None = None
     """Generic plans, which hold no value of any row."""
@@ -77,7 +77,7 @@ class Measured:
 
 
 def choose_to_measure(asked: Iterable[ToMeasure], most: int = MOST) -> tuple[ToMeasure, ...]:
-    """Those whose plan got costlier, by the time that this may cost, then those with the most total time. Pure."""
+    """Those whose plan got costlier, sorted by the time that this may cost, then those with the most total time. Pure."""
     planned = [each for each in asked if each.before.plan and each.after.plan]
     costlier = [each for each in planned if each.times_costlier > _COSTLIER]
     costlier.sort(key=lambda each: each.times_costlier * max(each.statement.total_ms, 1), reverse=True)
@@ -133,7 +133,7 @@ def _measure(
     except psycopg.Error as error:
         if drawing.closed or drawing.broken:
             raise
-        return _not_measured(each, f"no values could be drawn: {_told(error)}")
+        return _not_measured(each, f"no values could be drawn: {_message_of(error)}")
     try:
         must_write = writes(each.before.form.text)
     except (ParseError, TooDeepError):
@@ -189,9 +189,9 @@ def slower_findings(measured: Iterable[Measured]) -> tuple[WorkloadFinding, ...]
 def _not_measured(each: ToMeasure, why: str, fails_after: str | None = None, refused_with: str = "") -> Measured:
     before = Measurement(0.0, (), None, None, None, None if fails_after else why)
     after = Measurement(0.0, (), None, None, None, fails_after or why)
-    told = f"after the migration it fails: {fails_after}" if fails_after else why
-    return Measured(each.statement, before, after, False, f"not measured: {told}", refused_with)
+    reason = f"after the migration it fails: {fails_after}" if fails_after else why
+    return Measured(each.statement, before, after, False, f"not measured: {reason}", refused_with)
 
 
-def _told(error: psycopg.Error) -> str:
+def _message_of(error: psycopg.Error) -> str:
     return without_secrets(one_line(error.diag.message_primary or str(error)))

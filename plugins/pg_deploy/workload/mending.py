@@ -1,4 +1,4 @@
-"""Recorded texts in words that can be prepared: the server replaces constants by parameters also where the grammar has none.
+"""Recorded texts in words that can be prepared: the server replaces constants by parameters even if the grammar allows none there.
 
 `interval '1 day'` is recorded as `interval $1`, `extract(day from t)` as `extract($1 from t)`; of two equal expressions in SELECT and
 GROUP BY each gets a number of its own, and the place of a column in GROUP BY becomes a parameter too.
@@ -24,7 +24,7 @@ _USUAL = (
     "integer", "numeric", "text", "timestamp with time zone", "bigint", "date", "interval", "boolean", "uuid", "jsonb", "text[]",
     "integer[]", "double precision", "timestamp without time zone", "bytea", "json", "time without time zone", "uuid[]",
 )  # fmt: skip
-"""Types of constants, the likeliest first: a number's literal has a type, another's has none and is found by the server."""
+"""Types of constants, the likeliest first: a number's literal has a type; for other literals the server finds one."""
 _AGGREGATES = (
     "count",
     "sum",
@@ -45,7 +45,7 @@ _PARAMETER = re.compile(r"parameter \$(\d+)")
 
 @dataclass(frozen=True)
 class Found:
-    """The form in which a statement can be asked, and the answer to it. If there is none, the answer to its text as it is."""
+    """The answer to a statement in the form in which it can be asked; if there is none, the answer to its text as it is."""
 
     answer: Answer
     kind: int
@@ -104,7 +104,7 @@ def _mend(asker: Asker, role: str, answer: Answer) -> Answer | None:
 
 
 def _with_types(asker: Asker, role: str, answer: Answer) -> tuple[Answer | None, int]:
-    """The first answer that is none of this refusal, with types for the parameters that are pointed at, or else for all."""
+    """The first better answer, with types for the parameters that the server points at, or else for all; and how often it was asked."""
     refusal, form = answer.refusal, answer.form
     if refusal is None:
         return None, 0
@@ -228,7 +228,7 @@ def _group_by_what_is_selected(node: ast.Node) -> ast.Node:
 
 
 def _group_by_place(node: ast.Node) -> ast.Node:
-    """A parameter of GROUP BY was the place of what is selected there: the next one that is no aggregate."""
+    """A parameter of GROUP BY was the place of a selected expression: it becomes the place of the next one that is no aggregate."""
     if not isinstance(node, ast.SelectStmt) or not node.targetList:
         return node
     places = iter([place for place, target in enumerate(node.targetList, start=1) if not _is_aggregate(target)])

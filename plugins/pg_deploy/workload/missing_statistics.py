@@ -15,7 +15,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class PlannerStatistics:
-    """Whether the planner was told of a table, or of a part of one: a column, an indexed expression, extended statistics.
+    """Whether the planner has statistics of a table, or of a part of one: a column, an indexed expression, extended statistics.
 
     `name` is the part's. `table` is quoted where it must be; `readable_as` are the plain names, schema and name with a dot between,
     under which a statement reads it: its own, and those of the tables that it is a partition of.
@@ -31,7 +31,7 @@ class PlannerStatistics:
 
     @property
     def is_missing(self) -> bool:
-        """Whether there is something to be told of, and it was not."""
+        """Whether the table has rows and the planner has no statistics of them."""
         return self.has_rows and not self.has_statistics
 
 
@@ -40,7 +40,7 @@ Statistics: TypeAlias = Mapping[tuple[str, int, int], PlannerStatistics]
 
 
 def read_statistics(connection: Connection) -> dict[tuple[str, int, int], PlannerStatistics]:
-    """What the planner was told of, and what not, in this database. Reads only; the session must be a superuser's."""
+    """All that ANALYZE could tell the planner of, in this database, and whether it did. Reads only; the session must be a superuser's."""
     rows = connection.execute(engine_sql("workload/table_statistics"))
     return {
         (kind, oid, number): PlannerStatistics(
@@ -53,9 +53,9 @@ def read_statistics(connection: Connection) -> dict[tuple[str, int, int], Planne
 def compare_statistics(
     before: Statistics, after: Statistics, read_by: Mapping[str, float | None]
 ) -> tuple[WorkloadFinding, ...]:
-    """A finding for each table that statements read and of which the planner was told, or need not be told, before, and now is not.
+    """A finding for each table that statements read and that lacks statistics now and did not before.
 
-    `read_by` holds the tables that recorded statements read, as `schema.name`, with their calls a day; None where nobody knows.
+    `read_by` holds the tables that recorded statements read, as `schema.name`, with their calls a day; None if nobody knows.
     A column that the migration adds is no finding: no statement of today names it.
     """
     missing: dict[str, list[PlannerStatistics]] = {}

@@ -1,4 +1,4 @@
-"""Which recorded statements name an object. Where that cannot be told, a statement is taken as one that does."""
+"""Which recorded statements name an object. If that cannot be told, a statement counts as one that does."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ class _Object:
         return name == self.name and (not schema or not self.schema or schema == self.schema)
 
 
-def statements_naming(thing: str, statements: Sequence[RecordedStatement]) -> tuple[RecordedStatement, ...]:
+def statements_naming(name: str, statements: Sequence[RecordedStatement]) -> tuple[RecordedStatement, ...]:
     """The statements that name `public.orders`, `public.orders.note`, `function public.f(integer)` or `type public.status`. Pure.
 
-    One too many rather than one too few: a name without a schema counts for any schema, every overload of a function counts, and of
+    Rather one too many than one too few: a name without a schema counts for any schema, every overload of a function counts, and of
     a column all that reads or writes whole rows of its table. What reaches the object through a view or a function does not name it.
     """
-    wanted = _read(thing)
+    wanted = _read(name)
     return tuple(each for each in statements if _names(each.text, wanted))
 
 
-def _read(thing: str) -> _Object:
-    kind = _KIND.match(thing)
+def _read(name: str) -> _Object:
+    kind = _KIND.match(name)
     word = ((kind and kind[1]) or "").lower()
-    rest = thing[kind.end() :] if kind else thing
+    rest = name[kind.end() :] if kind else name
     parts = []
     while found := _PART.match(rest):
         parts.append(found[1].replace('""', '"') if found[1] else found[2].lower())
@@ -69,7 +69,7 @@ def _read(thing: str) -> _Object:
     if not word and rest.startswith("("):
         word = "function"
     if not parts:
-        raise ValueError(f"{thing!r} is no name of an object")
+        raise ValueError(f"{name!r} is no name of an object")
     return _Object("relation" if word in ("", *_RELATIONS) else word, tuple(parts))
 
 
@@ -159,9 +159,10 @@ def _needs_column(node: ast.Node, wanted: _Object, aliases: set[str]) -> bool:
     if kind == "MergeWhenClause":
         inserts = getattr(getattr(node, "commandType", None), "name", "") == "CMD_INSERT"
         return _sets(targets, column) or (inserts and not targets)
-    # What ON CONFLICT finds its row by; and COPY, with its columns or with all.
+    # COPY without a list of columns copies all.
     if kind == "CopyStmt":
         return column in words(getattr(node, "attlist", None)) or not getattr(node, "attlist", None)
+    # ON CONFLICT finds its row by an IndexElem.
     return kind == "IndexElem" and getattr(node, "name", None) == column
 
 

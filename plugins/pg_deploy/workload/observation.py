@@ -1,4 +1,4 @@
-"""All that is looked at on one side of a migration: what statements are answered, and what else runs there; and the comparison."""
+"""All that is observed on one side of a migration, answers to statements and what else runs there, and the comparison of two sides."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from pg_deploy.workload.tables_read import tables_read
 from pg_deploy.workload.trying import choose_jobs_to_try, choose_to_try, refused_when_run
 
 TRIED_FOR_S, MEASURED_FOR_S = 10.0, 30.0
-"""How long the statements of one migration are tried, and tried and measured, in seconds: all of them on both sides together."""
+"""For one migration, on both sides together, in seconds: how long statements are tried, and how long they are tried and measured."""
 _MOST_NOTES = 5
 
 
 @dataclass(frozen=True)
 class Observation:
-    """The database at one moment: what the statements are answered, and what else runs there."""
+    """The database at one moment: the answers to the statements, and what else runs there."""
 
     side: SideAnswers
     bodies: Mapping[str, Body] = field(default_factory=dict)
@@ -36,13 +36,13 @@ class Observation:
 
 
 def observe(target: Target, side: SideAnswers) -> Observation:
-    """What else runs where `side` was asked. The target is a superuser's on a private copy; nothing of it stays."""
+    """Add to the answers what else runs where they were given. The target is a superuser's on a private copy; nothing stays."""
     with target.session("workload") as connection:
         paths = read_session_paths(connection)
-        everybodys = tuple(dict.fromkeys((*paths.of(""), *paths.by_role.values())))
+        all_paths = tuple(dict.fromkeys((*paths.of(""), *paths.by_role.values())))
         roles = {**{role: paths.of(role) for role in paths.by_role}, "": paths.of("")}
         return Observation(
-            side, read_bodies(connection, everybodys), read_jobs(connection, roles), read_statistics(connection)
+            side, read_bodies(connection, all_paths), read_jobs(connection, roles), read_statistics(connection)
         )
 
 
@@ -55,7 +55,7 @@ def run_on_both(
     tried_s: float = TRIED_FOR_S,
     measured_s: float = MEASURED_FOR_S,
 ) -> tuple[Measured, ...]:
-    """Run statements on both sides, before and after: some, and the jobs' own, to see if they are refused, some for their time.
+    """Run statements on both sides, before and after: some, and those of jobs, to see if they are refused, some for their time.
 
     All is aborted. The targets are superusers' on private copies.
     """

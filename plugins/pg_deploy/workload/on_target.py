@@ -1,6 +1,6 @@
 """The recorded statements asked again on the target after the migration: by name only, and for a few seconds.
 
-They are prepared and not planned. The planner runs functions of the application, and such a one could take this session's role.
+They are prepared and not planned. The planner runs functions of the application, and such a function could take this session's role.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _TIMEOUT_MS = 300
 def ask_workload(target: Target, workload: Workload, on_copy: WorkloadProof) -> WorkloadProof:
     """What the target answers otherwise than the copy did. Reads only, and runs nothing.
 
-    A statement that the copy took and the target refuses is broken. Another shape is shown, for the catalog of the target is compared
-    by itself, rights too. What a role sends that this session may not become is not asked.
+    A statement that the copy took and the target refuses is broken. Another shape is only shown: the catalog of the target is compared
+    by itself, rights too. Statements of a role that this session may not become are not asked, nor those that `workload` lacks.
     """
     started = time.monotonic()
     statements = {each.id: each for each in workload.statements}
@@ -48,17 +48,19 @@ def ask_workload(target: Target, workload: Workload, on_copy: WorkloadProof) -> 
                     late = len(answers) - number
                     break
                 statement = statements.get(name)
-                if statement is None or role in unasked:
+                if statement is None:
+                    continue
+                if role in unasked:
                     unasked[role] += 1
                     continue
-                begun = paths.of(role)
-                form = Form(text or statement.text, begun[min(kind, len(begun) - 1)], tuple(types))
+                own_paths = paths.of(role)
+                form = Form(text or statement.text, own_paths[min(kind, len(own_paths) - 1)], tuple(types))
                 answer = asker.ask(role, form, by_name_only=True)
                 if answer.refusal is not None and answer.refusal.of_session:
                     unasked[role] += 1
                     continue
                 asked += 1
-                findings += _otherwise(statement, answer, expected)
+                findings += _differences(statement, answer, expected)
     return WorkloadProof(
         on_copy.name,
         WorkloadOutcome.BREAKS if any(each.counts for each in findings) else WorkloadOutcome.AS_BEFORE,
@@ -72,7 +74,7 @@ def ask_workload(target: Target, workload: Workload, on_copy: WorkloadProof) -> 
     )
 
 
-def _otherwise(statement: RecordedStatement, answer: Answer, expected: str) -> list[WorkloadFinding]:
+def _differences(statement: RecordedStatement, answer: Answer, expected: str) -> list[WorkloadFinding]:
     refusal = answer.refusal
     if digest(answer) == expected or (refusal is not None and refusal.is_late):
         return []

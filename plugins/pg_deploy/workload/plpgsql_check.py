@@ -1,4 +1,4 @@
-"""The extension plpgsql_check, where the server has it: it compares types that are only compared when a body runs.
+"""The extension plpgsql_check, if the server has it: it compares types that are only compared when a body runs.
 
 It does not know some things that we see (TRUNCATE, REFRESH, tables that the body makes), so it is asked as well, not instead.
 """
@@ -26,7 +26,7 @@ order by c.lineno, c.message"""
 
 
 def begin_plpgsql_check(connection: Connection) -> str:
-    """In a transaction that is rolled back: make the extension ready. Returns its schema; "" where the server has none."""
+    """Make the extension ready, in a transaction that is rolled back. Returns its schema; "" if the server has no such extension."""
     row = connection.execute(
         """select n.nspname::pg_catalog.text
         from pg_catalog.pg_available_extensions a
@@ -43,9 +43,9 @@ def begin_plpgsql_check(connection: Connection) -> str:
 def ask_plpgsql_check(
     connection: Connection, schema: str, routine: Routine, path: str, table: TriggerTable | None
 ) -> BodyAnswer:
-    """The errors that the extension names in a body; a trigger function's for one of its tables.
+    """The errors that the extension names in a body; in a trigger function for one of its tables.
 
-    An error of the extension's own is none of the body's.
+    If the extension itself fails, that is no error of the body.
     """
     old, new = table.transition if table else ("", "")
     question = _ASK.format(

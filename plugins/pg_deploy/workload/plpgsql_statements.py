@@ -34,7 +34,7 @@ class Statements:
             self._assignment(words)
             return
         known = {
-            "return": self._return, "raise": self._raise, "assert": self._assert, "perform": self._perform,
+            "return": self._return, "raise": self._raise, "assert": self._expression, "perform": self._expression,
             "execute": self.execute, "open": self._open, "fetch": self._fetch, "exit": self._when,
             "continue": self._when, "call": self._call,
         }  # fmt: skip
@@ -107,11 +107,8 @@ class Statements:
         for part in words[using + 1 :].split() if using else ():
             self.value(part[2:])
 
-    def _assert(self, words: Words) -> None:
+    def _expression(self, words: Words) -> None:
         self.value(words[1:])
-
-    def _perform(self, words: Words) -> None:
-        self.ask(_VALUE, words[1:].sql)
 
     def execute(self, words: Words) -> None:
         """Ask about EXECUTE: the text itself is not known, only the expressions around it."""

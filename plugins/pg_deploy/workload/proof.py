@@ -35,7 +35,7 @@ from pg_deploy.workload.session_paths import read_session_paths
 
 _BY_PLAN = (Effect.MAY_BE_REFUSED, Effect.COSTLIER, Effect.CHEAPER, Effect.AS_BEFORE)
 MOST_KEPT = 300
-"""Findings that are kept with all that is known of them; of the others the tallies tell."""
+"""How many findings are kept in full; the tallies count the others too."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def compare_answers(
         for each in before.asked.values()
     ]
     more = (*more, *body_inserts(demands, *facts))
-    # What was seen by running a statement says more than what its plan lets one expect.
+    # What a run of a statement shows says more than its plan.
     run = {each.id for each in more if each.id}
     return worst_first((*(each for each in judged if each.id not in run or each.effect not in _BY_PLAN), *more))
 
@@ -114,7 +114,7 @@ def compare_answers(
 def sum_up_proof(
     stem: str, before: SideAnswers, after: SideAnswers, findings: tuple[WorkloadFinding, ...], notes: Iterable[str] = ()
 ) -> WorkloadProof:
-    """The proof as evidence. What counts against the migration is left to who knows whether it has a companion."""
+    """The proof as evidence, without `against`: only the caller knows whether the migration has a companion."""
     workload = before.workload
     calls = sum(each.calls for each in workload.statements)
     unasked = {each.id for each in findings if each.effect is Effect.NOT_ASKABLE}
@@ -174,7 +174,7 @@ def _tallies(findings: Iterable[WorkloadFinding]) -> tuple[Tally, ...]:
 
 
 def pack_answers(side: SideAnswers) -> str:
-    """Form and digest of each answer by id, the most called first, for the target to be asked by."""
+    """Each answer's form and digest, the most called statement first: with them the target is asked."""
     asked = sorted(side.asked.values(), key=lambda each: -each.statement.calls)
     return packed(
         [
@@ -192,14 +192,14 @@ def pack_answers(side: SideAnswers) -> str:
 
 
 def digest(answer: Answer) -> str:
-    """What must be the same on the copy and on the target, where it is only prepared: columns and parameters, or the refusal."""
+    """A digest of what must be the same on the copy and on the target: columns and parameters, or why it cannot be prepared."""
     refusal = answer.refusal if not answer.is_prepared else None
     said = [refusal.sqlstate if refusal else None, answer.columns, answer.parameters]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:10]
 
 
 def _by_session(statements: Iterable[RecordedStatement]) -> list[RecordedStatement]:
-    """Those of one role together: each change of the role costs the server its plans and us three messages."""
+    """The statements sorted by role: each change of the role costs the server its plans and us three messages."""
     return sorted(statements, key=lambda each: each.role)
 
 

@@ -1,4 +1,4 @@
-"""The proof that a drop is safe for the application: for how long nobody called a statement that names the object."""
+"""The proof that a drop is safe for the application: nobody has called a statement that names the object for long enough."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Quiet:
 
 def prove_quiet(
     connection: Connection,
-    thing: str,
+    name: str,
     statements: Sequence[RecordedStatement],
     asked_s: float,
     *,
     now: CountedCalls | None = None,
 ) -> Quiet:
-    """Whether none of `statements`, all that name `thing`, was called for `asked_s` seconds. Reads only.
+    """Whether none of `statements`, all that name `name`, was called for `asked_s` seconds. Reads only.
 
     Only what the monitor's record proves counts: a record that begins too late, or that may have lost a call, is not enough. A
     statement that the record does not know counts as called now. `now` are the counters of this moment, read here if not given.
@@ -52,11 +52,11 @@ def prove_quiet(
     lost = record.lost_until(counted, read_gap_limit(connection))
     if lost is not None:
         return Quiet(0, False, f"{lost}: what was called since the last sample is not known")
-    return _judged(record, counted, thing, statements, asked_s)
+    return _judged(record, counted, name, statements, asked_s)
 
 
 def _judged(
-    record: StatementCalls, now: CountedCalls, thing: str, statements: Sequence[RecordedStatement], asked_s: float
+    record: StatementCalls, now: CountedCalls, name: str, statements: Sequence[RecordedStatement], asked_s: float
 ) -> Quiet:
     last: tuple[int, RecordedStatement] | None = None
     for each in statements:
@@ -65,7 +65,7 @@ def _judged(
             last = at, each
     quiet = now.at - max(record.since, last[0] if last else 0)
     if quiet >= asked_s:
-        return Quiet(quiet, True, f"no statement that names {thing} was called for {format_duration(quiet)}")
+        return Quiet(quiet, True, f"no statement that names {name} was called for {format_duration(quiet)}")
     asked = f"quiet_for asks for {format_duration(asked_s)}"
     if last is not None:
         at, statement = last

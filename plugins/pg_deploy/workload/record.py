@@ -1,4 +1,4 @@
-"""Recording the workload: what pg_stat_statements holds of this database, without what is ours and what is no query."""
+"""Recording the workload: the statements in pg_stat_statements of this database, without ours and without what is no query."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _MOST, _LONGEST = 20_000, 200_000
 _TIMEOUT_S = 30
 # Counters that are younger than this say nothing of a day.
 _ENOUGH = timedelta(hours=1)
-_OFTEN = 3
-_CUT = "<insufficient privilege>"
+_LEAST_CALLS_OF_OWN_ROLE = 3
+_HIDDEN = "<insufficient privilege>"
 
 
 def record_workload(
@@ -44,8 +44,8 @@ def record_workload(
 ) -> Workload:
     """The statements that the server recorded of this database. Reads only, in a transaction that is aborted.
 
-    Left out: utility statements (they may hold passwords), statements on the server's catalogs alone, the engine's own, and of
-    those that this session's role sent: what belongs to `own` migrations (their checks, benchmarks and changes), and what was
+    Left out are utility statements (they may hold passwords), statements on the server's catalogs alone, and the engine's own. Of
+    what this session's role sent, also what belongs to `own` migrations (their checks, benchmarks and changes), and what it
     sent once or twice, as a person or a script does. If nothing can be read, the outcome and a note say why. Raises
     psycopg.Error only if the connection is lost.
     """
@@ -62,12 +62,12 @@ def record_workload(
 
 def _recorded(connection: Connection, ledger: str, own: Collection[str], last_seen: Mapping[str, str]) -> Workload:
     with connection.cursor(row_factory=dict_row) as cursor:
-        there = cursor.execute(_EXTENSION).fetchone()
-    if there is None:
+        extension = cursor.execute(_EXTENSION).fetchone()
+    if extension is None:
         note = "the extension pg_stat_statements is missing in this database: create extension pg_stat_statements"
         return Workload(outcome=Recording.MISSING, notes=(note,))
-    function = sql.Identifier(there["schema"], "pg_stat_statements")
-    time = "total_exec_time" if "total_exec_time" in there["columns"] else "total_time"
+    function = sql.Identifier(extension["schema"], "pg_stat_statements")
+    time = "total_exec_time" if "total_exec_time" in extension["columns"] else "total_time"
     rows = connection.execute(
         sql.SQL(
             """select s.queryid::pg_catalog.text || '/' || s.userid::pg_catalog.text, r.rolname::pg_catalog.text,
@@ -80,37 +80,37 @@ def _recorded(connection: Connection, ledger: str, own: Collection[str], last_se
         ).format(
             time=sql.Identifier(time),
             function=function,
-            top=sql.SQL(" and s.toplevel" if "toplevel" in there["columns"] else ""),
+            top=sql.SQL(" and s.toplevel" if "toplevel" in extension["columns"] else ""),
         )
     ).fetchall()
-    since, evicted = _counted_since(connection, there)
-    days = (there["now"] - since) / timedelta(days=1) if since and there["now"] - since >= _ENOUGH else None
-    hidden = sum(row[2] is None or row[2] == _CUT for row in rows)
+    since, evicted = _counted_since(connection, extension)
+    days = (extension["now"] - since) / timedelta(days=1) if since and extension["now"] - since >= _ENOUGH else None
+    hidden = sum(query in (None, _HIDDEN) for _, _, query, _, _ in rows)
     found = [
         RecordedStatement(
-            statement_id(row[1], text),
+            statement_id(role, text),
             text,
-            row[1],
-            row[3],
-            row[3] / days if days else None,
-            round(row[4] / row[3], 3) if row[3] else 0.0,
-            round(row[4], 1),
-            row[0],
-            last_seen.get(row[0]),
+            role,
+            calls,
+            calls / days if days else None,
+            round(total_ms / calls, 3) if calls else 0.0,
+            round(total_ms, 1),
+            key,
+            last_seen.get(key),
         )
-        for row in rows
-        if row[1] is not None and row[2] not in (None, _CUT) and not _mentions(row[2], (*_OURS, ledger))
-        for text in [without_certain_secrets(row[2])]
-        if is_of_application(text) and not (row[1] == there["role"] and own and _fingerprint(text) in own)
+        for key, role, query, calls, total_ms in rows
+        if role is not None and query not in (None, _HIDDEN) and not _mentions(query, (*_OURS, ledger))
+        for text in [without_certain_secrets(query)]
+        if is_of_application(text) and not (role == extension["role"] and own and _fingerprint(text) in own)
     ]
-    notes = list(_notes(there, since, evicted, hidden))
-    by_hand = [each for each in found if each.role == there["role"] and each.calls < _OFTEN]
+    notes = list(_notes(extension, since, evicted, hidden))
+    by_hand = [each for each in found if each.role == extension["role"] and each.calls < _LEAST_CALLS_OF_OWN_ROLE]
     if by_hand:
         notes.append(
-            f"{len(by_hand):,} statements that {there['role']} sent once or twice are taken for a person's or a script's:"
+            f"{len(by_hand):,} statements that {extension['role']} sent once or twice are taken for a person's or a script's:"
             " they are not asked"
         )
-    of_nobody = sum(row[1] is None for row in rows)
+    of_nobody = sum(role is None for _, role, _, _, _ in rows)
     if of_nobody:
         notes.append(f"{of_nobody:,} statements are of roles that are gone: they are not asked")
     left_out = {each.id for each in by_hand}
@@ -120,22 +120,22 @@ def _recorded(connection: Connection, ledger: str, own: Collection[str], last_se
     outcome = Recording.NOT_VISIBLE if hidden and not found else Recording.RECORDED
     return Workload(
         outcome=outcome,
-        statements=_one_of_each(found[:_MOST]),
+        statements=_merge_by_id(found[:_MOST]),
         notes=tuple(notes),
-        taken_at=there["now"].isoformat(),
+        taken_at=extension["now"].isoformat(),
         since=since.isoformat() if since else None,
     )
 
 
-def _one_of_each(found: Iterable[RecordedStatement]) -> tuple[RecordedStatement, ...]:
+def _merge_by_id(found: Iterable[RecordedStatement]) -> tuple[RecordedStatement, ...]:
     """The server may count one text twice (another search_path, an object that was made anew): here it is one statement."""
     by_id: dict[str, RecordedStatement] = {}
     for each in found:
-        by_id[each.id] = _together(by_id[each.id], each) if each.id in by_id else each
+        by_id[each.id] = _merged(by_id[each.id], each) if each.id in by_id else each
     return tuple(sorted(by_id.values(), key=lambda one: -one.calls))
 
 
-def _together(one: RecordedStatement, other: RecordedStatement) -> RecordedStatement:
+def _merged(one: RecordedStatement, other: RecordedStatement) -> RecordedStatement:
     calls, total_ms = one.calls + other.calls, one.total_ms + other.total_ms
     return replace(
         one,
@@ -155,39 +155,39 @@ def statement_id(role: str, text: str) -> str:
     return hashlib.sha256(f"{role}\n{text}".encode()).hexdigest()[:8]
 
 
-def _counted_since(connection: Connection, there: Mapping[str, Any]) -> tuple[datetime | None, int]:
-    if not there["has_info"]:
+def _counted_since(connection: Connection, extension: Mapping[str, Any]) -> tuple[datetime | None, int]:
+    if not extension["has_info"]:
         return None, 0
     row = connection.execute(
         sql.SQL("select i.stats_reset, i.dealloc from {} as i").format(
-            sql.Identifier(there["schema"], "pg_stat_statements_info")
+            sql.Identifier(extension["schema"], "pg_stat_statements_info")
         )
     ).fetchone()
     return (row[0], int(row[1] or 0)) if row else (None, 0)
 
 
-def _notes(there: Mapping[str, Any], since: datetime | None, evicted: int, hidden: int) -> Iterator[str]:
+def _notes(extension: Mapping[str, Any], since: datetime | None, evicted: int, hidden: int) -> Iterator[str]:
     if hidden:
         yield (
-            f"{hidden:,} statements of other roles are not visible to {there['role']}, so nothing is known of them:"
-            f" grant pg_read_all_stats to {there['role']}"
+            f"{hidden:,} statements of other roles are not visible to {extension['role']}, so nothing is known of them:"
+            f" grant pg_read_all_stats to {extension['role']}"
         )
     if since is None:
         yield "this version of pg_stat_statements does not say since when it counts: calls a day are not known"
-    elif there["now"] - since < _ENOUGH:
-        minutes = round((there["now"] - since).total_seconds() / 60)
+    elif extension["now"] - since < _ENOUGH:
+        minutes = round((extension["now"] - since).total_seconds() / 60)
         yield (
             f"the counters were reset {minutes} min ago: what is sent seldom is not in them, and calls a day are not known"
         )
     if evicted:
         yield (
-            f"the server has forgotten rare statements {evicted:,} times (pg_stat_statements.max is {there['most']}):"
+            f"the server has forgotten rare statements {evicted:,} times (pg_stat_statements.max is {extension['most']}):"
             " what it forgot is not asked"
         )
 
 
 def _fingerprints(migrations: Iterable[Migration]) -> frozenset[str]:
-    """Of everything that the engine sends for these migrations."""
+    """The fingerprints of everything that the engine sends for these migrations."""
     found = set()
     for migration in migrations:
         texts = [each.sql for each in migration.statements]
@@ -211,7 +211,7 @@ def _mentions(text: str, words: Iterable[str]) -> bool:
 
 
 def is_of_application(text: str) -> bool:
-    """Whether a text is one query, on more than the server's catalogs. What cannot be read is taken for one. Pure."""
+    """Whether a text is one query, on more than the server's catalogs. A text that cannot be read counts as one. Pure."""
     if len(text) > _LONGEST:
         return True
     try:

@@ -1,4 +1,4 @@
-"""Rounds of one statement: with each set of values on one side and then on the other, who comes first by turns."""
+"""Rounds of one statement: it runs with each set of values on one side and then on the other; the sides take turns to be first."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _OF_THE_MOMENT = ("08", "40", "53", "55006", "55P03", "57", "58")
 
 @dataclass(frozen=True)
 class _Failure:
-    told: str
-    is_the_statements: bool
+    message: str
+    blames_statement: bool
     sqlstate: str = ""
 
 
@@ -50,11 +50,11 @@ class Rounds:
     pairs: dict[int, list[tuple[Explained, Explained]]] = field(init=False)
     """By the number of the set, what each round measured of it on both sides; a set that failed is gone."""
     why_not: str | None = None
-    """Why a set could not be measured, if one could not."""
+    """Why a set could not be measured; None if all could."""
     fails_after: str | None = None
     """What the server says of a set that it takes before the migration and refuses after it."""
     refused_with: str = ""
-    """The SQLSTATE of that; "" where a null that was drawn may be the reason, which the application need not send."""
+    """The SQLSTATE of that; "" if the reason may be a null that was drawn: the application need not send one."""
     has_ended: bool = True
     """Whether every run after the migration ended in time."""
 
@@ -62,8 +62,9 @@ class Rounds:
         self.pairs = {number: [] for number in range(len(self.sets))}
 
     def run(self, rounds: int, until: float) -> None:
-        """Measure this many more rounds, but only until then, once one set was measured. Raises psycopg.OperationalError if a
-        connection is lost.
+        """Measure this many more rounds; after `until` only as long as no set was measured.
+
+        Raises psycopg.OperationalError if a connection is lost.
         """
         for _ in range(rounds):
             for number, drawn in enumerate(self.sets):
@@ -84,12 +85,12 @@ class Rounds:
     def measurements(self) -> tuple[Measurement, Measurement]:
         """Before and after: a run is a round, and its time the mean over the sets.
 
-        For a round that there was no time for, a set counts with what it took in the one before.
+        If there was no time for a round of a set, what the set took in the round before counts.
         """
         sets = [pairs for pairs in self.pairs.values() if pairs]
         length = max(map(len, sets))
         whole = [[*pairs, *[pairs[-1]] * (length - len(pairs))] for pairs in sets]
-        return _of_side(whole, 0), _of_side(whole, 1)
+        return _measurement_of(whole, 0), _measurement_of(whole, 1)
 
     def _measure(self, number: int, drawn: Drawn) -> None:
         is_first = (number + len(self.pairs[number])) % 2 == 0
@@ -101,47 +102,47 @@ class Rounds:
             return
         del self.pairs[number]
         if isinstance(before, _Failure):
-            self.why_not = self.why_not or before.told
-        elif isinstance(after, _Failure) and after.is_the_statements:
+            self.why_not = self.why_not or before.message
+        elif isinstance(after, _Failure) and after.blames_statement:
             if self.fails_after is None:
-                self.fails_after = after.told
+                self.fails_after = after.message
                 self.refused_with = "" if after.sqlstate == _NULL and None in drawn.values else after.sqlstate
         elif isinstance(after, _Failure):
-            self.why_not = self.why_not or after.told
+            self.why_not = self.why_not or after.message
 
     def _once(self, side: int, drawn: Drawn) -> Explained | _Failure:
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise _TimeIsUp
         timeout_s = min(self.run_s, left)
-        at = self.sides[side]
+        session = self.sides[side]
         try:
-            return at.run(self.name, self.forms[side], drawn, writes=self.writes, timeout_s=timeout_s)
+            return session.run(self.name, self.forms[side], drawn, writes=self.writes, timeout_s=timeout_s)
         except psycopg.Error as error:
-            if at.connection.closed or at.connection.broken:
+            if session.connection.closed or session.connection.broken:
                 raise
             state = error.sqlstate or ""
             if state == _READ_ONLY and not self.writes:
                 self.writes = True
                 return self._once(side, drawn)
             if state != _CANCELED:
-                return _Failure(_told(error), bool(state) and not state.startswith(_OF_THE_MOMENT), state)
+                return _Failure(_message_of(error), bool(state) and not state.startswith(_OF_THE_MOMENT), state)
         if timeout_s < self.run_s:
             raise _TimeIsUp
         if side == 0:
-            return _Failure(f"it takes longer than {self.run_s:g} s", is_the_statements=False)
+            return _Failure(f"it takes longer than {self.run_s:g} s", blames_statement=False)
         self.has_ended = False
-        planned = at.plan(self.name, self.forms[side], drawn, timeout_s=self.run_s)
+        planned = session.plan(self.name, self.forms[side], drawn, timeout_s=self.run_s)
         return replace(planned, ms=timeout_s * 1000, blocks=None)
 
 
-def _told(error: psycopg.Error) -> str:
+def _message_of(error: psycopg.Error) -> str:
     """Its message, without the value of a row that it may quote."""
     message, _, _ = one_line(error.diag.message_primary or str(error)).partition(': "')
     return without_secrets(f"{message} ({error.sqlstate})")
 
 
-def _of_side(sets: Sequence[Sequence[tuple[Explained, Explained]]], side: int) -> Measurement:
+def _measurement_of(sets: Sequence[Sequence[tuple[Explained, Explained]]], side: int) -> Measurement:
     runs = tuple(statistics.mean(each[side].ms for each in together) for together in zip(*sets, strict=True))
     blocks = [statistics.median(pair[side].blocks or 0 for pair in pairs) for pairs in sets]
     is_counted = all(pair[side].blocks is not None for pairs in sets for pair in pairs)

@@ -16,7 +16,7 @@ _EXTRA = "public, extensions"
 
 @dataclass(frozen=True)
 class SessionPaths:
-    """By role the search_path of its sessions, that of all others, and those that an API's requests set for themselves."""
+    """The search_path of each role's sessions, that of all other roles, and those that an API's requests set for themselves."""
 
     others: str
     by_role: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Whether a recorded statement became slower, and how that is said. The rules are those of benchmarks, and one for many calls."""
+"""Whether a recorded statement became slower, and a sentence about its times. The rules are those of benchmarks, and one for many calls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pg_deploy.ledger.kinds.benchmark import Measurement, got_worse
 from pg_deploy.ledger.kinds.benchmark import is_slower as is_slower_by
 
 TIMES = 1.5
-"""As a benchmark's limit where its author names none."""
+"""The limit of a benchmark whose author names none."""
 OFTEN_TIMES, OFTEN_MS = 3.0, 1.0
 _ENDLESS_TIMES = 10.0
 _A_MINUTE_MS = 60_000.0

@@ -1,4 +1,4 @@
-"""Writes that a trigger refuses: its function inserts, with the rights of who fires it, into a table that is kept from that role."""
+"""Writes that a trigger refuses: its function inserts, with the writer's rights, into a table that is closed to the writer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from pg_deploy.catalog.names import unquoted
 from pg_deploy.catalog.reader import Facts
-from pg_deploy.workload.new_rules import table_of
 from pg_deploy.workload.routine_texts import always_runs, path_of, statements_of
 from pg_deploy.workload.rows_written import rows_written
-from pg_deploy.workload.writable_views import Table
+from pg_deploy.workload.writable_views import Table, table_of
 
 _DEFINER = re.compile(r"^ .*\bSECURITY DEFINER\b", re.MULTILINE)
 
@@ -21,7 +20,7 @@ WriteOfRole = tuple[str, Table, str]
 
 @dataclass(frozen=True)
 class BlockedWrite:
-    """A trigger's function, and the table that it inserts into; `is_certain` where each write of a row comes to that."""
+    """A trigger's function, and the table that it inserts into; `is_certain` if each write of a row does that."""
 
     function: str
     target: Table
@@ -31,7 +30,7 @@ class BlockedWrite:
 def blocked_by_triggers(
     facts: Facts, unwritable: Collection[tuple[str, Table]], tables: Collection[Table]
 ) -> Mapping[WriteOfRole, BlockedWrite]:
-    """By who writes where, what a trigger then may not do. `unwritable` are tables by role, `tables` all of them. Pure."""
+    """For each write, what a trigger may not do then. `unwritable` are tables by role, `tables` all of them. Pure."""
     roles: dict[Table, list[str]] = {}
     for role, table in unwritable:
         roles.setdefault(table, []).append(role)
@@ -45,21 +44,26 @@ def blocked_by_triggers(
         if fact.kind != "trigger" or fact.properties.get("fires") in {"never", "on replica"}:
             continue
         when, _, rest = str(fact.properties.get("definition", "")).partition(" ON ")
-        called = rest.rpartition(" EXECUTE FUNCTION ")[2].partition("(")[0]
-        function = ".".join(unquoted(each) for each in called.split("."))
+        function = function_of_trigger(rest)
         is_certain = " WHEN " not in rest and " UPDATE OF " not in when
         for target, always in _inserted_into(functions.get(function, ""), tables):
             for role in roles.get(target, ()):
                 for event in ("INSERT", "UPDATE"):
                     if f" {event}" in when:
-                        fired = role, table_of(fact), event
+                        write = role, table_of(fact), event
                         blocked = BlockedWrite(function, target, is_certain and always)
-                        found[fired] = max(blocked, found.get(fired, blocked), key=lambda each: each.is_certain)
+                        found[write] = max(blocked, found.get(write, blocked), key=lambda each: each.is_certain)
     return found
 
 
+def function_of_trigger(definition: str) -> str:
+    """Schema and name of the function that a trigger calls, as the catalog stores them, with a dot between."""
+    called = definition.rpartition(" EXECUTE FUNCTION ")[2].partition("(")[0]
+    return ".".join(unquoted(each) for each in called.split("."))
+
+
 def _inserted_into(definition: str, tables: Collection[Table]) -> Iterator[tuple[Table, bool]]:
-    """Where a function inserts with the rights of who calls it, and whether each call does."""
+    """The tables that a function inserts into with the rights of its caller, and whether each call does."""
     if not definition or _DEFINER.search(definition.partition("\nAS ")[0]):
         return
     for text in statements_of(definition):

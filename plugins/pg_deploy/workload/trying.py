@@ -1,4 +1,4 @@
-"""What is decided only when a statement runs: defaults, triggers, the bodies of functions, rules of views. It is tried on both sides."""
+"""Statements that are run to see if they are refused: only then do defaults, triggers, bodies of functions and rules of views decide."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from pg_deploy.workload.jobs import Job
 from pg_deploy.workload.measuring import Measured, ToMeasure
 
 MOST = 200
-"""Statements that are tried, at most. Those of a role that write the same and call the same are of one kind."""
+"""How many statements are tried, at most. Those of a role that write the same and call the same are of one kind."""
 _OF_ROWS = ("23502", "22P02", "428C9")
-"""What a new row is refused with for what the statement leaves out, or for a default that is none any more."""
+"""With these a new row is refused for what the statement leaves out, or for a default that is no longer a valid one."""
 _OF_VALUES = ("21", "22", "23", "27", "44", "P0")
-"""What another row or another value may be taken with; where nothing is said, a null that was drawn may be the reason."""
+"""With these another row or another value may still be taken. Without an SQLSTATE, a null that was drawn may be the reason."""
 _SEQUENCE_IS_USED_UP = "2200H"
 _WRITES = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
 
 
 def choose_to_try(asked: Iterable[ToMeasure], facts: tuple[Facts, Facts]) -> tuple[ToMeasure, ...]:
-    """Of statements that write, or call functions that are no part of the server: those that may be refused now. Pure.
+    """The statements that may be refused now: they write, or call functions that are no part of the server. Pure.
 
-    First one of each kind that rests on what the migration between these facts made, changed or removed, then the others that do:
-    each that it breaks is to be named. Of what rests on nothing of it one of each kind, as the time may not do for all.
+    First comes one of each kind that rests on what the migration between these facts made, changed or removed, then the others that
+    do: each that it breaks is to be named. Last comes one of each kind that rests on nothing of it: the time may not do for all.
     """
-    functions = {fact.identity.plain_name.partition("(")[0] for fact in facts[0].facts if fact.kind in ROUTINES}
+    functions = {fact.identity.plain_name for fact in facts[0].facts if fact.kind in ROUTINES}
     found = compare(*facts)
     about = [(fact, fact.identity.of or fact.identity) for fact in (*found.removed, *found.new_facts)]
     # Roles and schemas decide about all that is looked up in them or sent by them.
@@ -53,13 +53,13 @@ def choose_to_try(asked: Iterable[ToMeasure], facts: tuple[Facts, Facts]) -> tup
     for each in sorted(asked, key=lambda one: -one.statement.calls):
         if each.before.refusal is not None or each.after.refusal is not None:
             continue
-        done = _does(each.before.form.text, functions)
-        kind = (each.statement.role, each.before.form.path, done)
+        deeds = _writes_and_calls(each.before.form.text, functions)
+        kind = (each.statement.role, each.before.form.path, deeds)
         is_first = kind not in kinds
         kinds.add(kind)
-        if done and is_touched(each.statement.text):
+        if deeds and is_touched(each.statement.text):
             ranked.append((0 if is_first else 1, replace(each, is_tried=True)))
-        elif done and is_first:
+        elif deeds and is_first:
             ranked.append((2, replace(each, is_tried=True)))
     return tuple(each for _, each in sorted(ranked, key=itemgetter(0)))[:MOST]
 
@@ -76,15 +76,15 @@ def choose_jobs_to_try(before: Mapping[str, Job], after: Mapping[str, Job]) -> t
     )
 
 
-def _does(text: str, functions: Collection[str]) -> frozenset[object]:
+def _writes_and_calls(text: str, functions: Collection[str]) -> frozenset[object]:
     """What it writes, with the columns that it gives, and what it calls."""
     try:
-        return frozenset(_deeds(parse_sql(text), functions))
+        return frozenset(_each_write_and_call(parse_sql(text), functions))
     except (ParseError, TooDeepError):
         return frozenset()
 
 
-def _deeds(tree: object, functions: Collection[str]) -> Iterator[object]:
+def _each_write_and_call(tree: object, functions: Collection[str]) -> Iterator[object]:
     for node in nodes(tree):
         kind = type(node).__name__
         if kind in _WRITES:
@@ -100,7 +100,7 @@ def _deeds(tree: object, functions: Collection[str]) -> Iterator[object]:
 def refused_when_run(measured: Iterable[Measured], jobs: Collection[str]) -> Iterator[WorkloadFinding]:
     """What the server refuses after the migration only when it runs, with values with which it ran before. Pure.
 
-    `jobs` are the ids that are subjects of jobs. What was run twice, to try it and for its time, is told once.
+    `jobs` are the ids that are subjects of jobs. A statement that was run twice, to try it and for its time, is one finding.
     """
     refused = {
         each.statement.id: each for each in measured if each.after.error is not None and each.before.error is None
@@ -117,7 +117,7 @@ def refused_when_run(measured: Iterable[Measured], jobs: Collection[str]) -> Ite
 
 
 def _effect(sqlstate: str) -> Effect:
-    """What a row's values decide is the application's to know: ours are those of rows that are there."""
+    """The effect of a refusal. What a row's values decide only the application knows: ours are those of rows that are there."""
     if sqlstate == FORBIDDEN:
         return Effect.FORBIDDEN
     if sqlstate in _OF_ROWS:

@@ -14,7 +14,7 @@ when 'object' then pg_catalog.to_jsonb({0}) else '{{}}' end) as k(key) limit 1)"
 
 
 class How(Enum):
-    """What a value must be for a row to meet it."""
+    """How a parameter's value must relate to a row's value, for the row to meet the condition."""
 
     EQUAL = auto()
     OTHER = auto()

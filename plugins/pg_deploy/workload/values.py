@@ -91,7 +91,8 @@ class _Drawing:
         asked = [each for each in levels if each[1]] or [each for each in levels if each[0].tables][-1:]
         for place, (level, uses) in enumerate(asked):
             query = SourceQuery(level, uses, [each.name for each in self._types])
-            new, may_be_there = self._new_rows(level)
+            new = self._new_rows(level)
+            takes_old_rows = getattr(level.statement, "onConflictClause", None) is not None
             bounds = {} if query.has_equality else self._bounds(level, uses)
             rows: list[Row] = []
             for number, values in enumerate(sets):
@@ -101,7 +102,7 @@ class _Drawing:
                 if not rows:
                     is_from_rows = False
                     break
-                is_there = may_be_there and number % 2 == 1
+                is_there = takes_old_rows and number % 2 == 1
                 values[:] = choose_values(query, rows, values, number, SETS, NewRows() if is_there else new, bounds)
         return [Drawn(values, sender, is_from_rows) for values in dict.fromkeys(map(tuple, sets))]
 
@@ -146,15 +147,14 @@ class _Drawing:
             for row in range(result.ntuples)
         ]
 
-    def _new_rows(self, level: Level) -> tuple[NewRows, bool]:
-        """What must be new in the rows of an insert, and whether it takes those that are there as well, by ON CONFLICT."""
+    def _new_rows(self, level: Level) -> NewRows:
+        """What must be new in the rows of an insert."""
         statement = level.statement
         if not isinstance(statement, ast.InsertStmt) or statement.relation is None:
-            return NewRows(), False
+            return NewRows()
         columns = frozenset(str(each.name) for each in statement.cols or ())
         with self._reading():
-            new = read_new_rows(self._connection, name_of(statement.relation), columns)
-        return new, statement.onConflictClause is not None
+            return read_new_rows(self._connection, name_of(statement.relation), columns)
 
     def _bounds(self, level: Level, uses: Sequence[Use]) -> dict[int, Bounds]:
         """The histograms of the columns whose ranges the statement asks for, by the numbers of the parameters."""

@@ -36,8 +36,8 @@ def tallies_text(proof: WorkloadProof) -> str:
     )
 
 
-def workload_lines(proof: WorkloadProof, told: str = "") -> list[Line]:
-    """The summary, then what breaks, the worst first; what `told` says already is left out."""
+def workload_lines(proof: WorkloadProof, already_shown: str = "") -> list[Line]:
+    """The summary, then what breaks, the worst first; without the sentences that are `already_shown`."""
     lines = [marked(tone_of_workload(proof), workload_summary(proof), indent=2)]
     tallies = tallies_text(proof)
     if tallies:
@@ -45,7 +45,7 @@ def workload_lines(proof: WorkloadProof, told: str = "") -> list[Line]:
     shown = [each for each in proof.findings if each.effect in _SHOWN]
     for each in shown[:_MOST_SHOWN]:
         sentence = sentence_of(each)
-        if sentence not in told:
+        if sentence not in already_shown:
             lines += finding_lines(each, sentence)
     if len(shown) > _MOST_SHOWN:
         lines.append(Line(f"    and {len(shown) - _MOST_SHOWN:,} more: the run's page lists them"))

@@ -29,9 +29,9 @@ class WritableView:
 
 
 def writable_views(facts: Facts) -> dict[Table, WritableView]:
-    """By schema and name. A view with a trigger or rule of its own writes what that says, and is left out. Pure."""
+    """The views by schema and name. A view with a trigger or rule of its own writes what that says, and is left out. Pure."""
     own_way = {
-        _place(fact)
+        table_of(fact)
         for fact in facts.facts
         if fact.kind == "rule"
         or (fact.kind == "trigger" and " INSTEAD OF " in str(fact.properties.get("definition", "")))
@@ -39,23 +39,24 @@ def writable_views(facts: Facts) -> dict[Table, WritableView]:
     filled: dict[Table, tuple[str, ...]] = {}
     for fact in facts.facts:
         if fact.kind == "column" and fact.properties.get("default"):
-            filled[_place(fact)] = (*filled.get(_place(fact), ()), fact.identity.plain_name)
+            filled[table_of(fact)] = (*filled.get(table_of(fact), ()), fact.identity.plain_name)
     found = {}
     for fact in facts.facts:
-        place = _place(fact)
-        if fact.kind == "view" and place not in own_way:
-            shown = _shown(str(fact.properties.get("definition", "")), filled.get(place, ()))
+        view = table_of(fact)
+        if fact.kind == "view" and view not in own_way:
+            shown = _read_view(str(fact.properties.get("definition", "")), filled.get(view, ()))
             if shown is not None:
-                found[place] = shown
+                found[view] = shown
     return found
 
 
-def _place(fact: Fact) -> Table:
+def table_of(fact: Fact) -> Table:
+    """The relation or domain that a column, constraint, policy, … belongs to; a relation itself if the fact is one."""
     of = fact.identity
     return unquoted(of.schema), unquoted(of.parts[1] if len(of.parts) > 1 else "")
 
 
-def _shown(definition: str, filled: tuple[str, ...]) -> WritableView | None:
+def _read_view(definition: str, filled: tuple[str, ...]) -> WritableView | None:
     try:
         (statement,) = parse_sql(definition)
     except (ParseError, TooDeepError, ValueError):

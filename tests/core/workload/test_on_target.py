@@ -62,6 +62,16 @@ def test_what_the_copy_took_and_the_target_refuses_is_broken(database: Database,
     assert [(each.effect, each.token) for each in found.findings] == [(Effect.BROKEN, "note")]
 
 
+def test_a_statement_that_is_no_longer_recorded_is_passed_over(database: Database, application: str) -> None:
+    """Else its role is said to be closed to this session, and none of its other statements are asked."""
+    target = Target("target", database.url)
+    on_copy = _on_copy(target, _workload(application, *TEXTS))
+
+    found = ask_workload(target, _workload(application, TEXTS[1]), on_copy)
+
+    assert (found.asked, found.notes) == (1, ())
+
+
 def test_no_function_of_the_application_runs_with_the_rights_of_this_session(
     database: Database, application: str
 ) -> None:
