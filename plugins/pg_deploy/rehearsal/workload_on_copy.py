@@ -44,14 +44,14 @@ class WorkloadOnCopy:
         if not keep:
             self._before = None
         elif self._before is None and self._workload is not None:
-            self._before = self._look(ask_before(self._copy, self._workload, self._job.log))
+            self._before = self._observe(ask_before(self._copy, self._workload, self._job.log))
 
     def prove(self, migration: Migration, facts: tuple[Facts, Facts], twin: Target | None) -> WorkloadProof | None:
         """What the migration between these facts does to the workload; `against` holds what fails it. None if nothing was asked."""
         before = self._before
         if before is None:
             return None
-        self._before = after = self._look(ask_again(self._copy, before.side))
+        self._before = after = self._observe(ask_again(self._copy, before.side))
         measured = self._run((before, after), facts, twin)
         found = compare_observations(before, after, facts, measured)
         # Many statements may name one object, and the answer rests on the texts of all.
@@ -63,7 +63,7 @@ class WorkloadOnCopy:
         counting = [each for each in findings if each.counts]
         return replace(proof, against=(*map(sentence_of, counting), *(refused if counting else ())))
 
-    def _look(self, side: SideAnswers) -> Observation:
+    def _observe(self, side: SideAnswers) -> Observation:
         return observe(self._copy, side) if self._is_private else Observation(side)
 
     def _run(

@@ -62,10 +62,8 @@ def run_on_both(
     before, after = seen
     answers = after.side.asked
     asked = [ToMeasure(each.statement, each.answer, answers[name].answer) for name, each in before.side.asked.items()]
-    tried, timed = (
-        (*choose_to_try(asked, facts), *choose_jobs_to_try(before.jobs, after.jobs)),
-        choose_to_measure(asked),
-    )
+    tried = *choose_to_try(asked, facts), *choose_jobs_to_try(before.jobs, after.jobs)
+    timed = choose_to_measure(asked)
     log.info(
         "  workload: running statements on both sides: %d to see if they are refused, %d for their time",
         len(tried),

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pg_deploy.postgres.quoting import in_full, literal
 
 LOOKED = "PDB01"
-"""The SQLSTATE in which a program ends; its detail is what it found."""
+"""The SQLSTATE of the error with which a program ends; its detail is what the program found."""
 _REFUSED_AS_WANTED = "0A000"
-"""A function that is STABLE may write nothing and run no command; EXPLAIN is one. This is said after its statement was analysed."""
+"""A STABLE function may write nothing and run no command, such as EXPLAIN. The server refuses it after it analysed the statement."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Check:
         return f"{self.lead}{self.text}{self.tail}"
 
     def place_in(self, question: str, position: int) -> int | None:
-        """Where in the part the place of the question is; None if it is outside."""
+        """The place in the part of a place in the question; None if it is outside the part."""
         start = question.find(self.text)
         place = position - start
         return place if start >= 0 and 0 <= place < len(self.text) else None
