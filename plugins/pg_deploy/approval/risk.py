@@ -99,7 +99,7 @@ def _changes_access(migration: Migration, rehearsed: Rehearsal | None) -> bool:
             return True
     changes = _changes(rehearsed)
     made = {identity for kind, identity in changes.added if kind not in _ACCESS_FACTS}
-    # What a new object brings is said of the object; what was there before is another matter.
+    # Rights on a new object belong to the object itself. Only rights on what was there before count here.
     return any(kind in _ACCESS_FACTS and _object_of(kind, identity) not in made for kind, identity in changes.all)
 
 

@@ -151,7 +151,7 @@ def _mark_difference(outcomes: _Outcomes, columns: list[tuple[str, str]], differ
     table = difference.object
     commands = {_OF_PHASE[command] for command in difference.commands if command in _OF_PHASE} or set(COMMANDS)
     everybody = any(role in ALL_ROLES for role in difference.roles)
-    # If the row sets have said already which kinds of subject differ, the difference adds nothing to them.
+    # If the row sets show already which kinds of subject differ, the difference adds nothing to them.
     marked = {
         role
         for role, kind in columns

@@ -101,7 +101,7 @@ def _views(rows: Iterable[Mapping[str, Any]]) -> Iterator[_Family]:
 
 
 def _jobs(memory: Mapping[str, Any]) -> Iterator[_Family]:
-    # The memory of the views lies where a measure has its rows.
+    # What the monitor remembers of the views stands under "rows", as the rows of a measure do.
     kept: Mapping[str, Any] = memory.get("rows") or {}
     named = {jobid: known[0] for jobid, known in (kept.get("due") or {}).items()}
     due: _Samples = [
