@@ -111,7 +111,7 @@ def read_page(project: KnownProject, target: str, *, before: int | None = None) 
                 return DatabasePage(
                     project, target, why, runs=runs, history=read_history(connection, project, has_ledger=False)
                 )
-            return _read_all(connection, project, target, before, runs)
+            return _read(connection, project, target, before, runs)
     except PgDeployError as error:
         return DatabasePage(project, target, str(error), is_trouble=True, runs=runs)
 
@@ -127,7 +127,7 @@ def read_charts(project: KnownProject, target: str, hours: int) -> dict[str, Any
         return {"problem": str(error)}
 
 
-def _read_all(
+def _read(
     connection: Connection, project: KnownProject, target: str, before: int | None, runs: tuple[RecentRun, ...]
 ) -> DatabasePage:
     with connection.cursor(row_factory=class_row(DeploymentLine)) as cursor:
