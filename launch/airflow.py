@@ -106,14 +106,14 @@ def _start_on_some_port(where: Place, variables: Mapping[str, str], demanded: in
         leader = components.launch(where, port, variables)
         running = Running(leader.pid, processes.started(leader.pid), port, settings_digest(where, port))
         where.state.write_text(json.dumps(asdict(running)))
-        wrong = _wait(where, running, START_SECONDS)
-        if wrong is None:
+        problem = _wait(where, running, START_SECONDS)
+        if problem is None:
             print(f"Airflow is up after {time.monotonic() - began:.0f} s", flush=True)
             return running
-        said = components.last_words(where)
+        log_ends = components.read_log_ends(where)
         _end(where, running)
-        if wrong != PORT_LOST:
-            raise StartError(time.monotonic() - began, wrong, str(where.logs), said)
+        if problem != PORT_LOST:
+            raise StartError(time.monotonic() - began, problem, str(where.logs), log_ends)
         # Another program took the port between our look and our server's start.
         if demanded is not None:
             raise PortTakenError("AIRFLOW_PORT", port)
@@ -126,8 +126,8 @@ def _wait(where: Place, running: Running, seconds: float) -> str | None:
     deadline = time.monotonic() + seconds
     lost = 0
     while True:
-        wrong = find_problem(running)
-        if wrong is None:
+        problem = find_problem(running)
+        if problem is None:
             return None
         if find(where) is None:
             return "it ended at once"
@@ -136,13 +136,13 @@ def _wait(where: Place, running: Running, seconds: float) -> str | None:
         if lost == 3:
             return PORT_LOST
         if time.monotonic() > deadline:
-            return wrong
+            return problem
         time.sleep(0.3)
 
 
 def _listens(running: Running) -> bool:
-    family = processes.family(running.pid)
-    return running.port in {port for _, _, port in processes.connections(family, psutil.CONN_LISTEN)}
+    members = processes.list_members(running.pid)
+    return running.port in {port for _, _, port in processes.connections(members, psutil.CONN_LISTEN)}
 
 
 def _recorded(where: Place) -> Running | None:
@@ -153,7 +153,7 @@ def _recorded(where: Place) -> Running | None:
 
 
 def _end(where: Place, running: Running) -> None:
-    components.end(processes.family(running.pid))
+    components.end(processes.list_members(running.pid))
     where.state.unlink(missing_ok=True)
 
 
@@ -167,7 +167,7 @@ def _end_leftovers(where: Place) -> bool:
     stale = _recorded(where)
     ours = [
         process
-        for process in processes.everybody()
+        for process in processes.list_all()
         if (components.is_component(process) and _home_of(process) == where.home)
         or (
             stale is not None
@@ -176,7 +176,7 @@ def _end_leftovers(where: Place) -> bool:
             and processes.working_folder(process) == where.home
         )
     ]
-    members = {member for process in ours for member in processes.family(process.pid)}
+    members = {member for process in ours for member in processes.list_members(process.pid)}
     components.end(list(members))
     where.state.unlink(missing_ok=True)
     return bool(members)
@@ -184,7 +184,7 @@ def _end_leftovers(where: Place) -> bool:
 
 def _home_of(process: psutil.Process) -> Path | None:
     """The home that a component serves: the one it was given, or else the folder that it works in."""
-    given = processes.variable(process, "AIRFLOW_HOME")
+    given = processes.read_variable(process, "AIRFLOW_HOME")
     return Path(given) if given else processes.working_folder(process)
 
 

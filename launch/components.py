@@ -46,7 +46,7 @@ def end(members: list[psutil.Process]) -> None:
     """
     shells = {one.pid for one in members if SCRIPT.name in " ".join(processes.command_line(one))}
     started = {one.pid for one in members} - shells
-    others = [one for one in members if processes.seen(one.ppid) in started]
+    others = [one for one in members if processes.try_read(one.ppid) in started]
     processes.end([one for one in members if one not in others], others, patience=PATIENCE_SECONDS, grace=GRACE_SECONDS)
 
 
@@ -56,7 +56,7 @@ def is_component(process: psutil.Process) -> bool:
     return any(Path(word).name in {"airflow", SCRIPT.name} for word in words[:2])
 
 
-def last_words(where: Place) -> str:
+def read_log_ends(where: Place) -> str:
     """The last lines of each component's log."""
     shown = []
     for log in sorted(where.logs.glob("*.log")):

@@ -150,7 +150,7 @@ def await_dag(api: Api, dag_id: str, wanted: str, *, seconds: float = DAG_SECOND
     A DAG that has no Param for the folder counts as soon as it is there.
     """
     began = time.monotonic()
-    told = False
+    is_announced = False
     asked_at = float("-inf")
     while True:
         dag = api.dag(dag_id)
@@ -167,7 +167,7 @@ def await_dag(api: Api, dag_id: str, wanted: str, *, seconds: float = DAG_SECOND
                 api.reparse(dag)
         if time.monotonic() - began > seconds:
             raise DagMissingError(dag_id, seconds, wanted, found, api.import_errors())
-        if not told and time.monotonic() - began > 2:
-            told = True
+        if not is_announced and time.monotonic() - began > 2:
+            is_announced = True
             print("waiting until Airflow has read the migrations", flush=True)
         time.sleep(0.3)

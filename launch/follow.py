@@ -14,10 +14,10 @@ MARKS = {"success": "✓", "failed": "✗", "upstream_failed": "·", "removed": 
 WORDS = {"upstream_failed": "not run, because an earlier task failed", "removed": "removed from the DAG"}
 REPORT = "report"
 _PAUSE_S = 0.7
-_SHARE = 8
-# Airflow's own loggers put these lines around those of the task.
+_PAUSE_FACTOR = 8
+# Airflow's own loggers put lines around those of the task.
 _RETURNED = "Done. Returned value was:"
-_FRAME = ("py.warnings", "airflow.dag_processing.", "airflow.sdk.")
+_LOGGERS_AROUND = ("py.warnings", "airflow.dag_processing.", "airflow.sdk.")
 
 
 def follow_run(api: Api, dag_id: str, run_id: str) -> bool:
@@ -29,11 +29,11 @@ def follow_run(api: Api, dag_id: str, run_id: str) -> bool:
         # The state is read first, so that the tasks read after it are complete when it is final.
         state = api.run(dag_id, run_id).state
         tasks = api.tasks(dag_id, run_id)
-        _print_news(api, dag_id, run_id, tasks, printed)
+        _print_changes(api, dag_id, run_id, tasks, printed)
         if state in {"success", "failed"}:
             break
         # Watching a run of hundreds of tasks must not take the processor that it needs.
-        time.sleep(max(_PAUSE_S, _SHARE * (time.monotonic() - asked_at)))
+        time.sleep(max(_PAUSE_S, _PAUSE_FACTOR * (time.monotonic() - asked_at)))
     skipped = sum(task.state == "skipped" for task in tasks)
     if skipped:
         print(f"- {skipped} tasks had nothing to do", flush=True)
@@ -60,7 +60,7 @@ def report_lines(log: list[LogLine]) -> list[str]:
         elif (
             line.logger is None
             or line.logger == "task"
-            or line.logger.startswith(_FRAME)
+            or line.logger.startswith(_LOGGERS_AROUND)
             or line.event.startswith(_RETURNED)
         ):
             continue
@@ -73,7 +73,7 @@ def report_lines(log: list[LogLine]) -> list[str]:
     return lines
 
 
-def _print_news(
+def _print_changes(
     api: Api, dag_id: str, run_id: str, tasks: list[TaskAnswer], printed: set[tuple[str, int, str, int]]
 ) -> None:
     """Print what is new since the last call, in the order in which it came."""

@@ -34,12 +34,12 @@ def refresh(where: Place, variables: Mapping[str, str]) -> bool:
     """Refresh all materialized views through the same DAG; True only if each was refreshed. Raises LaunchError."""
     api, run_id, succeeded = _run(where, variables, {"refresh": "all"})
     found = api.xcom(DAG_ID, run_id, "refresh_stale_views")
-    done = {str(view): str(said) for view, said in found.items()} if isinstance(found, dict) else {}
-    for view, said in done.items():
-        print(f"{view}: {said}", flush=True)
-    if succeeded and not done:
+    outcomes = {str(view): str(outcome) for view, outcome in found.items()} if isinstance(found, dict) else {}
+    for view, outcome in outcomes.items():
+        print(f"{view}: {outcome}", flush=True)
+    if succeeded and not outcomes:
         print("there is no materialized view to refresh", flush=True)
-    return succeeded and not any(said.startswith("not refreshed") for said in done.values())
+    return succeeded and not any(outcome.startswith("not refreshed") for outcome in outcomes.values())
 
 
 def _listens(url: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from launch.errors import NoFreePortError, PortSettingError, PortTakenError
 
 FIRST = 8080
-SEARCHED = 900
+PORTS_SEARCHED = 900
 
 
 def is_free(port: int) -> bool:
@@ -38,7 +38,7 @@ def choose(demanded: int | None, name: str, *, first: int = FIRST) -> int:
         if not is_free(demanded):
             raise PortTakenError(name, demanded)
         return demanded
-    last = min(first + SEARCHED - 1, 65535)
+    last = min(first + PORTS_SEARCHED - 1, 65535)
     for port in range(first, last + 1):
         if is_free(port):
             return port

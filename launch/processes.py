@@ -16,47 +16,47 @@ import psutil
 from launch.errors import StillRunningError
 from pg_deploy.postgres.temporary import process_start
 
-Seen = TypeVar("Seen")
+Value = TypeVar("Value")
 
 
 def read(pid: int) -> psutil.Process | None:
-    """The process of this pid, or None where there is none or it is a zombie. Reads only."""
-    process = seen(lambda: psutil.Process(pid))
+    """The process of this pid, or None if there is none or it is a zombie. Reads only."""
+    process = try_read(lambda: psutil.Process(pid))
     return process if process and is_alive(process) else None
 
 
-def everybody() -> list[psutil.Process]:
+def list_all() -> list[psutil.Process]:
     """All living processes. Reads only."""
     return [process for process in psutil.process_iter() if is_alive(process)]
 
 
 def is_alive(process: psutil.Process) -> bool:
     """Whether that very process runs: neither a zombie nor another that has its pid by now. Reads only."""
-    return process.is_running() and seen(process.status) not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD, None}
+    return process.is_running() and try_read(process.status) not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD, None}
 
 
-def seen(look: Callable[[], Seen]) -> Seen | None:
-    """What a look at a process shows, or None where it is gone or that is not for us to see. Reads only."""
+def try_read(read_value: Callable[[], Value]) -> Value | None:
+    """What a call reads of a process, or None if the process is gone or we may not see that. Reads only."""
     try:
-        return look()
+        return read_value()
     except (psutil.Error, OSError):
         return None
 
 
 def started(pid: int) -> int:
-    """When the process started, in clock ticks since boot: with the pid it names it for good. 0 where there is none."""
+    """When the process started, in clock ticks since boot: together with the pid this never names another process. 0 if there is none."""
     return int(process_start(pid).rpartition(" ")[2] or 0)
 
 
 def session(process: psutil.Process) -> int | None:
     """The pid of the leader of the process's session. Reads only."""
-    return seen(lambda: os.getsid(process.pid))
+    return try_read(lambda: os.getsid(process.pid))
 
 
-def family(leader: int) -> list[psutil.Process]:
-    """Who is in the leader's session, and everyone who descends from them, a new session or not. Reads only."""
-    processes = everybody()
-    parents = {process.pid: seen(process.ppid) for process in processes}
+def list_members(leader: int) -> list[psutil.Process]:
+    """The processes of the leader's session, and all that descend from them, also in a session of their own. Reads only."""
+    processes = list_all()
+    parents = {process.pid: try_read(process.ppid) for process in processes}
     members = {process.pid for process in processes if leader in {session(process), process.pid}}
     while children := {pid for pid, parent in parents.items() if parent in members} - members:
         members |= children
@@ -64,19 +64,19 @@ def family(leader: int) -> list[psutil.Process]:
 
 
 def working_folder(process: psutil.Process) -> Path | None:
-    """The folder that the process works in, or None where that cannot be seen. Reads only."""
-    found = seen(process.cwd)
+    """The folder that the process works in, or None if that cannot be seen. Reads only."""
+    found = try_read(process.cwd)
     return Path(found) if found else None
 
 
 def command_line(process: psutil.Process) -> list[str]:
-    """The process's arguments, none where it is gone. Reads only."""
-    return seen(process.cmdline) or []
+    """The process's arguments; none if it is gone. Reads only."""
+    return try_read(process.cmdline) or []
 
 
-def variable(process: psutil.Process, name: str) -> str | None:
-    """A variable of the environment that the process was started with, or None where that cannot be seen. Reads only."""
-    return (seen(process.environ) or {}).get(name)
+def read_variable(process: psutil.Process, name: str) -> str | None:
+    """A variable of the environment that the process was started with, or None if that cannot be seen. Reads only."""
+    return (try_read(process.environ) or {}).get(name)
 
 
 def connections(processes: list[psutil.Process], status: str) -> set[tuple[psutil.Process, str, int]]:
@@ -84,7 +84,7 @@ def connections(processes: list[psutil.Process], status: str) -> set[tuple[psuti
     return {
         (process, socket.laddr.ip, socket.laddr.port)
         for process in processes
-        for socket in seen(partial(process.net_connections, "tcp")) or []
+        for socket in try_read(partial(process.net_connections, "tcp")) or []
         if socket.status == status
     }
 

@@ -113,7 +113,7 @@ class Stack:
 
     def kill(self, name: str) -> None:
         """kill -9 of everything that the service started, as the loss of its host would be."""
-        for process in processes.family(self.running.pop(name).pid):
+        for process in processes.list_members(self.running.pop(name).pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
 
@@ -123,7 +123,7 @@ class Stack:
 
     def stop(self) -> None:
         """End every service; with SIGKILL if it does not end by itself."""
-        members = [one for started in self.running.values() for one in processes.family(started.pid)]
+        members = [one for started in self.running.values() for one in processes.list_members(started.pid)]
         first = [one for one in members if one.pid in {started.pid for started in self.running.values()}]
         processes.end(first, [one for one in members if one not in first], patience=15, grace=5)
         for started in self.running.values():

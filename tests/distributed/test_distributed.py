@@ -199,7 +199,7 @@ def _building(database: Database) -> list[int]:
 def _worker_of(made: Stack, client_port: int) -> str:
     """Which worker holds the connection with that port of its own."""
     for name in ("worker-1", "worker-2"):
-        family = processes.family(made.running[name].pid)
+        family = processes.list_members(made.running[name].pid)
         if client_port in {port for _, _, port in processes.connections(family, psutil.CONN_ESTABLISHED)}:
             return name
     raise AssertionError(f"no worker holds port {client_port}")

@@ -60,7 +60,7 @@ class Home:
 
     def task_process(self, client_port: int) -> psutil.Process:
         """The process of this Airflow that holds the connection with that port of its own."""
-        held = processes.connections(processes.family(self.running.pid), psutil.CONN_ESTABLISHED)
+        held = processes.connections(processes.list_members(self.running.pid), psutil.CONN_ESTABLISHED)
         for process, _, port in held:
             if port == client_port:
                 return process

@@ -71,7 +71,7 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     where = place(variables)
     yield Launcher(variables, where, migrations)
     airflow.stop(where)
-    assert not [one for one in processes.everybody() if processes.working_folder(one) == where.home]
+    assert not [one for one in processes.list_all() if processes.working_folder(one) == where.home]
 
 
 @pytest.fixture(scope="package")

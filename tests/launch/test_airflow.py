@@ -34,7 +34,7 @@ def test_it_is_healthy_and_nothing_listens_beyond_the_loopback_address(
     """Airflow binds all addresses by default, its log servers too: with admin/admin that would be an open door."""
     assert airflow.find_problem(running) is None
     assert str(running.port) == launcher.variables["AIRFLOW_PORT"]
-    sockets = processes.connections(processes.family(running.pid), psutil.CONN_LISTEN)
+    sockets = processes.connections(processes.list_members(running.pid), psutil.CONN_LISTEN)
     assert {(address, port) for _, address, port in sockets} == {("127.0.0.1", running.port)}
 
 
@@ -140,17 +140,17 @@ def test_one_that_lost_its_leader_is_replaced_and_stop_leaves_nothing(
     launcher: Launcher, running: airflow.Running
 ) -> None:
     """A machine that ran out of memory leaves halves: a start must give a whole one, and a stop nobody."""
-    orphans = processes.family(running.pid)
+    orphans = processes.list_members(running.pid)
     os.kill(running.pid, signal.SIGKILL)
     time.sleep(0.2)
     again = airflow.start(launcher.where, launcher.variables)
     assert again.pid != running.pid
     assert airflow.find_problem(again) is None
-    alive = processes.everybody()
+    alive = processes.list_all()
     assert not [one for one in orphans if one in alive]
-    family = processes.family(again.pid)
+    family = processes.list_members(again.pid)
     assert airflow.stop(launcher.where) is True
-    alive = processes.everybody()
+    alive = processes.list_all()
     assert not [one for one in family if one in alive]
     assert airflow.stop(launcher.where) is False
     assert airflow.stop(replace(launcher.where, home=launcher.where.home / "absent")) is False
@@ -160,15 +160,15 @@ def test_one_that_lost_its_leader_is_replaced_and_stop_leaves_nothing(
 def test_one_that_nothing_remembers_is_known_by_its_home(launcher: Launcher) -> None:
     """Two Airflows on one metadata database would each run the same tasks."""
     first = airflow.start(launcher.where, launcher.variables)
-    forgotten = processes.family(first.pid)
+    forgotten = processes.list_members(first.pid)
     launcher.where.state.unlink()
     second = airflow.start(launcher.where, launcher.variables)
     assert airflow.find_problem(second) is None
-    alive = processes.everybody()
+    alive = processes.list_all()
     assert not [one for one in forgotten if one in alive]
     launcher.where.state.unlink()
     assert airflow.stop(launcher.where) is True
-    assert not [one for one in processes.everybody() if processes.working_folder(one) == launcher.where.home]
+    assert not [one for one in processes.list_all() if processes.working_folder(one) == launcher.where.home]
 
 
 def test_only_what_is_airflows_and_serves_this_home_is_ended(launcher: Launcher, tmp_path: Path) -> None:

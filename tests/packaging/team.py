@@ -185,7 +185,7 @@ class Team:
             yield Api(self.url)
         finally:
             for started in self.running.values():
-                for process in processes.family(started.pid):
+                for process in processes.list_members(started.pid):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(process.pid, signal.SIGKILL)
                 started.wait()

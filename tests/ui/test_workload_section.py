@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 from pg_deploy.ledger.evidence import Evidence, Kind
 from pg_deploy.ledger.kinds.workload import Effect, Tally, WorkloadFinding, WorkloadOutcome, WorkloadProof
-from pg_deploy.ui.workload_section import plan_text, workload_section
+from pg_deploy.ui.workload_section import make_workload_section, plan_text
 
 PLAN = json.dumps(
     [
@@ -45,7 +45,7 @@ def test_a_finding_shows_its_place_both_plans_and_no_secret() -> None:
         calls_askable=1.0,
     )  # fmt: skip
 
-    section = workload_section(_row(proof))
+    section = make_workload_section(_row(proof))
 
     (shown,) = section.findings
     assert (section.tone, section.tallies, shown.often) == ("bad", "1 broken", "app, 40,000 calls a day")

@@ -15,7 +15,7 @@ from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.preflight.claiming import take_back
 
 _MOMENT = "asked"
-_MOST = 20
+_MOST_LINES = 20
 
 
 def lend_target(connection: Connection, target: Target, held: Ownership, phase: str) -> None:
@@ -40,20 +40,20 @@ def regain_target(
     Raises TargetBusyError if another run has it for longer than `give_up_after` seconds, and DeploymentLostError.
     """
     take_back(connection, held, phase, give_up_after=give_up_after, log=log)
-    was = snapshot.load_of_deployment(connection, held.deployment_id, _MOMENT)
+    facts_before = snapshot.load_of_deployment(connection, held.deployment_id, _MOMENT)
     lent = evidence.of_deployment(connection, held.deployment_id, Kind.LENT)
-    if was is None or not lent:
+    if facts_before is None or not lent:
         return ("what the database was like when it was asked is not in the ledger",)
     with target.session("answered") as reader:
         facts = read_facts(reader)
         versions = set(history.read(reader))
-    known = set(Lent.from_row(lent[-1]).history)
+    versions_before = set(Lent.from_row(lent[-1]).history)
     lines = [
-        *(f"version {version} is in the history now" for version in sorted(versions - known)),
-        *(f"version {version} is no longer in the history" for version in sorted(known - versions)),
-        *describe(compare(was, facts)),
+        *(f"version {version} is in the history now" for version in sorted(versions - versions_before)),
+        *(f"version {version} is no longer in the history" for version in sorted(versions_before - versions)),
+        *describe(compare(facts_before, facts)),
     ]
-    if len(lines) > _MOST:
-        lines[_MOST:] = [f"and {len(lines) - _MOST} more"]
-    others = deployment.later_runs(connection, held.deployment_id)
-    return (*(f"meanwhile the target was with {other}" for other in others[-3:]), *lines) if lines else ()
+    if len(lines) > _MOST_LINES:
+        lines[_MOST_LINES:] = [f"and {len(lines) - _MOST_LINES} more"]
+    later_runs = deployment.later_runs(connection, held.deployment_id)
+    return (*(f"meanwhile the target was with {other}" for other in later_runs[-3:]), *lines) if lines else ()

@@ -24,8 +24,11 @@ _REWRITES = re.compile(
     re.IGNORECASE,
 )
 _ROWS_IN_CODE = re.compile(r"\b(insert\s+into|update|delete\s+from|truncate|merge\s+into)\b", re.IGNORECASE)
-_KEPT_DROPS = ("index", "comment")
+_HARMLESS_DROPS = ("index", "comment")
 _MOST_NAMED = 3
+_WHOLE_OBJECTS = frozenset(
+    {"table", "column", "view", "materialized view", "schema", "function", "procedure", "type", "sequence", "extension"}
+)
 
 
 def raised_risk(
@@ -39,7 +42,7 @@ def raised_risk(
     reasons = []
     if migration.rollback is None:
         reasons.append("it cannot be undone: it brings nothing that was proven to undo it")
-    reasons += _rows(migration, rehearsed)
+    reasons += _lost_rows(migration, rehearsed)
     reasons += _drops(statements, rehearsed)
     if _changes_access(migration, rehearsed):
         reasons.append("it changes who may do what")
@@ -54,13 +57,13 @@ def risk_in_force(declared: str, reasons: Sequence[str]) -> str:
     return "high" if reasons and declared != "unknown" else declared
 
 
-def _rows(migration: Migration, rehearsed: Rehearsal | None) -> list[str]:
-    """Rows that were there are written, and its rollback writes none of them back."""
+def _lost_rows(migration: Migration, rehearsed: Rehearsal | None) -> list[str]:
+    """Why rows are lost: it writes rows that were there, and its rollback does not write them back."""
     made = {
-        ("table", name)
+        ("table", created.name if "." in created.name else f"public.{created.name}")
         for each in migration.statements
-        for made in each.creates
-        for name in _names(made.name, made.kind)
+        for created in each.creates
+        if created.kind == "table"
     }
     tables = {change.table or "tables" for change in read_row_changes(migration.file.sql, Named(now=made))}
     tables |= set(rehearsed.written if rehearsed else ())
@@ -70,11 +73,7 @@ def _rows(migration: Migration, rehearsed: Rehearsal | None) -> list[str]:
         }
     restored = {change.table for change in read_row_changes(migration.rollback or "select 1")}
     lost = sorted(tables - restored)
-    return [f"it writes or deletes rows of {_named(lost)}, and no rollback brings them back"] if lost else []
-
-
-def _names(name: str, kind: str) -> tuple[str, ...]:
-    return ((name if "." in name else f"public.{name}"),) if kind == "table" else ()
+    return [f"it writes or deletes rows of {_listed(lost)}, and no rollback brings them back"] if lost else []
 
 
 def _drops(statements: Sequence[Statement], rehearsed: Rehearsal | None) -> list[str]:
@@ -83,24 +82,13 @@ def _drops(statements: Sequence[Statement], rehearsed: Rehearsal | None) -> list
         f"{each.kind} {each.name}"
         for statement in statements
         for each in statement.drops
-        if each.kind not in _KEPT_DROPS and (each.kind, each.name, each.on) not in made
+        if each.kind not in _HARMLESS_DROPS and (each.kind, each.name, each.on) not in made
     }
     dropped |= {f"rows of {statement.summary}" for statement in statements if statement.kind == "truncate"}
     removed = _changes(rehearsed).removed
-    whole = (
-        "table",
-        "column",
-        "view",
-        "materialized view",
-        "schema",
-        "function",
-        "procedure",
-        "type",
-        "sequence",
-        "extension",
-    )
-    dropped |= {f"{kind} {identity}" for kind, identity in removed if kind in whole and not dropped}
-    return [f"it drops {_named(sorted(dropped))}"] if dropped else []
+    if not dropped:
+        dropped = {f"{kind} {identity}" for kind, identity in removed if kind in _WHOLE_OBJECTS}
+    return [f"it drops {_listed(sorted(dropped))}"] if dropped else []
 
 
 def _changes_access(migration: Migration, rehearsed: Rehearsal | None) -> bool:
@@ -111,7 +99,7 @@ def _changes_access(migration: Migration, rehearsed: Rehearsal | None) -> bool:
             return True
     changes = _changes(rehearsed)
     made = {identity for kind, identity in changes.added if kind not in _ACCESS_FACTS}
-    # What a new object brings is said of the object; what was there before is another matter.
+    # Rights on a new object belong to the object itself. Only rights on what was there before count here.
     return any(kind in _ACCESS_FACTS and _object_of(kind, identity) not in made for kind, identity in changes.all)
 
 
@@ -143,6 +131,6 @@ def _long_locks(migration: Migration, rehearsed: Rehearsal | None, budget: float
     )
 
 
-def _named(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more

@@ -65,7 +65,7 @@ Workload = Literal["gate", "report", "none"]
 _FOUR_EYES = Field(
     default=False,
     description="Whoever triggers the run may not approve it: an approval counts only from somebody else. "
-    "The connection's four_eyes holds whatever is said here.",
+    "The connection's four_eyes holds whatever is chosen here.",
 )
 _LOCK_BUDGET = Field(
     default="2 s",
@@ -252,7 +252,7 @@ class MonitorConf(Conf):
     target: Name = Field(default="target_db", description="The Airflow connection of the database to measure.")
     refresh: Literal["none", "stale", "all"] = Field(
         default="none",
-        description="Which materialized views are refreshed after all was told: none (unless the setting views.refresh"
+        description="Which materialized views are refreshed after everything is reported: none (unless the setting views.refresh"
         " says stale), those found stale, or all of them.",
     )
     thresholds: dict[str, object] = Field(

@@ -39,7 +39,7 @@ def own_files(folder: Path | None = None) -> Path | None:
 
 
 def default_migrations() -> Path:
-    """The folder of migrations where no setting names one: the project's, else `migrations` in Airflow's home."""
+    """The folder of migrations if no setting names one: the project's, else `migrations` in Airflow's home."""
     found = own_files()
     home = Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
     return (found or home) / MIGRATIONS

@@ -153,7 +153,7 @@ class Project:
         return self.folder.parent if self.folder is not None else None
 
     @property
-    def makes_clones(self) -> str | None:
+    def clone_maker(self) -> str | None:
         """What makes the clones for its rehearsals; for the own set of DAGs what the installation's settings name now."""
         return self.clone if self.name else own_clone()
 
@@ -170,7 +170,7 @@ class Project:
     def refuse_closed(self, at: datetime) -> None:
         """Raise OutsideWindowError unless the project's databases may be changed at that moment."""
         if self.window is not None and not self.window.is_open(at):
-            raise OutsideWindowError(self.name, self.window.text, self.window.local(at), self.window.opens(at))
+            raise OutsideWindowError(self.name, self.window.text, self.window.local(at), self.window.next_opening(at))
 
 
 def defaults_of(defaults: Mapping[str, Any], conf: type[Conf]) -> dict[str, Any]:
@@ -197,11 +197,11 @@ def make_project(name: str, settings: ProjectSettings, roots: tuple[Path, ...]) 
     return Project(
         name=valid_name(name),
         targets=(settings.target, *settings.targets),
-        folder=_found(settings.migrations, roots, "migrations"),
+        folder=_find_path(settings.migrations, roots, "migrations"),
         label=settings.migrations,
         ledger=settings.ledger,
         defaults=settings.defaults,
-        thresholds=_found(settings.thresholds, roots, "thresholds") if settings.thresholds else None,
+        thresholds=_find_path(settings.thresholds, roots, "thresholds") if settings.thresholds else None,
         schedule=settings.schedule,
         pool=settings.pool,
         owner=settings.owner,
@@ -215,7 +215,7 @@ def make_project(name: str, settings: ProjectSettings, roots: tuple[Path, ...]) 
     )
 
 
-def _found(written: str, roots: tuple[Path, ...], what: str) -> Path:
+def _find_path(written: str, roots: tuple[Path, ...], what: str) -> Path:
     for root in roots:
         if (path := root / written).exists():
             return path

@@ -83,7 +83,7 @@ def _at(path: Path, text: str, mark: yaml.Mark | None, problem: str) -> InvalidP
 
 
 def _mark(text: str, location: _Location) -> yaml.Mark | None:
-    """Where in the text a key stands; if it stands nowhere, because it is missing, where the last part of its way does."""
+    """Where a key stands in the text; if it is missing, where the last key on the way to it stands."""
     node, mark = yaml.compose(text, Loader=yaml.SafeLoader), None
     for part in location:
         found = None

@@ -9,7 +9,7 @@ _projects: dict[str, Project] = {}
 
 
 def register(project: Project) -> None:
-    """Note whose DAGs these are; a file that is parsed again replaces what it said before."""
+    """Note whose DAGs these are; a file that is parsed again replaces what it noted before."""
     for dag_id in project.dags.all:
         _projects[dag_id] = project
 

@@ -47,7 +47,7 @@ class Window:
         """Whether a moment lies in one of its spans."""
         return any(span.is_open(self.local(at)) for span in self.spans)
 
-    def opens(self, at: datetime) -> datetime:
+    def next_opening(self, at: datetime) -> datetime:
         """When it opens next after a moment, to the minute, on the clocks of that time zone."""
         first = self.local(at).replace(second=0, microsecond=0)
         ahead = (first + timedelta(minutes=minutes) for minutes in range(8 * 24 * 60))

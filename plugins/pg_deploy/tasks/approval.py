@@ -34,9 +34,9 @@ from pg_deploy.tasks.groups import versions_without_group
 from pg_deploy.tasks.notices import send_notice
 from pg_deploy.tasks.run import Run, failing_plainly, log, read_run
 
-_WHERE = (
-    "Answer it in the Airflow UI, under Required Actions of that run. Others may deploy meanwhile: what is not as it was by then "
-    "is said, rehearsed and asked about again."
+_HOW_TO_ANSWER = (
+    "Answer it in the Airflow UI, under Required Actions of that run. Others may deploy meanwhile: what has changed by then is "
+    "named, rehearsed and asked about again."
 )
 
 
@@ -95,7 +95,7 @@ class Asking:
         log.info("%s", asked.subject)
         for line in asked.body.splitlines():
             log.info("%s", line)
-        send_notice(f"{run.target.name}: an approval waits: {asked.subject}", _WHERE, context)
+        send_notice(f"{run.target.name}: an approval waits: {asked.subject}", _HOW_TO_ANSWER, context)
         return self.wait(asked.subject, asked.body, context)
 
     def take_answer(self, event: dict[str, Any], context: Any) -> Any:
@@ -111,30 +111,30 @@ class Asking:
             run = self.run_of(context)
             actor = run.identity.actor
             approvers = run.project.approvers
-            stranger = approved and not is_one_of(answered, approvers)
-            alone = approved and run.four_eyes and not is_somebody_else(answered, actor)
-            if stranger or alone:
-                outcome = Answer.NOT_AN_APPROVER if stranger else Answer.SAME_PERSON
-            elsewhere = self._regain(run, outcome) if outcome == Answer.APPROVED else ()
+            not_an_approver = approved and not is_one_of(answered, approvers)
+            same_person = approved and run.four_eyes and not is_somebody_else(answered, actor)
+            if not_an_approver or same_person:
+                outcome = Answer.NOT_AN_APPROVER if not_an_approver else Answer.SAME_PERSON
+            changes = self._regain(run, outcome) if outcome == Answer.APPROVED else ()
             asked = self.question(run, context)
             about = asked.about if asked else ()
             stems = ", ".join(stem for stem, _ in about)
             with self._ledger(run) as (connection, _):
-                changed = approved and (
-                    bool(elsewhere) or (asked is not None and not self._was_shown(connection, run, asked))
+                must_ask_again = approved and (
+                    bool(changes) or (asked is not None and not self._was_shown(connection, run, asked))
                 )
-                if changed:
-                    outcome = Answer.DATABASE_CHANGED if elsewhere else Answer.TEXT_CHANGED
+                if must_ask_again:
+                    outcome = Answer.DATABASE_CHANGED if changes else Answer.TEXT_CHANGED
                 for stem, bundle_hash in about:
                     answer = replace(answered, name=stem, outcome=outcome, bundle_hash=bundle_hash)
                     self._record(connection, run, Kind.APPROVAL, answer)
         if "error" in event:
             raise AirflowFailException(f"nobody answered in time: {event['error']}")
-        if changed:
-            return self._ask_again(run, elsewhere, stems, str(name), context)
-        if stranger:
+        if must_ask_again:
+            return self._ask_again(run, changes, stems, str(name), context)
+        if not_an_approver:
             raise AirflowFailException(str(NotAnApproverError(stems, str(name), approvers)))
-        if alone:
+        if same_person:
             raise AirflowFailException(str(SamePersonError(stems, str(name), actor)))
         if not approved:
             raise AirflowFailException(str(ApprovalRejectedError(stems, str(name))))
@@ -148,11 +148,11 @@ class Asking:
         with self._ledger(run) as (connection, _):
             return regain_target(connection, run.target, run.ownership, phase, give_up_after=give_up_after, log=log)
 
-    def _ask_again(self, run: Run, elsewhere: Sequence[str], stems: str, name: str, context: Any) -> Any:
+    def _ask_again(self, run: Run, changes: Sequence[str], stems: str, name: str, context: Any) -> Any:
         with failing_plainly():
-            if elsewhere:
+            if changes:
                 log.warning("the database is not what it was when %s was asked:", name)
-                for line in elsewhere:
+                for line in changes:
                     log.warning("  %s", line)
                 self.prepare_again(run, context)
             else:

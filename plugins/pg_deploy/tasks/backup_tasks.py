@@ -109,9 +109,9 @@ def _rehearse(run: Run, job: Job, migrations: tuple[Migration, ...]) -> str:
     log.info("this run keeps no full backup: a dump is taken for the rehearsal alone and removed after it")
     with owned_folder(configured.workdir) as folder:
         store = LocalStore(folder)
-        passing = take_backup(run.target, migrations, store, configured, log=log)
+        temporary = take_backup(run.target, migrations, store, configured, log=log)
         return on_private_copy(
-            job, store, passing.manifest.name, migrations, configured, manifest_sha256=passing.manifest_sha256
+            job, store, temporary.manifest.name, migrations, configured, manifest_sha256=temporary.manifest_sha256
         )
 
 

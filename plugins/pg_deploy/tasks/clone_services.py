@@ -34,7 +34,7 @@ def patience() -> Patience:
 
 def clone_service(project: Project, target: Target) -> CloneService | None:
     """What makes clones of this target for the project; None if a person does. Raises InvalidSettingError."""
-    written = project.makes_clones
+    written = project.clone_maker
     if written is None:
         return None
     setting = _setting(project)

@@ -239,7 +239,7 @@ def report() -> None:
             found = read_report(connection, run.deployment_id)
             contacts = contacts_of(project)
             log_lines(report_lines(connection, found, contacts=contacts, failed_tasks=failed_tasks, faults=failed), log)
-        # Said before it is written: a ledger that takes no writes must not keep anybody from knowing where this run stands.
+        # The report is logged before it is written: a ledger that takes no writes must not hide where this run stands.
         with writable_session(run.target, "report", give_up_after=run.conf.give_up_after, log=log) as (connection, _):
             kept = DeploymentReport(found.end_state, found.criteria, tuple(failed))
             evidence.record(connection, run.deployment_id, Kind.REPORT, kept)

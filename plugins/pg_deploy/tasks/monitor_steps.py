@@ -31,7 +31,7 @@ def measure_outside() -> int:
 
 @task.branch(trigger_rule="all_done")
 def find_stale() -> str | None:
-    """Once everything was told, go on to the refresh, if a setting or the conf asks for one and there is something to refresh."""
+    """Once everything is reported, go on to the refresh, if a setting or the conf asks for one and there is something to refresh."""
     from pg_deploy.tasks import monitor_tasks
 
     return monitor_tasks.find_stale()

@@ -37,7 +37,7 @@ OUTSIDE = "measure_outside"
 _WHY = "why"
 _REMIND = timedelta(hours=24)
 _RED = "something could not be measured: the task report says what"
-_NAMED = 20
+_MOST_NAMED = 20
 
 
 def measure(answers_within: timedelta) -> int:
@@ -48,7 +48,7 @@ def measure(answers_within: timedelta) -> int:
         try:
             target = target_of(project_in(context), named)
         except UnknownTargetError:
-            if _by_itself(context):
+            if _is_started_by_airflow(context):
                 # A schedule must not be red for a target that nobody has set up yet.
                 raise AirflowSkipException(f'there is no connection "{named}": nothing to monitor') from None
             raise
@@ -179,9 +179,9 @@ def _target_is_back(target: str, context: Any) -> None:
 def _conf(context: Any) -> MonitorConf:
     """The conf of the run; after a deployment, about the database that was deployed to."""
     given = checked_conf(MonitorConf, chosen_conf(context))
-    told = context.get("triggering_asset_events")
+    asset_events = context.get("triggering_asset_events")
     # In Airflow 3.1 an asset is no key of a plain mapping.
-    events = told.get(target_changed(project_in(context)), ()) if told else ()
+    events = asset_events.get(target_changed(project_in(context)), ()) if asset_events else ()
     targets = [event.extra["target"] for event in events if "target" in (event.extra or {})]
     return given.model_copy(update={"target": targets[-1]}) if targets else given
 
@@ -191,7 +191,7 @@ def _limits(context: Any) -> Thresholds:
     return read_thresholds(project.thresholds, _conf(context).thresholds, project=project.own_files)
 
 
-def _by_itself(context: Any) -> bool:
+def _is_started_by_airflow(context: Any) -> bool:
     """Whether no person asked for this run."""
     run_type = context["dag_run"].run_type
     return str(getattr(run_type, "value", run_type)) in ("scheduled", "asset_triggered")
@@ -209,8 +209,8 @@ def _page_of(target: str, project: Project) -> str:
 
 def _wanted(context: Any) -> str:
     """What is to be refreshed: what the run's conf says, else what the limits' file says."""
-    chosen_here = _conf(context).refresh
-    return chosen_here if chosen_here != "none" else _limits(context).views.refresh
+    chosen = _conf(context).refresh
+    return chosen if chosen != "none" else _limits(context).views.refresh
 
 
 def _to_refresh(context: Any) -> tuple[str, ...]:
@@ -221,13 +221,15 @@ def _to_refresh(context: Any) -> tuple[str, ...]:
     if wanted == "all":
         return read_view_names(target)
     limits = _limits(context)
-    left_alone = limits.of(VIEWS)
+    view_limits = limits.of(VIEWS)
     return tuple(
         name
         for name in stale_views(target, sample_id)
-        if not left_alone.ignores(name) and not limits.views.is_refreshed_elsewhere(name)
+        if not view_limits.ignores(name) and not limits.views.is_refreshed_elsewhere(name)
     )
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    return ", ".join(names[:_MOST_NAMED]) + (
+        f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    )

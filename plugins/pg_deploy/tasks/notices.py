@@ -83,7 +83,7 @@ class Notice(BaseNotifier):
             raise NoticeRefusedError(type(error).__name__) from None
 
 
-def _chosen(project: Project) -> str:
+def _connections_in_force(project: Project) -> str:
     """The connections as written: the project's, else the installation's, whose variable can be changed while Airflow runs."""
     if project.notices:
         return ",".join(project.notices)
@@ -100,7 +100,7 @@ def send_notice(subject: str, text: str, context: Any) -> bool:
     project = project_in(context)
     contacts = contacts_of(project)
     text = f"{text}\n\ncontacts: {contacts}" if contacts else text
-    names: list[str | None] = [name.strip() for name in _chosen(project).split(",") if name.strip()]
+    names: list[str | None] = [name.strip() for name in _connections_in_force(project).split(",") if name.strip()]
     delivered = 0
     for name in names or [None]:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
 from airflow.sdk import Connection as AirflowConnection
@@ -14,52 +14,51 @@ from pg_deploy.tasks.airflow_versions import AirflowNotFoundException, AirflowRu
 
 def measure_outside(target: str, before: Mapping[str, tuple[Row, ...]]) -> list[Measured]:
     """All measures of the application's side; "not configured" if a connection is missing. Never raises for a fault there."""
-    measured: list[Measured] = []
-    api = find_connection(f"{target}_api")
-    if api is None:
-        measured += application_side.not_configured(
-            (application_side.LATENCY, application_side.STATUS), f"{target}_api"
-        )
-    else:
-        measured += _usable(
-            f"{target}_api", application_side.LATENCY, lambda: application_side.measure_endpoints(_endpoints(api))
-        )
-    cache = find_connection(f"{target}_redis")
-    if cache is None:
-        measured += application_side.not_configured((application_side.REDIS_HITS,), f"{target}_redis")
-    else:
-        earlier = before.get(application_side.REDIS_HITS, ())
-        measured += _usable(
+    return [
+        *_measure(
+            f"{target}_api",
+            (application_side.LATENCY, application_side.STATUS),
+            application_side.LATENCY,
+            lambda api: application_side.measure_endpoints(_endpoints(api)),
+        ),
+        *_measure(
             f"{target}_redis",
+            (application_side.REDIS_HITS,),
             application_side.REDIS,
-            lambda: application_side.measure_redis(_redis_url(cache), earlier),
-        )
-    exporter = find_connection(f"{target}_prometheus")
-    if exporter is None:
-        measured += application_side.not_configured((application_side.CPU,), f"{target}_prometheus")
-    else:
-        measured += _usable(
+            lambda cache: application_side.measure_redis(
+                _redis_url(cache), before.get(application_side.REDIS_HITS, ())
+            ),
+        ),
+        *_measure(
             f"{target}_prometheus",
+            (application_side.CPU,),
             application_side.PROMETHEUS,
-            lambda: application_side.measure_prometheus(
+            lambda exporter: application_side.measure_prometheus(
                 http_url(exporter) + str(exporter.extra_dejson.get("path", "/metrics")),
                 bearer(exporter),
                 before.get(application_side.CPU, ()),
             ),
-        )
-    return measured
+        ),
+    ]
 
 
-def _usable(connection: str, measure: str, ask: Callable[[], list[Measured]]) -> list[Measured]:
-    """What `ask` measured; one failed measure if the connection holds what cannot be used, such as a token with a dash too long.
+def _measure(
+    name: str, measures: Sequence[str], failed_measure: str, ask: Callable[[AirflowConnection], list[Measured]]
+) -> list[Measured]:
+    """What `ask` measured through a connection; `failed_measure` if it holds what cannot be used, such as a token with a long dash.
 
     What the error says is not repeated: it may quote the address or the token.
     """
+    connection = find_connection(name)
+    if connection is None:
+        return application_side.not_configured(measures, name)
     try:
-        return ask()
+        return ask(connection)
     except Exception as error:
-        said = f'connection "{connection}" cannot be used ({type(error).__name__}): look at its host, port, password and extra'
-        return [Measured(measure, problem=said, failed=True)]
+        problem = (
+            f'connection "{name}" cannot be used ({type(error).__name__}): look at its host, port, password and extra'
+        )
+        return [Measured(failed_measure, problem=problem, failed=True)]
 
 
 def _endpoints(api: AirflowConnection) -> application_side.Endpoints:

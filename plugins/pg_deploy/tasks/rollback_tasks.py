@@ -18,7 +18,7 @@ from pg_deploy.ledger.kinds.rollback import WouldBeLost
 from pg_deploy.preflight.drift import keep_state
 from pg_deploy.presentation.lines import log_lines
 from pg_deploy.presentation.markdown import as_code_block, as_plain_markdown
-from pg_deploy.rollback import run as core
+from pg_deploy.rollback import run as rollback_run
 from pg_deploy.rollback.errors import NotUndoneError
 from pg_deploy.tasks.approval import Asking, Question, page_of
 from pg_deploy.tasks.errors import NoClaimError
@@ -50,7 +50,7 @@ class AskAboutRollback(Asking):
         """What would be lost now, of the same rollbacks."""
         conf, _ = _read(context)
         with run.target.session("rollback preflight") as connection:
-            core.show_again(connection, run.deployment_id, conf, log)
+            rollback_run.show_again(connection, run.deployment_id, conf, log)
 
     def question(self, run: Run, context: Any) -> Question | None:
         """About everything that this run pinned."""
@@ -91,7 +91,7 @@ def preflight() -> dict[str, Any]:
     context = get_current_context()
     with failing_plainly():
         conf, run = _read(context)
-        prepared = core.preflight(run.target, conf, identity(context), good_for=settings().good_for, log=log)
+        prepared = rollback_run.preflight(run.target, conf, identity(context), good_for=settings().good_for, log=log)
     return hand_on(prepared)
 
 
@@ -107,7 +107,7 @@ def undo() -> int:
             raise NoClaimError(context["dag_run"].run_id)
         with run.job("undo") as job:
             _refuse_unless_approved(run, job)
-            return core.undo(job)
+            return rollback_run.undo(job)
 
 
 def report() -> None:
@@ -122,7 +122,7 @@ def report() -> None:
             log.info("dry run: what would be undone is in the log of preflight, nothing was changed")
             return
         with run.target.session("report") as connection:
-            lines, failures = core.report_lines(connection, owned.deployment_id)
+            lines, failures = rollback_run.report_lines(connection, owned.deployment_id)
             log_lines(lines, log)
             if run.ownership is None:
                 failures.append("what preflight handed on is gone")
@@ -130,13 +130,13 @@ def report() -> None:
                 log.error("what to do: read the log of undo, mend what it names, and trigger again with the same conf")
                 log.error("contacts: %s", contacts_of(run.project))
             state = deployment.State.FAILED if failures else deployment.State.ROLLED_BACK
-            said = [line.text for line in lines]
-            evidence.record(connection, owned.deployment_id, Kind.REPORT, RollbackReport(state, tuple(said)))
+            texts = [line.text for line in lines]
+            evidence.record(connection, owned.deployment_id, Kind.REPORT, RollbackReport(state, tuple(texts)))
             keep_state(connection, owned.deployment_id)
             deployment.close(connection, owned.deployment_id, owned.fence, state)
         what = "not everything that was asked for was undone" if failures else "was rolled back as asked"
-        send_notice(f"{run.target.name}: {what}", "\n".join(failures or said), context)
-        core.refuse_unless_undone(failures)
+        send_notice(f"{run.target.name}: {what}", "\n".join(failures or texts), context)
+        rollback_run.refuse_unless_undone(failures)
 
 
 def _refuse_unless_approved(run: Run, job: Job) -> None:

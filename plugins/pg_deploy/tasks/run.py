@@ -55,8 +55,8 @@ class Run:
 
     @property
     def approval(self) -> Approval:
-        """The policy in force: the strictest of the conf's, the connection's floor, and `risky` where the project names approvers."""
-        # Else whoever triggers would choose that none of them is asked.
+        """The policy in force: the strictest of the conf's, the connection's floor, and `risky` if the project names approvers."""
+        # Else whoever triggers the run could choose that none of them is asked.
         named: Approval = "risky" if self.project.approvers else "none"
         return stricter(stricter(self.conf.approval, named), approval_floor(self.target.name))
 

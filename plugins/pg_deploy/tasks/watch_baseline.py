@@ -20,9 +20,9 @@ def measure_before(target: Target, deployment_id: int) -> None:
             return
         found = measure_before_deployment(target, deployment_id, measure_outside(target.name, {}))
     except Exception as error:
-        said = without_secrets(one_line(str(error)))
+        problem = without_secrets(one_line(str(error)))
         # Whatever it is: a deployment must not fail for want of figures to compare it with later.
-        log.warning("the time before is not measured, so the watch may have nothing to compare: %s", said)
+        log.warning("the time before is not measured, so the watch may have nothing to compare: %s", problem)
         return
     log.info(
         "measured before, for the watch after: %d criteria, %d statements, in %s",

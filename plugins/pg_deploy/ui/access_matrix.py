@@ -31,7 +31,7 @@ class Mark:
 
     command: str
     outcome: CellOutcome | None
-    """None where nobody was asked."""
+    """None if nobody was asked."""
 
     @property
     def verdict(self) -> str:
@@ -46,10 +46,10 @@ class Mark:
     @property
     def words(self) -> str:
         """The mark in words, for a reader who does not see its colour."""
-        return f"{self.command}: {self._said}"
+        return f"{self.command}: {self._outcome_in_words}"
 
     @property
-    def _said(self) -> str:
+    def _outcome_in_words(self) -> str:
         match self.outcome:
             case CellOutcome.PROVED:
                 return "the same"
@@ -117,8 +117,9 @@ def make_matrix(access: AccessFound) -> Matrix | None:
         command = _OF_PHASE.get(cell.phase, cell.phase)
         for column in columns:
             if column[0] == cell.role:
-                others = cell.verdict == CellOutcome.DIFFERENT and cell.kinds and column[1] not in cell.kinds
-                _worse(outcomes, (*column, cell.table, command), CellOutcome.PROVED if others else cell.verdict)
+                only_others = cell.verdict == CellOutcome.DIFFERENT and cell.kinds and column[1] not in cell.kinds
+                outcome = CellOutcome.PROVED if only_others else cell.verdict
+                _keep_worse(outcomes, (*column, cell.table, command), outcome)
     for difference in access.differences:
         _mark_difference(outcomes, columns, difference)
     tables = sorted({key[2] for key in outcomes})
@@ -150,7 +151,7 @@ def _mark_difference(outcomes: _Outcomes, columns: list[tuple[str, str]], differ
     table = difference.object
     commands = {_OF_PHASE[command] for command in difference.commands if command in _OF_PHASE} or set(COMMANDS)
     everybody = any(role in ALL_ROLES for role in difference.roles)
-    # If the row sets have said already which kinds of subject differ, the difference adds nothing to them.
+    # If the row sets show already which kinds of subject differ, the difference adds nothing to them.
     marked = {
         role
         for role, kind in columns
@@ -159,10 +160,10 @@ def _mark_difference(outcomes: _Outcomes, columns: list[tuple[str, str]], differ
     for column in columns:
         if everybody or (column[0] in difference.roles and column[0] not in marked):
             for command in commands:
-                _worse(outcomes, (*column, table, command), CellOutcome.DIFFERENT)
+                _keep_worse(outcomes, (*column, table, command), CellOutcome.DIFFERENT)
 
 
-def _worse(outcomes: _Outcomes, key: tuple[str, str, str, str], outcome: CellOutcome) -> None:
-    now = outcomes.get(key)
-    if now is None or _ORDER.index(outcome) > _ORDER.index(now):
+def _keep_worse(outcomes: _Outcomes, key: tuple[str, str, str, str], outcome: CellOutcome) -> None:
+    kept = outcomes.get(key)
+    if kept is None or _ORDER.index(outcome) > _ORDER.index(kept):
         outcomes[key] = outcome

@@ -181,7 +181,7 @@ def database(
     if len(projects) > 1 and project is None and target is None:
         return RedirectResponse(f"{base_path()}{PREFIX}/projects")
     chosen, name = _chosen(projects, project, target)
-    page = database_page.read(chosen, name, before=before)
+    page = database_page.read_page(chosen, name, before=before)
     text = (
         html_environment()
         .get_template("database.html")
@@ -203,7 +203,7 @@ def database_series(
     projects: Readable, project: Chosen = None, target: Chosen = None, hours: Hours = 168
 ) -> JSONResponse:
     """The figures of that page's charts."""
-    return JSONResponse(database_page.series(*_chosen(projects, project, target), hours))
+    return JSONResponse(database_page.read_charts(*_chosen(projects, project, target), hours))
 
 
 def metrics(projects: Scraped, project: Chosen = None, target: Chosen = None) -> Response:

@@ -51,7 +51,7 @@ class Bars:
         return {True: "good", False: "warn", None: "plain"}[self.goal_met]
 
 
-def bars_of(rows: Iterable[Evidence], manifest: Manifest) -> tuple[Bars, ...]:
+def make_bars(rows: Iterable[Evidence], manifest: Manifest) -> tuple[Bars, ...]:
     """The newest benchmark of each name and place among `rows`. The copy's comes before the target's. Pure."""
     newest = {(row.name, row.location): row for row in rows if row.kind == Kind.BENCHMARK}
     read = {key: read_benchmark(row) for key, row in newest.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -19,7 +19,6 @@ from pg_deploy.ui.projects import KnownProject
 
 STEPS = 400
 _MOST_LINES = 5
-_TONES = {State.DEPLOYED: "good", State.RUNNING: "wait"}
 
 Points = dict[str, dict[float, float]]
 """The values of each object by moment, in seconds since 1970."""
@@ -59,6 +58,13 @@ def read_series(connection: Connection, project: KnownProject, hours: int) -> di
     }
 
 
+def tone_of_deployment(dag_id: str, state: str) -> str:
+    """good, wait while it is running, or bad. A rollback is good if it rolled back."""
+    if state == State.DEPLOYED or (rolls_back(dag_id) and state == State.ROLLED_BACK):
+        return "good"
+    return "wait" if state == State.RUNNING else "bad"
+
+
 def _limits(project: KnownProject) -> Thresholds:
     try:
         return read_thresholds(project.thresholds, project=project.own_files)
@@ -67,27 +73,25 @@ def _limits(project: KnownProject) -> Thresholds:
         return Thresholds()
 
 
-def _highest(rows: Sequence[_Row]) -> Points:
+def _points(values: Iterable[tuple[str, float, float]]) -> Points:
+    """The points of objects, moments and values."""
     points: Points = {}
-    for row in rows:
-        points.setdefault(row.object, {})[row.at] = row.highest
+    for name, at, value in values:
+        points.setdefault(name, {})[at] = value
     return points
+
+
+def _highest(rows: Sequence[_Row]) -> Points:
+    return _points((row.object, row.at, row.highest) for row in rows)
 
 
 def _lowest(rows: Sequence[_Row]) -> Points:
-    points: Points = {}
-    for row in rows:
-        points.setdefault(row.object, {})[row.at] = row.lowest
-    return points
+    return _points((row.object, row.at, row.lowest) for row in rows)
 
 
-def _of_limit(rows: Sequence[_Row]) -> Points:
+def _percent_of_limit(rows: Sequence[_Row]) -> Points:
     """The ages in per cent of each view's limit, so that views of different schedules can share a chart."""
-    points: Points = {}
-    for row in rows:
-        if row.limit_s:
-            points.setdefault(row.object, {})[row.at] = 100 * row.highest / row.limit_s
-    return points
+    return _points((row.object, row.at, 100 * row.highest / row.limit_s) for row in rows if row.limit_s)
 
 
 def _scans_between(rows: Sequence[_Row]) -> Points:
@@ -105,7 +109,7 @@ def _scans_between(rows: Sequence[_Row]) -> Points:
 
 # The charts by measure: the title, the unit, and what makes the figures.
 _MEASURES: Mapping[str, tuple[str, str, Callable[[Sequence[_Row]], Points]]] = {
-    "view_freshness": ("Age of materialized views", "% of limit", _of_limit),
+    "view_freshness": ("Age of materialized views", "% of limit", _percent_of_limit),
     "deployed": ("Use of the last deployment's indexes", "scans", _scans_between),
     "connections": ("Connections in use", "% of max", _highest),
     "cache_hit_ratio": ("Cache hits", "%", _lowest),
@@ -114,15 +118,13 @@ _MEASURES: Mapping[str, tuple[str, str, Callable[[Sequence[_Row]], Points]]] = {
 
 
 def _slow_chart(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
-    points: Points = {"slowest query": {}, "query with the most time": {}}
-    for at, slowest, most_time in rows:
-        if slowest is not None:
-            points["slowest query"][float(at)] = slowest
-        if most_time is not None:
-            points["query with the most time"][float(at)] = most_time
-    return _chart(
-        "top_queries", "Mean time of slow queries", "ms", {name: kept for name, kept in points.items() if kept}, None
+    points = _points(
+        (name, float(at), value)
+        for at, slowest, most_time in rows
+        for name, value in (("slowest query", slowest), ("query with the most time", most_time))
+        if value is not None
     )
+    return _chart("top_queries", "Mean time of slow queries", "ms", points, None)
 
 
 def _chart(name: str, title: str, unit: str, points: Points, limit: float | None) -> dict[str, Any]:
@@ -161,7 +163,7 @@ def _deployments(connection: Connection, since: datetime) -> list[dict[str, Any]
             "at": row[3],
             "url": f"{run_path(row[1], row[4])}/plugin/deployment",
             "state": row[2].replace("_", " "),
-            "tone": "good" if rolls_back(row[1]) and row[2] == State.ROLLED_BACK else _TONES.get(row[2], "bad"),
+            "tone": tone_of_deployment(row[1], row[2]),
         }
         for row in reversed(rows)
     ]

@@ -10,14 +10,12 @@ from typing import Any
 
 from psycopg.rows import class_row
 
-from pg_deploy.configuration.dag_names import rolls_back
 from pg_deploy.errors import PgDeployError
-from pg_deploy.ledger.deployment import State
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 from pg_deploy.tasks.target import read_target
 from pg_deploy.ui.airflow_side import RecentRun, recent_runs
-from pg_deploy.ui.charts import read_series
+from pg_deploy.ui.charts import read_series, tone_of_deployment
 from pg_deploy.ui.history import History, read_history
 from pg_deploy.ui.projects import KnownProject
 from pg_deploy.ui.reading import has_ledger, read_only_session
@@ -25,7 +23,7 @@ from pg_deploy.ui.reading import has_ledger, read_only_session
 RANGES = ((24, "24 hours"), (168, "7 days"), (336, "14 days"), (744, "31 days"))
 DEPLOYMENTS = 50
 _ALERTS = 400
-_NOW = ("view_freshness", "connections", "cache_hit_ratio", "access_drift")
+_SHOWN_MEASURES = ("view_freshness", "connections", "cache_hit_ratio", "access_drift")
 
 
 @dataclass(frozen=True)
@@ -46,9 +44,7 @@ class DeploymentLine:
     @property
     def tone(self) -> str:
         """good, wait while it is running, or bad."""
-        if rolls_back(self.dag_id) and self.state == State.ROLLED_BACK:
-            return "good"
-        return "good" if self.state == State.DEPLOYED else "wait" if self.state == State.RUNNING else "bad"
+        return tone_of_deployment(self.dag_id, self.state)
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ class AlertLine:
     airflow_run: str | None
 
     @property
-    def said(self) -> str:
+    def cause_without_link(self) -> str:
         """The cause without the address of this page, with which it ends in a notice."""
         return re.sub(r": https?://\S+(?=$|; it comes and goes)", "", self.cause)
 
@@ -102,7 +98,7 @@ class DatabasePage:
         return tuple((self.now.get("view_freshness") or {}).get("rows") or ())
 
 
-def read(project: KnownProject, target: str, *, before: int | None = None) -> DatabasePage:
+def read_page(project: KnownProject, target: str, *, before: int | None = None) -> DatabasePage:
     """The page of that target of a project. If it cannot be read, the page says so. Reads only."""
     runs = recent_runs(project, target)
     try:
@@ -120,7 +116,7 @@ def read(project: KnownProject, target: str, *, before: int | None = None) -> Da
         return DatabasePage(project, target, str(error), is_trouble=True, runs=runs)
 
 
-def series(project: KnownProject, target: str, hours: int) -> dict[str, Any]:
+def read_charts(project: KnownProject, target: str, hours: int) -> dict[str, Any]:
     """The figures of the charts, or a sentence that says why there are none. Reads only."""
     try:
         with read_only_session(read_target(target, project.ledger)) as connection:
@@ -140,7 +136,7 @@ def _read(
         ).fetchall()
     with connection.cursor(row_factory=class_row(AlertLine)) as cursor:
         alerts = cursor.execute(engine_sql("ui/alerts"), {"most": _ALERTS}).fetchall()
-    newest = connection.execute(engine_sql("ui/newest_sample"), {"measures": list(_NOW)}).fetchone()
+    newest = connection.execute(engine_sql("ui/newest_sample"), {"measures": list(_SHOWN_MEASURES)}).fetchone()
     return DatabasePage(
         project=project,
         target=target,

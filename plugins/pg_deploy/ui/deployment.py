@@ -30,9 +30,9 @@ from pg_deploy.reporting.endings import Ending
 from pg_deploy.reporting.report import Outcome, Report
 from pg_deploy.reporting.timeline import Step
 from pg_deploy.ui.access_matrix import Matrix, make_matrix
-from pg_deploy.ui.bars import Bars, bars_of
-from pg_deploy.ui.statements import StatementLine, StatementTry, WorkingSession, lines_of
-from pg_deploy.ui.workload_section import WorkloadSection, workload_section
+from pg_deploy.ui.bars import Bars, make_bars
+from pg_deploy.ui.statements import StatementLine, StatementTry, WorkingSession, make_statement_lines
+from pg_deploy.ui.workload_section import WorkloadSection, make_workload_section
 
 _Kept = TypeVar("_Kept")
 
@@ -111,7 +111,7 @@ class AccessProof:
 class Dated(Generic[_Kept]):
     """A piece of evidence, and when it was recorded."""
 
-    said: _Kept
+    piece: _Kept
     at: datetime
 
 
@@ -261,10 +261,10 @@ def _migration(
 ) -> MigrationView:
     version = outcome.pinned.version
     mine = [row for row in rows if row.version == version]
-    target = mine if is_undo else _merged(outcome.evidence, mine)
+    on_target = mine if is_undo else _merged(outcome.evidence, mine)
     rehearsals = [Dated(Rehearsal.from_row(row), row.recorded_at) for row in mine if row.kind == Kind.REHEARSAL]
     state, tone = _state(outcome, mine, deployment, is_undo=is_undo)
-    both = [*outcome.rehearsal, *(row for row in target if not row.is_of_copy)]
+    on_both = [*outcome.rehearsal, *(row for row in on_target if not row.is_of_copy)]
     return MigrationView(
         pinned=outcome.pinned,
         manifest=outcome.manifest,
@@ -274,19 +274,21 @@ def _migration(
         seconds=None
         if is_undo or (outcome.attempt and _ended_later(outcome.attempt, deployment))
         else _seconds(outcome.attempt),
-        after_rollback=_flat(outcome.manifest.after_rollback) if state == Ending.ROLLED_BACK else "",
+        after_rollback=_one_line(outcome.manifest.after_rollback) if state == Ending.ROLLED_BACK else "",
         approvals=tuple(Dated(Answered.from_row(row), row.recorded_at) for row in mine if row.kind == Kind.APPROVAL),
-        statements=() if is_undo else lines_of(tries, version, ("apply",), rehearsals[-1].said if rehearsals else None),
-        undone_by=lines_of(tries, version, ("rollback", "mend"), None),
-        checks=_checks(_newest(both, Kind.CHECK, Kind.CHECK_AT_BASELINE)),
-        bars=bars_of(both, outcome.manifest),
-        access=tuple(_access(row) for row in _newest(both, Kind.ACCESS)),
-        workload=tuple(workload_section(row) for row in _newest(both, Kind.WORKLOAD_PROOF)),
+        statements=()
+        if is_undo
+        else make_statement_lines(tries, version, ("apply",), rehearsals[-1].piece if rehearsals else None),
+        undone_by=make_statement_lines(tries, version, ("rollback", "mend"), None),
+        checks=_checks(_newest(on_both, Kind.CHECK, Kind.CHECK_AT_BASELINE)),
+        bars=make_bars(on_both, outcome.manifest),
+        access=tuple(_access(row) for row in _newest(on_both, Kind.ACCESS)),
+        workload=tuple(make_workload_section(row) for row in _newest(on_both, Kind.WORKLOAD_PROOF)),
         rehearsal=rehearsals[-1] if rehearsals else None,
         proofs=tuple(
-            Dated(RollbackProof.from_row(row), row.recorded_at) for row in target if row.kind == Kind.ROLLBACK_PROOF
+            Dated(RollbackProof.from_row(row), row.recorded_at) for row in on_target if row.kind == Kind.ROLLBACK_PROOF
         ),
-        other=tuple(remark for row in target if (remark := _remark(row)) is not None),
+        other=tuple(remark for row in on_target if (remark := _remark(row)) is not None),
         unprotected=""
         if outcome.pinned.rollback is not None
         else f"it cannot be undone: {outcome.manifest.rollback_reason}"
@@ -402,5 +404,5 @@ def _remark(row: Evidence) -> Remark | None:
     return None
 
 
-def _flat(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split())

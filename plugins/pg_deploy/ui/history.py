@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pg_deploy.errors import PgDeployError
 from pg_deploy.migrations.folder import migrations_dir
@@ -26,6 +26,12 @@ class _Shown:
     words: str
     tone: str
     group: Group | None = None
+
+
+class _Run(NamedTuple):
+    dag_id: str
+    airflow_run: str
+    is_open: bool
 
 
 @dataclass(frozen=True)
@@ -69,18 +75,18 @@ def read_history(connection: Connection, project: KnownProject, *, has_ledger: b
             unseen = f"{len(folder.faults)} files in the folder of migrations cannot be used: a dry run names them."
     except (PgDeployError, OSError):
         unseen = "the folder of migrations is not visible to Airflow's API server, so pending ones are not listed."
-    known, runs = _read_attempts(connection) if has_ledger else ({}, {})
-    state = read_state(connection, sorted({*files, *known}))
-    versions = sorted({*files, *known, *state.history}, key=order, reverse=True)
+    stems, runs = _read_attempts(connection) if has_ledger else ({}, {})
+    state = read_state(connection, sorted({*files, *stems}))
+    versions = sorted({*files, *stems, *state.history}, key=order, reverse=True)
     rows = []
     for version in versions:
         shown = _standing(state, version, files.get(version))
         attempt = state.attempts.get(version)
         run = runs.get(attempt.deployment_id) if attempt else None
-        if run and run[2] and state.standing(version) is Standing.UNFINISHED:
+        if run and run.is_open and state.standing(version) is Standing.UNFINISHED:
             shown = _Shown("being deployed", "wait")
         recorded = state.history.get(version)
-        name = files[version].stem if version in files else known.get(version)
+        name = files[version].stem if version in files else stems.get(version)
         if version not in files and not unseen and version in state.history:
             shown = replace(shown, words=f"{shown.words}, no file")
         rows.append(
@@ -91,8 +97,8 @@ def read_history(connection: Connection, project: KnownProject, *, has_ledger: b
                 group=shown.group,
                 tone=shown.tone,
                 at=(attempt.ended_at or attempt.started_at) if attempt else None,
-                dag_id=run[0] if run else None,
-                airflow_run=run[1] if run else None,
+                dag_id=run.dag_id if run else None,
+                airflow_run=run.airflow_run if run else None,
                 deployment_id=attempt.deployment_id if attempt else None,
             )
         )
@@ -131,11 +137,11 @@ def _words(standing: Standing) -> _Shown:
             return _Shown("drifted: verified, but gone from the history", "bad", "drifted")
 
 
-def _read_attempts(connection: Connection) -> tuple[dict[str, str], dict[int, tuple[str, str, bool]]]:
-    """The stem of each version that was ever tried, and, by deployment, its DAG, its run, and whether it is open."""
+def _read_attempts(connection: Connection) -> tuple[dict[str, str], dict[int, _Run]]:
+    """The stem of each version that was ever tried, and, by deployment, the run of its newest attempt."""
     rows = connection.execute(
         engine_text("""select distinct on (a.version) a.version, a.stem, d.id, d.dag_id, d.airflow_run, d.ended_at is null
         from deploy_ledger.attempt a join deploy_ledger.deployment d on d.id = a.deployment_id
         order by a.version, a.id desc""")
     ).fetchall()
-    return {row[0]: row[1] for row in rows}, {row[2]: (row[3], row[4], row[5]) for row in rows}
+    return {row[0]: row[1] for row in rows}, {row[2]: _Run(*row[3:]) for row in rows}

@@ -20,10 +20,10 @@ from pg_deploy.ui.reading import has_ledger, read_only_session
 
 TOKEN = "PG_DEPLOY_METRICS_TOKEN"
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-_LEAST = 16
+_SHORTEST_TOKEN = 16
 # These measures have numbers of their own below, or none.
-_OWN = frozenset({"view_freshness", "top_queries", "views_memory", "statement_windows", "slow_queries"})
-_MOST = 500
+_WITH_OWN_NUMBERS = frozenset({"view_freshness", "top_queries", "views_memory", "statement_windows", "slow_queries"})
+_MOST_ROWS = 500
 # Not `job`: that is a label of Prometheus itself.
 _JOB = ("cron_job", "jobid")
 
@@ -32,7 +32,7 @@ def is_scraper(authorization: str | None) -> bool:
     """Whether a request's header carries the scrapers' token. Never true if no token is set, or a short one."""
     token = os.environ.get(TOKEN, "")
     given = (authorization or "").removeprefix("Bearer ")
-    return len(token) >= _LEAST and hmac.compare_digest(given.encode(), token.encode())
+    return len(token) >= _SHORTEST_TOKEN and hmac.compare_digest(given.encode(), token.encode())
 
 
 def expose(project: KnownProject, target: str) -> bytes:
@@ -101,7 +101,7 @@ def _views(rows: Iterable[Mapping[str, Any]]) -> Iterator[_Family]:
 
 
 def _jobs(memory: Mapping[str, Any]) -> Iterator[_Family]:
-    # The memory of the views lies where a measure has its rows.
+    # What the monitor remembers of the views stands under "rows", as the rows of a measure do.
     kept: Mapping[str, Any] = memory.get("rows") or {}
     named = {jobid: known[0] for jobid, known in (kept.get("due") or {}).items()}
     due: _Samples = [
@@ -142,13 +142,13 @@ def _queries(windows: Mapping[str, Any]) -> Iterator[_Family]:
 def _others(measures: Mapping[str, Any]) -> Iterator[_Family]:
     values: dict[tuple[str, ...], float] = {}
     for measure, kept in measures.items():
-        if measure not in _OWN and isinstance(kept["rows"], list):
-            for row in kept["rows"][:_MOST]:
+        if measure not in _WITH_OWN_NUMBERS and isinstance(kept["rows"], list):
+            for row in kept["rows"][:_MOST_ROWS]:
                 if row["value"] is not None:
                     values[measure, row["object"], row["unit"]] = float(row["value"])
     yield "measure_value", "The value of a measure, in its unit.", ("measure", "object", "unit"), list(values.items())
     failed: _Samples = [
-        ((measure,), float(kept["failed"])) for measure, kept in measures.items() if measure not in _OWN
+        ((measure,), float(kept["failed"])) for measure, kept in measures.items() if measure not in _WITH_OWN_NUMBERS
     ]
     yield "measure_failed", "Whether a measure could not be measured.", ("measure",), failed
 

@@ -17,7 +17,7 @@ _MOST_LINES = 200
 
 
 @dataclass(frozen=True)
-class Line:
+class TargetLine:
     """One target of a project."""
 
     page: DatabasePage
@@ -46,7 +46,7 @@ class Line:
 class Overview:
     """The targets of several projects, the worst first; `left_out` counts those that are better than the last line."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[TargetLine, ...]
     left_out: int
 
 
@@ -57,14 +57,14 @@ def read_overview(projects: Sequence[KnownProject]) -> Overview:
     """
     asked = [(project, target) for project in projects for target in targets_of(project)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return worst_first(pool.map(lambda each: database_page.read(*each), asked))
+        return worst_first(pool.map(lambda each: database_page.read_page(*each), asked))
 
 
 def worst_first(pages: Iterable[DatabasePage]) -> Overview:
     """A line for each, the worst first; of very many only the worst. Pure."""
     order = ("bad", "wait", "plain", "good")
     lines = sorted(
-        map(Line, pages),
+        map(TargetLine, pages),
         key=lambda line: (order.index(line.tone), -len(line.page.open_alerts), line.page.project.name),
     )
     return Overview(tuple(lines[:_MOST_LINES]), max(0, len(lines) - _MOST_LINES))

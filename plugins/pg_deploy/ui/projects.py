@@ -56,8 +56,8 @@ def known_projects() -> tuple[KnownProject, ...]:
     """The projects whose DAGs Airflow has read, by name; first the own set of DAGs, if it is there or nothing else is. Reads only."""
     with create_session() as session:
         monitors = session.scalars(_MONITORS).all()
-        kept = [SerializedDagModel.get(dag_id, session=session) for dag_id in monitors if dag_id != OWN.monitor]
-    named = sorted(filter(None, map(_project, kept)), key=lambda project: project.name)
+        serialized = [SerializedDagModel.get(dag_id, session=session) for dag_id in monitors if dag_id != OWN.monitor]
+    named = sorted(filter(None, map(_project, serialized)), key=lambda project: project.name)
     return (*([KnownProject()] if OWN.monitor in monitors or not named else []), *named)
 
 
@@ -75,10 +75,10 @@ def project_with(dag_id: str) -> KnownProject | None:
         return _project(SerializedDagModel.get(monitor, session=session)) if monitor else None
 
 
-def _project(kept: SerializedDagModel | None) -> KnownProject | None:
-    if kept is None:
+def _project(serialized: SerializedDagModel | None) -> KnownProject | None:
+    if serialized is None:
         return None
-    params = (kept.data or {})["dag"].get("params", ())
+    params = (serialized.data or {})["dag"].get("params", ())
     schema: Any = next((_plain(param["schema"]) for name, param in params if name == "target"), {})
     carried = schema.get(PROJECT_KEY)
     if not isinstance(carried, Mapping):

@@ -97,7 +97,7 @@ def read_working(
     return tuple(WorkingSession(**{**vars(row), "what": named.get(row.pid, "")}) for row in rows)
 
 
-def lines_of(
+def make_statement_lines(
     tries: Iterable[StatementTry], version: str, directions: Sequence[str], rehearsal: Rehearsal | None
 ) -> tuple[StatementLine, ...]:
     """One line for each statement of a migration in those directions, in the order in which they ran. Pure."""

@@ -13,9 +13,9 @@ from pg_deploy.parsing.summary import shown_line
 from pg_deploy.presentation.lines import Tone
 from pg_deploy.workload.workload_text import tallies_text, tone_of_workload, workload_summary
 
-_MOST = 100
-_FOLDED = 110
-_LONGEST = 20_000
+_MOST_FINDINGS = 100
+_FOLDED_LENGTH = 110
+_LONGEST_TEXT = 20_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class WorkloadSection:
     notes: tuple[str, ...]
 
 
-def workload_section(row: Evidence) -> WorkloadSection:
+def make_workload_section(row: Evidence) -> WorkloadSection:
     """The section of one piece of evidence. Pure."""
     proof = WorkloadProof.from_row(row)
     return WorkloadSection(
@@ -56,8 +56,8 @@ def workload_section(row: Evidence) -> WorkloadSection:
         tone_of_workload(proof),
         workload_summary(proof),
         tallies_text(proof),
-        tuple(_finding(each) for each in proof.findings[:_MOST]),
-        max(0, len(proof.findings) - _MOST),
+        tuple(_finding(each) for each in proof.findings[:_MOST_FINDINGS]),
+        max(0, len(proof.findings) - _MOST_FINDINGS),
         proof.notes,
     )
 
@@ -73,8 +73,8 @@ def _finding(found: WorkloadFinding) -> FindingView:
         "bad" if found.counts else "plain",
         ", ".join(often),
         found.sentence,
-        folded if len(folded) <= _FOLDED else f"{folded[:_FOLDED]} …",
-        "\n".join(shown_line(line) for line in found.subject[:_LONGEST].splitlines()),
+        folded if len(folded) <= _FOLDED_LENGTH else f"{folded[:_FOLDED_LENGTH]} …",
+        "\n".join(shown_line(line) for line in found.subject[:_LONGEST_TEXT].splitlines()),
         "" if found.caret is None else f"{found.line}\n{' ' * found.caret}^",
         tuple((side, plan_text(plan)) for side, plan in plans if plan),
         found.declared,
@@ -92,11 +92,11 @@ def plan_text(plan: str) -> str:
 
 
 def _node(node: Mapping[str, Any], depth: int) -> Iterator[str]:
-    over = f" using {node['Index Name']}" if "Index Name" in node else ""
-    on = f" on {node['Relation Name']}" if "Relation Name" in node else ""
+    index = f" using {node['Index Name']}" if "Index Name" in node else ""
+    relation = f" on {node['Relation Name']}" if "Relation Name" in node else ""
     cost = f"  (cost={node['Startup Cost']:.2f}..{node['Total Cost']:.2f} rows={node['Plan Rows']:.0f})"
     indent = "  " * depth
-    yield f"{indent}{'-> ' if depth else ''}{node['Node Type']}{over}{on}{cost}"
+    yield f"{indent}{'-> ' if depth else ''}{node['Node Type']}{index}{relation}{cost}"
     for key in ("Index Cond", "Recheck Cond", "Filter", "Hash Cond", "Merge Cond", "Join Filter", "Sort Key"):
         if key in node:
             value = node[key]

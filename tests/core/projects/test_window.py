@@ -38,7 +38,7 @@ def test_a_window_is_open_on_the_clocks_of_its_zone(text: str, moment: str, is_o
 
 def test_a_closed_window_says_when_it_opens_next() -> None:
     window = parse_window("Mon-Thu 09:00-16:00 Europe/Zurich")
-    assert window.opens(_at("2026-07-16T14:00")).isoformat() == "2026-07-20T09:00:00+02:00"
+    assert window.next_opening(_at("2026-07-16T14:00")).isoformat() == "2026-07-20T09:00:00+02:00"
 
 
 @pytest.mark.parametrize(
