@@ -328,14 +328,14 @@ def _rehearse_one(work: _CopyWork, migration: Migration, found: Rehearsed, twin:
             raise wrong
         with job.guard.session("losses") as connection:
             lost = [str(each) for each in count_losses(connection, before, after, after)]
-            wrote = read_rows_written(job.ledger, first, before)
+            rows_written = read_rows_written(job.ledger, first, before)
         step = "rollback"
         if migration.rollback is None:
             found.rollback_s = _undo_by_generated(job, stage, migration, before, after, found, keep=keep)
         else:
             found.rollback_s = _roll_back(job, stage, migration, found)
         lost += describe_rows_that_stay(
-            migration.file.sql, migration.rollback or found.generated, tables_named(before, after), wrote
+            migration.file.sql, migration.rollback or found.generated, tables_named(before, after), rows_written
         )
         if found.rollback_s is not None:
             found.lost += lost
@@ -436,16 +436,16 @@ def _undo_by_generated(
         found.cannot_be_undone = migration.manifest.rollback_reason
         return None
     current = attempts.latest(job.ledger, migration.version)
-    wrote = read_rows_written(job.ledger, current, before) if current is not None else None
+    rows_written = read_rows_written(job.ledger, current, before) if current is not None else None
     made = generate_rollback(
-        before, after, migration_sql=migration.file.sql, compared=job.contents is not None, wrote=wrote
+        before, after, migration_sql=migration.file.sql, compared=job.contents is not None, rows_written=rows_written
     )
     if made.refusals:
         found.cannot_be_undone = "; ".join(map(str, made.refusals))
         return None
     if not made.sql:
         # Nothing in the catalog differs: there is nothing to undo, or rows alone, or what lies outside of it.
-        found.left += find_left_alone(migration.file.sql, None, job.ledger.info.dbname, wrote)
+        found.left += find_left_alone(migration.file.sql, None, job.ledger.info.dbname, rows_written)
         if found.written:
             found.cannot_be_undone = f"it wrote rows of {', '.join(found.written)}, and no rollback brings rows back"
         return None

@@ -23,7 +23,7 @@ from pg_deploy.ledger.pins import Pinned
 from pg_deploy.postgres.session import Connection
 from pg_deploy.rollback.errors import NoRollbackError
 from pg_deploy.rollback.generator.order import dependents
-from pg_deploy.rollback.generator.row_changes import NOTHING, Named, Wrote, read_row_changes, tables_named
+from pg_deploy.rollback.generator.row_changes import NOTHING, Named, RowsWritten, read_row_changes, tables_named
 from pg_deploy.rollback.goal import parts_of
 
 _COUNT_S = 30
@@ -72,18 +72,18 @@ def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts
 
 
 def describe_rows_that_stay(
-    migration_sql: str, rollback: str | None, named: Named = NOTHING, wrote: Wrote | None = None
+    migration_sql: str, rollback: str | None, named: Named = NOTHING, rows_written: RowsWritten | None = None
 ) -> list[str]:
     """One sentence for each statement that changed rows which were there before, and that `rollback` does not take back. Pure.
 
-    `wrote`: what was done to rows, as read_rows_written() has it.
+    `rows_written`: what was done to rows, as read_rows_written() has it.
     """
     restored = _restored_by(rollback)
     return [
         f"rows changed by line {change.line} ({change.summary}) stay changed: a rollback restores the schema, only the "
         "backup restores data"
         for change in read_row_changes(migration_sql, named)
-        if change.table not in restored and change.changed_rows(wrote)
+        if change.table not in restored and change.changed_rows(rows_written)
     ]
 
 
@@ -104,7 +104,7 @@ def find_built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
     )
 
 
-def read_rows_written(connection: Connection, current: Attempt, before: Facts) -> Wrote | None:
+def read_rows_written(connection: Connection, current: Attempt, before: Facts) -> RowsWritten | None:
     """What the attempt's transactions did to rows, as they counted. Reads only.
 
     None if nobody may have counted: the ledger was older than the snapshots that hold addresses.
@@ -123,12 +123,12 @@ def refuse_if_rows_were_met(job: Job, current: Attempt, pinned: Pinned, before: 
     Raises NoRollbackError. Reads only.
     """
     deleted = {change.table for change in read_row_changes(pinned.rollback or "")}
-    wrote = read_rows_written(job.ledger, current, before) or {}
+    rows_written = read_rows_written(job.ledger, current, before) or {}
     reasons = [
         f"rows of {change.table}: line {change.line} met none in the rehearsal, and here rows were "
-        f"{' and '.join(sorted(change.did(wrote)))}: {change.summary}"
+        f"{' and '.join(sorted(change.counted(rows_written)))}: {change.summary}"
         for change in read_row_changes(pinned.sql, tables_named(before, job.snapshot_of(current, "after")))
-        if change.did(wrote) and not (change.statement and change.table in deleted)
+        if change.counted(rows_written) and not (change.statement and change.table in deleted)
     ]
     if reasons:
         raise NoRollbackError(current.stem, reasons)
@@ -156,13 +156,13 @@ def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:
         raise NoRollbackError(current.stem, reasons)
 
 
-def say_what_stays(job: Job, current: Attempt, pinned: Pinned, before: Facts, wrote: Wrote | None) -> None:
+def say_what_stays(job: Job, current: Attempt, pinned: Pinned, before: Facts, rows_written: RowsWritten | None) -> None:
     """Log, and keep as evidence, which rows stay as the migration changed them, their keys, and where older ones are."""
     restored = _restored_by(pinned.rollback)
     changes = [
         change
         for change in read_row_changes(pinned.sql, tables_named(before, job.snapshot_of(current, "after")))
-        if change.table not in restored and change.changed_rows(wrote)
+        if change.table not in restored and change.changed_rows(rows_written)
     ]
     if not changes:
         return

@@ -113,14 +113,14 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> RollbackResult:
         raise
     undone = attempts.move(job.ledger, attempts.by_id(job.ledger, current.id), State.ROLLED_BACK)
     deployed = _as_deployed(job, current, pinned)
-    wrote = read_rows_written(job.ledger, current, before)
-    left = (*left, *find_left_alone(deployed.sql, pinned.rollback, job.ledger.info.dbname, wrote))
+    rows_written = read_rows_written(job.ledger, current, before)
+    left = (*left, *find_left_alone(deployed.sql, pinned.rollback, job.ledger.info.dbname, rows_written))
     sentence = "rolled back, the database is as before" if is_whole else _OWN_ONLY
     if lost or left:
         sentence += f" but for {'; '.join((*lost, *left))}"
     job.log.info("%s", sentence)
     if statements_run:
-        say_what_stays(job, current, pinned, before, wrote)
+        say_what_stays(job, current, pinned, before, rows_written)
     return RollbackResult(undone, statements_run, sentence, lost, left)
 
 
@@ -171,7 +171,7 @@ def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
     done = read_doing(job.ledger, current, _as_deployed(job, current, pinned), before, after)
     undoing = statements_of(pinned.rollback, current.stem)
     both = replace(done, statements=(*done.statements, *undoing))
-    made = read_made(job.ledger, read_older_of_run(job.ledger, job.deployment_id, current))
+    made_by_older = read_made(job.ledger, read_older_of_run(job.ledger, job.deployment_id, current))
     goal = undo_goal(
         before,
         after,
@@ -180,7 +180,7 @@ def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
         both.own_of,
         done.doubtful(before, after),
         replace(done, statements=undoing, rehearsed=frozenset()).doubtful_of,
-        made=made,
+        made_by_older=made_by_older,
         of_the_set=read_changed(job.ledger, read_newer_of_run(job.ledger, job.deployment_id, current)),
     )
     for line in goal.changed_since:
@@ -352,8 +352,8 @@ def _generated(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: 
         now,
         migration_sql=pinned.sql,
         compared=job.contents is not None,
-        wrote=read_rows_written(job.ledger, current, before),
-        goes=goal.going if goal.made else None,
+        rows_written=read_rows_written(job.ledger, current, before),
+        find_undone_later=goal.undone_later if goal.made_by_older else None,
     )
     text = require_sql(found, current.stem)
     job.log.warning(

@@ -1,4 +1,4 @@
-"""Several migrations are undone in one go: what the older ones made goes with them, so nothing is done for it before."""
+"""Several migrations are undone in one go: the undoing of an older one removes what it made, so a newer one leaves that alone."""
 
 from __future__ import annotations
 

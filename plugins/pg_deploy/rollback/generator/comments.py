@@ -39,7 +39,7 @@ def add_comments(draft: Draft, keys: set[Key]) -> None:
                 draft.add(Phase.COMMENT_OFF, f"comment on {target} is null")
         elif not _is_lost(draft, key):
             # An index that is built apart from the transaction is commented on after that.
-            phase = Phase.CONCURRENTLY if subject in draft.apart else Phase.COMMENT_ON
+            phase = Phase.CONCURRENTLY if subject in draft.built_concurrently else Phase.COMMENT_ON
             draft.add(phase, f"comment on {target} is {literal(str(draft.before[key].properties['text']))}")
 
 

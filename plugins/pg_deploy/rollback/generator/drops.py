@@ -30,7 +30,7 @@ def add_drops(draft: Draft) -> None:
             fact.kind == "index"
             and parent in draft.before
             and parent not in draft.dropped
-            and not detached(draft, relation_of(fact) or "")
+            and not detaches_partition(draft, relation_of(fact) or "")
         ):
             draft.refuse(fact.key, f"it is attached to index {parent[1]}, which stays, and cannot go alone")
         if _drop(fact, draft.after) is None:
@@ -151,7 +151,7 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
     ):
         return True
     if fact.kind == "index":
-        if "attached to" in properties and detached(draft, relation or "") and key in draft.gone:
+        if "attached to" in properties and detaches_partition(draft, relation or "") and key in draft.gone:
             return bool(backing_constraint(fact, draft.after))
         return bool(backing_constraint(fact, draft.after)) or ("index", properties.get("attached to")) in draft.dropped
     if fact.kind == "trigger":
@@ -190,7 +190,7 @@ def backing_constraint(index: Fact, facts: ByKey) -> Key | None:
     return key
 
 
-def detached(draft: Draft, relation: str) -> bool:
+def detaches_partition(draft: Draft, relation: str) -> bool:
     """Whether the rollback takes that partition away from its parent."""
     old, new = _both(draft, relation)
     return "partition bound" in new and old.get("partition bound") != new["partition bound"]
@@ -205,34 +205,34 @@ def _both(draft: Draft, table: str) -> tuple[Mapping[str, Any], Mapping[str, Any
 def _leaves_parent(draft: Draft, relation: str) -> bool:
     """Whether the rollback takes that table away from one that it inherits from, as a partition or not."""
     old, new = _both(draft, relation)
-    return detached(draft, relation) or bool({*new.get("inherits", ())} - {*old.get("inherits", ())})
+    return detaches_partition(draft, relation) or bool({*new.get("inherits", ())} - {*old.get("inherits", ())})
 
 
 def _stays_with(draft: Draft, table: Fact) -> list[str]:
     """The parents that the rollback leaves a table with."""
     old = draft.before.get(("table", table.identity))
     parents = [str(each) for each in table.properties.get("inherits", ())]
-    if detached(draft, table.identity):
+    if detaches_partition(draft, table.identity):
         return []
     return parents if old is None else [each for each in parents if each in old.properties.get("inherits", ())]
 
 
-def attached(draft: Draft, relation: str) -> bool:
+def attaches_partition(draft: Draft, relation: str) -> bool:
     """Whether the rollback gives that partition back to its parent."""
     old, new = _both(draft, relation)
     return "partition bound" in old and old["partition bound"] != new.get("partition bound")
 
 
-def rejoins(draft: Draft, relation: str) -> bool:
+def rejoins_parent(draft: Draft, relation: str) -> bool:
     """Whether the rollback makes that table a partition, or an heir, of a parent that it is none of now."""
     old, new = _both(draft, relation)
-    return attached(draft, relation) or bool({*old.get("inherits", ())} - {*new.get("inherits", ())})
+    return attaches_partition(draft, relation) or bool({*old.get("inherits", ())} - {*new.get("inherits", ())})
 
 
 def comes_before_joining(key: Key, draft: Draft) -> bool:
     """Whether that part of a table has to be there when it joins its parent, which asks for it or would make one of another name."""
     fact = draft.before.get(key)
-    if fact is None or not rejoins(draft, relation_of(fact) or ""):
+    if fact is None or not rejoins_parent(draft, relation_of(fact) or ""):
         return False
     if key[0] == "constraint":
         return fact.properties.get("inherited") == "only"

@@ -28,7 +28,7 @@ def add_type_made_anew(draft: Draft, key: Key) -> None:
             or draft.relation_kind(name.relation, draft.after) != "table"
         ):
             if user in draft.before and user[0] not in ("table", "column"):
-                draft.made_anew.add(user)
+                draft.on_new_types.add(user)
             continue
         column, before, after = name.name, draft.before[user].properties, draft.after[user].properties
         alter = f"alter table {name.relation} alter column {column}"

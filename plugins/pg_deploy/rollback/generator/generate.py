@@ -27,7 +27,7 @@ from pg_deploy.rollback.generator.needs import needs_of
 from pg_deploy.rollback.generator.publications import add_publication_schemas
 from pg_deploy.rollback.generator.renames import Renaming, take_back_names
 from pg_deploy.rollback.generator.replacing import find_replaced
-from pg_deploy.rollback.generator.row_changes import Wrote, add_row_refusals, tables_named
+from pg_deploy.rollback.generator.row_changes import RowsWritten, add_row_refusals, tables_named
 from pg_deploy.rollback.generator.step_order import order_steps
 
 _APART = PROPERTIES - {"setting", "membership"} | {"cron job"}
@@ -53,21 +53,22 @@ def generate_rollback(
     *,
     migration_sql: str = "",
     compared: bool = False,
-    wrote: Wrote | None = None,
-    goes: Callable[[Facts, Facts], AbstractSet[Key]] | None = None,
+    rows_written: RowsWritten | None = None,
+    find_undone_later: Callable[[Facts, Facts], AbstractSet[Key]] | None = None,
 ) -> GeneratedRollback:
     """The SQL that leads from `after` back to `before`, what it cannot do, and what it would remove. Pure.
 
     Renames are known by the addresses of the facts, changes of rows from `migration_sql`, the text that led from `before` to
     `after`. With `compared`, values are compared before the answer counts, so types are changed back that may lose some.
-    `wrote` says what its transactions did to rows: a statement that met none changed nothing.
-    What `goes` says of both goes next, with what an older migration of the same set made: nothing is done for it.
+    `rows_written` says what its transactions did to rows: a statement that met none changed nothing.
+    `find_undone_later` gets both sides and returns the keys that an older migration of the same set made: nothing is done for
+    them, as they are removed when that one is undone.
     """
     renaming = take_back_names(before, after)
-    draft = Draft(before.by_key, renaming.facts, after.server_version, compared=compared, wrote=wrote)
+    draft = Draft(before.by_key, renaming.facts, after.server_version, compared=compared, rows_written=rows_written)
     difference = compare(before, Facts(frozenset(renaming.facts.values()), after.server_version, after.read_at))
-    going = goes(before, after) if goes is not None else frozenset()
-    differing = difference.keys - going
+    undone_later = find_undone_later(before, after) if find_undone_later is not None else frozenset()
+    differing = difference.keys - undone_later
     apart = {key for key in differing if key[0] in _APART or _scope(draft, key) == "cluster"}
     draft.gone = {key for key in differing if key not in draft.before}
     draft.missing = {key for key in differing if key not in draft.after}
@@ -75,11 +76,11 @@ def generate_rollback(
     _add_renames(draft, renaming)
     by_kind = {kind: {key for key in apart if key[0] == kind} for kind in _APART}
     if migration_sql.strip():
-        add_row_refusals(draft, migration_sql, tables_named(before, after), going)
+        add_row_refusals(draft, migration_sql, tables_named(before, after), undone_later)
     objects_gone, objects_missing = draft.gone - apart, draft.missing - apart
     cluster_gone, cluster_missing = draft.gone & apart, draft.missing & apart
     draft.gone, draft.missing = objects_gone, objects_missing
-    _read_objects(draft, before, after, renaming, going)
+    _read_objects(draft, before, after, renaming, undone_later)
     find_replaced(draft)
     add_drops(draft)
     for key in sorted(draft.changed - draft.replaced):
@@ -113,12 +114,14 @@ def _add_renames(draft: Draft, renaming: Renaming) -> None:
     of_schemas, others = renaming.statements[: renaming.of_schemas], renaming.statements[renaming.of_schemas :]
     draft.add(Phase.RENAME, *of_schemas)
     if others:
-        draft.early = {key for key in draft.missing if key[0] == "schema"}
-        draft.add(Phase.RENAME, *(f"create schema {identity}" for _, identity in sorted(draft.early)))
+        draft.early_schemas = {key for key in draft.missing if key[0] == "schema"}
+        draft.add(Phase.RENAME, *(f"create schema {identity}" for _, identity in sorted(draft.early_schemas)))
     draft.add(Phase.RENAME, *others)
 
 
-def _read_objects(draft: Draft, before: Facts, after: Facts, renaming: Renaming, going: AbstractSet[Key]) -> None:
+def _read_objects(
+    draft: Draft, before: Facts, after: Facts, renaming: Renaming, undone_later: AbstractSet[Key]
+) -> None:
     """Who needs whom on both sides; what is another object under an old name, and does not go next."""
     gone_or_changed = draft.gone | draft.changed
     draft.needs_before = needs_of(before, before.by_key, Renaming([], {}), draft.missing | draft.changed)
@@ -129,7 +132,7 @@ def _read_objects(draft: Draft, before: Facts, after: Facts, renaming: Renaming,
     was = before.objects.addresses
     for key, address in after.objects.addresses.items():
         then = renaming.key(key)
-        is_another = then in was and was[then] != address and then not in going
+        is_another = then in was and was[then] != address and then not in undone_later
         if is_another and key[0] in ("table", "column", "sequence", "type"):
             draft.remade.add(then)
     tables = {key[1] for key in draft.remade if key[0] == "table"}

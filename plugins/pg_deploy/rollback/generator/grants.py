@@ -127,7 +127,7 @@ def _goes(draft: Draft, kind: str, name: Identity) -> bool:
             ("column", name) not in draft.before
             or relation is None
             or (relation, table) in draft.missing - _remade(draft)
-            # Nobody brings it back: its table goes next, with what an older migration of the same set made.
+            # Nobody brings it back: an older migration of the same set made its table, which is removed next.
             or (
                 not any(("column", name) in there for there in (draft.after, draft.missing, draft.replaced))
                 and not draft.is_made_relation(table)
@@ -136,7 +136,7 @@ def _goes(draft: Draft, kind: str, name: Identity) -> bool:
     if kind == "type" and ("type", name) not in draft.before:
         return draft.relation_kind(name, draft.before) is None
     if (kind, name) in draft.before and (kind, name) not in draft.after:
-        # Nobody brings it back: what an older migration of the same set made goes next.
+        # Nobody brings it back: an older migration of the same set made it, and it is removed next.
         return not _is_made(draft, kind, name)
     return (kind, name) in draft.after and (kind, name) not in draft.before
 

@@ -10,7 +10,7 @@ from pg_deploy.catalog.names import Key, identity_of
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.rollback.generator.columns import columns_behind, generated_is_made_again
 from pg_deploy.rollback.generator.draft import Draft, Phase
-from pg_deploy.rollback.generator.drops import backing_constraint, detached
+from pg_deploy.rollback.generator.drops import backing_constraint, detaches_partition
 from pg_deploy.rollback.generator.order import mentions, relation_of
 from pg_deploy.rollback.generator.sql_text import INDEX_STORAGE
 
@@ -59,7 +59,7 @@ def find_replaced(draft: Draft) -> None:
     """Find all that has to be dropped and made again: what cannot be altered, and what depends on that."""
     draft.replaced = {key for key in draft.changed if must_be_replaced(draft, key)}
     draft.replaced |= {key for key in draft.before if key[0] == "index" and _gets_its_constraint_again(draft, key)}
-    draft.replaced |= {key for key in draft.made_anew if key in draft.after and key[0] in REPLACEABLE}
+    draft.replaced |= {key for key in draft.on_new_types if key in draft.after and key[0] in REPLACEABLE}
     retyped = draft.retyped | {
         key for key in draft.changed if key[0] == "column" and _type(draft.before[key]) != _type(draft.after[key])
     }
@@ -113,7 +113,7 @@ def _needing_dropped(draft: Draft) -> set[Key]:
             if key[0] in ("column", "type") and _releases_default(draft, key, dropped):
                 continue
             if key[0] == "index" and dropped[0] in ("constraint", "index"):
-                leaves = dropped[0] == "index" and detached(draft, relation_of(draft.before[key]) or "")
+                leaves = dropped[0] == "index" and detaches_partition(draft, relation_of(draft.before[key]) or "")
                 if dropped in draft.gone and not leaves and backing_constraint(draft.before[key], draft.before) is None:
                     # A constraint took the index over, and takes it along.
                     found.add(key)

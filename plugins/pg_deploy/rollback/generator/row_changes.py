@@ -27,7 +27,7 @@ _COUNTED_AS = {
 }
 
 
-Wrote = Mapping[str, Mapping[str, int]]
+RowsWritten = Mapping[str, Mapping[str, int]]
 """By table, as `schema.name`: how many rows were "inserted", "updated" and "deleted", those that are not zero."""
 
 
@@ -86,14 +86,14 @@ class RowChange:
     counted_at: frozenset[str] | None = None
     """The tables, as `schema.name`, where it is counted; None: it may be any."""
 
-    def did(self, wrote: Wrote) -> frozenset[str]:
+    def counted(self, rows_written: RowsWritten) -> frozenset[str]:
         """Which of those were counted in the transactions of the whole migration, if this statement may have done it."""
-        tables = wrote.keys() if self.counted_at is None else self.counted_at & wrote.keys()
-        return frozenset(verb for table in tables for verb in wrote[table]) & (self.counted_as or frozenset())
+        tables = rows_written.keys() if self.counted_at is None else self.counted_at & rows_written.keys()
+        return frozenset(verb for table in tables for verb in rows_written[table]) & (self.counted_as or frozenset())
 
-    def changed_rows(self, wrote: Wrote | None) -> bool:
+    def changed_rows(self, rows_written: RowsWritten | None) -> bool:
         """Whether it may have changed a row."""
-        return wrote is None or self.counted_as is None or bool(self.did(wrote))
+        return rows_written is None or self.counted_as is None or bool(self.counted(rows_written))
 
 
 def read_row_changes(sql: str, named: Named = NOTHING) -> tuple[RowChange, ...]:
@@ -205,12 +205,12 @@ class _New:
         self.created |= {("table", new) for _ in tables} | {("column", identity_of(key).on(new)) for key in columns}
 
 
-def add_row_refusals(draft: Draft, sql: str, named: Named, going: AbstractSet[Key] = frozenset()) -> None:
+def add_row_refusals(draft: Draft, sql: str, named: Named, undone_later: AbstractSet[Key] = frozenset()) -> None:
     """Refuse what changed rows, and what was dropped and made again; remark on what cannot be read."""
     statements = split(sql, file="migration")
-    changes = _changes(statements, draft.gone | going, draft.before.keys() - going, named)
-    by_values = _tables_written_by_values(changes, draft.wrote)
-    # What goes next, with what an older migration of the set made, takes its rows along. The last inserted may need those before.
+    changes = _changes(statements, draft.gone | undone_later, draft.before.keys() - undone_later, named)
+    by_values = _tables_written_by_values(changes, draft.rows_written)
+    # What is undone later takes its rows along. The rows inserted last may need those inserted before.
     for change in reversed(changes):
         if change.is_compared:
             if not draft.compared and _has_values(change.table, draft):
@@ -218,7 +218,7 @@ def add_row_refusals(draft: Draft, sql: str, named: Named, going: AbstractSet[Ke
                 draft.refusals.add(Refusal(f"values of {change.table}", reason))
             continue
         met_none = change.table in by_values and bool(change.statement) and not rows_of(change.statement)
-        if met_none or not change.changed_rows(draft.wrote):
+        if met_none or not change.changed_rows(draft.rows_written):
             draft.remarks.append(f"line {change.line} met no row in the rehearsal: {change.summary}")
             continue
         deletes = deletes_of(change.table, change.statement, draft) if draft.compared else ()
@@ -237,7 +237,7 @@ def add_row_refusals(draft: Draft, sql: str, named: Named, going: AbstractSet[Ke
             draft.remarks.append(f"what line {statement.line} did to rows cannot be read from it: {statement.summary}")
 
 
-def _tables_written_by_values(changes: Sequence[RowChange], wrote: Wrote | None) -> frozenset[str]:
+def _tables_written_by_values(changes: Sequence[RowChange], rows_written: RowsWritten | None) -> frozenset[str]:
     """The tables of which all rows that were counted are those of `insert … values`: what else was inserted there met none."""
     listed: Counter[str] = Counter()
     for change in changes:
@@ -248,7 +248,7 @@ def _tables_written_by_values(changes: Sequence[RowChange], wrote: Wrote | None)
         for change in changes
         if change.counted_at and len(change.counted_at) == 1
         for each in change.counted_at
-        if (wrote or {}).get(each) == {"inserted": listed[change.table]}
+        if (rows_written or {}).get(each) == {"inserted": listed[change.table]}
     )
 
 
