@@ -1,4 +1,4 @@
-"""An enum that the migration replaced by another of its name, as one does to take a value away: the old one is made again."""
+"""An enum that the migration replaced by another of its name, as one does to remove a value: the old one is made again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pg_deploy.rollback.generator.sql_text import role
 
 
 def add_type_made_anew(draft: Draft, key: Key) -> None:
-    """Make the old type, give it to the columns, drop the new one; a value that it does not know fails the rollback."""
+    """Make the old type, give it to the columns, drop the new one; a value that the old one does not have fails the rollback."""
     old, new = draft.before[key].properties, draft.after[key].properties
     if "enum" not in old or "enum" not in new:
         draft.refuse(key, "it was dropped, and another one was made under its name")

@@ -1,4 +1,4 @@
-"""Sequences made again, and where they go on: never behind what their column holds, nor behind where they were."""
+"""Sequences made again; each continues after the values of its column and after its old position."""
 
 from __future__ import annotations
 
