@@ -45,9 +45,9 @@ class Lost:
 
 
 def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts) -> tuple[Lost, ...]:
-    """Tables, materialized views and columns that the migration made and that are still there, with what is in them now. Reads only.
+    """Tables, materialized views and columns that the migration made and that are still there, with their rows or values.
 
-    Each count has 30 seconds.
+    Each count has 30 seconds. Reads only.
     """
     added = {fact.key for fact in compare(before, after).added} & now.by_key.keys()
     if before.objects is not None and after.objects is not None and before.objects.is_of(after.objects):
@@ -118,9 +118,9 @@ def read_rows_written(connection: Connection, current: Attempt, before: Facts) -
 
 
 def refuse_if_rows_were_met(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> None:
-    """Before a rollback that was generated where a statement met no row: it must have met none here either.
+    """Raise NoRollbackError if a statement that met no row in the rehearsal met one here: the generated rollback leaves such rows.
 
-    Raises NoRollbackError. Reads only.
+    Reads only.
     """
     deleted = {change.table for change in read_row_changes(pinned.rollback or "")}
     rows_written = read_rows_written(job.ledger, current, before) or {}
@@ -135,9 +135,9 @@ def refuse_if_rows_were_met(job: Job, current: Attempt, pinned: Pinned, before: 
 
 
 def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:
-    """Before a generated rollback deletes rows: the attempt itself must have inserted each of them here, as it did on the copy.
+    """Raise NoRollbackError unless the attempt itself inserted each row here that a generated rollback deletes.
 
-    `on conflict do nothing` leaves a row that somebody else had made meanwhile. Raises NoRollbackError. Reads only.
+    `on conflict do nothing` leaves a row that somebody else had made meanwhile. Reads only.
     """
     wanted = Counter(change.table for change in read_row_changes(rollback) if change.summary.startswith("delete"))
     if not wanted:
@@ -148,15 +148,17 @@ def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:
     for table, number in sorted(wanted.items()):
         found = here.get(parsed("table", table).plain)
         if found is None or (found.inserted, found.updated, found.deleted) != (number, 0, 0):
-            said = ", ".join(f"{count} {verb}" for verb, count in found.by_verb.items()) if found else "none"
+            counted = ", ".join(f"{count} {verb}" for verb, count in found.by_verb.items()) if found else "none"
             reasons.append(
-                f"rows of {table}: {number} were inserted in the rehearsal, and here {said}: nothing tells which are its own"
+                f"rows of {table}: {number} were inserted in the rehearsal, and here {counted}: nothing tells which are its own"
             )
     if reasons:
         raise NoRollbackError(current.stem, reasons)
 
 
-def say_what_stays(job: Job, current: Attempt, pinned: Pinned, before: Facts, rows_written: RowsWritten | None) -> None:
+def report_rows_that_stay(
+    job: Job, current: Attempt, pinned: Pinned, before: Facts, rows_written: RowsWritten | None
+) -> None:
     """Log, and keep as evidence, which rows stay as the migration changed them, their keys, and where older ones are."""
     restored = _restored_by(pinned.rollback)
     changes = [

@@ -29,7 +29,7 @@ from pg_deploy.preflight.preflight import Prepared
 from pg_deploy.presentation.lines import Line, marked, plain_lines
 from pg_deploy.rollback.attempt_evidence import read_doing
 from pg_deploy.rollback.beyond_the_database import find_left_alone
-from pg_deploy.rollback.choose import choose, refuse_needed_by_later
+from pg_deploy.rollback.choose import choose_attempts, refuse_needed_by_later
 from pg_deploy.rollback.errors import NothingToUndoError, NotUndoneError, UndoableDownToError, raise_together
 from pg_deploy.rollback.generator.generate import generate_rollback
 from pg_deploy.rollback.generator.row_changes import RowsWritten
@@ -132,7 +132,7 @@ def read_undoings(connection: Connection, conf: RollbackConf, log: logging.Logge
     if conf.policies_from is not None:
         current, pinned = read_policies(connection, conf.policies_from, now)
         return (Undoing(current, pinned, (), (), (), ("policies and row level security only",), ()),)
-    chosen = choose(connection, conf, log)
+    chosen = choose_attempts(connection, conf, log)
     refuse_needed_by_later(connection, chosen)
     found: list[Undoing] = []
     faults: list[PgDeployError] = []

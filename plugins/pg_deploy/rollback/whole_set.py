@@ -55,7 +55,7 @@ def _what_was_done(before: Facts, after: Facts) -> _Done:
 
 
 def read_older_of_run(connection: Connection, deployment_id: int, current: Attempt) -> tuple[Attempt, ...]:
-    """What a run that only undoes will undo after `current`; nothing in a deployment, where what was verified stays. Reads only."""
+    """What a run that only undoes will undo after `current`; nothing in a deployment, which keeps what was verified. Reads only."""
     return tuple(each for each in _of_run(connection, deployment_id, current) if each.id < current.id)
 
 
