@@ -21,7 +21,7 @@ from pg_deploy.postgres.sql_files import EngineText, engine_sql, engine_text
 from pg_deploy.preflight.claiming import Identity, never_over
 from pg_deploy.preflight.drift import drift_lines, keep_state, read_drift
 from pg_deploy.preflight.preflight import Prepared, preflight
-from pg_deploy.rollback.choose import choose
+from pg_deploy.rollback.choose import choose_attempts
 from pg_deploy.rollback.roll_back import roll_back
 from tests.core.working import working_on
 
@@ -116,10 +116,10 @@ def test_a_rollback_of_one_project_leaves_the_other(empty_database: str, shop: P
     _deploy(empty_database, shop, SHOP)
     _deploy(empty_database, billing, BILLING)
     with working_on(empty_database, shop, ends="rolled_back", ledger=SHOP) as work:
-        (chosen,) = choose(work.job.ledger, checked_conf(RollbackConf, {"down_to": "0"}), LOG)
+        (chosen,) = choose_attempts(work.job.ledger, checked_conf(RollbackConf, {"down_to": "0"}), LOG)
         assert chosen.version == A
         with pytest.raises(PgDeployError, match="belongs to the project whose ledger is"):
-            choose(work.job.ledger, checked_conf(RollbackConf, {"version": B}), LOG)
+            choose_attempts(work.job.ledger, checked_conf(RollbackConf, {"version": B}), LOG)
         roll_back(work.job, chosen.version)
         assert by_id(work.job.ledger, chosen.id).state == "rolled_back"
         keep_state(work.job.ledger, work.job.deployment_id)

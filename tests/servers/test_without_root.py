@@ -109,7 +109,7 @@ from pg_deploy.migrations.migration import load_all, read_folder
 from pg_deploy.postgres import programs
 from pg_deploy.postgres.session import Target
 from pg_deploy.postgres.wall_around_server import strongest_wall
-from pg_deploy.rehearsal.private_copy import on_private_copy
+from pg_deploy.rehearsal.private_copy import rehearse_on_private_copy
 from tests.core.working import working_on
 from tests.servers.server import Server, bootstrap, fill
 from tests.throwaway import throwaway
@@ -128,7 +128,7 @@ with tempfile.TemporaryDirectory() as folder, throwaway(found.bindir, "supabase_
     with working_on(server.url(), migrations) as work:
         taken = take_backup(target, migrations, store, backups, log=logging.getLogger())
         name, sha256 = taken.manifest.name, taken.manifest_sha256
-        on_private_copy(work.job, store, name, migrations, backups, manifest_sha256=sha256)
+        rehearse_on_private_copy(work.job, store, name, migrations, backups, manifest_sha256=sha256)
         rows = evidence.of_deployment(work.job.ledger, work.job.deployment_id, Kind.REHEARSAL)
         print(os.geteuid(), found.bindir, strongest_wall(found).name, *(row.outcome for row in rows))
 """

@@ -18,7 +18,7 @@ from pg_deploy.rehearsal.rehearse import Stage, rehearse
 _RESET = "make a new clone, or choose rehearse: full"
 
 
-def on_clone(job: Job, clone: Target, migrations: Sequence[Migration], *, is_ours: bool = False) -> str:
+def rehearse_on_clone(job: Job, clone: Target, migrations: Sequence[Migration], *, is_ours: bool = False) -> str:
     """Compare the clone with the target, rehearse on it, leave it changed; returns a sentence. `is_ours`: made for this run.
 
     Raises UnfitCloneError if it is on the target's own server, CopyDiffersError if its catalog is another,

@@ -15,12 +15,12 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.session import Connection, KeptTarget, Target
 from pg_deploy.preflight.rights.provider import ProviderGrants
 
-# Relations with contents that came, or that were written anew: what is in them could be another on each side.
+# Relations that hold something, with their files: a new relation or file may hold something else on each side.
 _FILLED = """select c.oid, c.relfilenode from pg_catalog.pg_class c
 where c.relkind in ('r', 'm', 't') and c.oid >= 16384 and pg_catalog.pg_relation_size(c.oid) > 0"""
 
 
-class Before:
+class CopyBefore:
     """Made from the copy as a template while nobody is connected to it, and kept for the next migrations.
 
     To make it anew ends every session of the copy, with all that the server has cached for it. So a migration that wrote no
@@ -43,7 +43,7 @@ class Before:
         return self._targets is not None
 
     def make(self, facts: Callable[[], Facts]) -> None:
-        """Make it from the copy, of which all connections are ended and whose facts are then asked for."""
+        """Make it from the copy, to which nobody may be connected; `facts` reads those of the copy afterwards."""
         self._made += 1
         target, admin = self._make(f"before_{self._made}")
         self._targets = target, KeptTarget(admin.name, admin.conninfo, admin.ledger)
@@ -55,7 +55,7 @@ class Before:
 
     @property
     def admin(self) -> Target | None:
-        """It, for a superuser; None while it is not made."""
+        """How a superuser connects to it; None while it is not made."""
         return self._targets[1] if self._targets else None
 
     def bring_forward(self, migration: Migration, wrote: bool, now: Facts) -> None:
@@ -66,7 +66,7 @@ class Before:
             if wrote or not self._says_all_it_does(migration) or not self._runs_alike(self._targets[0], migration, now):
                 self.drop()
         except psycopg.Error:
-            # A role, for one, is there already: all databases of a server share it.
+            # For example, a role is there already: all databases of a server share it.
             self.drop()
 
     def drop(self) -> None:
@@ -101,7 +101,7 @@ class Before:
         return _filled(reader) <= filled and self._apart_from(now) == self._apart
 
     def _apart_from(self, copy: Facts) -> frozenset[Fact]:
-        """What is said of the database itself, such as whose it is; a template's differences, and no others."""
+        """The facts that differ from the copy's: a new database differs from its template in some about itself, as its owner."""
         return read_facts(self._sessions[0], keep_plan=True).facts ^ copy.facts
 
 

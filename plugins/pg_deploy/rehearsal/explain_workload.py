@@ -34,7 +34,7 @@ _USAGE = "usage: TARGET_URL=postgresql://… MIGRATIONS_DIR=… python -m pg_dep
 
 
 def explain_workload(target: Target, folder: Path, workload: Workload) -> bool:
-    """Print what the pending migrations of `folder` do to the statements; whether the server takes all of them afterwards.
+    """Print what the pending migrations of `folder` do to the statements; returns whether the server takes all of them afterwards.
 
     Works on a copy restored from a dump made for it, and removes both.
     """
@@ -69,7 +69,7 @@ def explain_workload(target: Target, folder: Path, workload: Workload) -> bool:
 
 
 def _run(target: Target, migration: Migration) -> None:
-    """As the deploying role, each segment in a transaction of its own where it can be."""
+    """As the deploying role, each segment in a transaction of its own if that is possible."""
     log.info("applying %s to the copy", migration.stem)
     with target.session("explain workload", role_search_path=True) as connection:
         for segment in migration.segments:

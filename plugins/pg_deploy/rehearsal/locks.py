@@ -52,7 +52,7 @@ class LockObserver(Observer):
         self._open.append(_Open(statement, seconds, time.monotonic() - seconds, new))
 
     def before_commit(self, connection: Connection, segment: Segment) -> None:
-        """The commit sets all of them free."""
+        """Note how long each lock was held: the commit releases all of them."""
         now = time.monotonic()
         for each in self._open:
             locks = tuple(Held(relation, mode, now - each.since) for relation, mode in each.taken)

@@ -22,7 +22,7 @@ _CALLERS = ("dblink", "http", "plproxy", "pgsql_http", "wrappers")
 
 
 def make_extension(connection: Connection, extension: Extension, *, cron_is_ours: bool) -> MadeExtension:
-    """Make the extension in the copy, or a stand-in where the real one would reach out or is not to be had. Commits."""
+    """Make the extension in the copy, or a stand-in if the real one would reach out or is not available. Commits."""
     if extension.name == "pg_net" or (extension.name == "pg_cron" and not cron_is_ours):
         return _stand_in(connection, extension)
     try:
@@ -58,13 +58,13 @@ def cut_off(connection: Connection) -> tuple[str, ...]:
 
 
 def _create(connection: Connection, extension: Extension) -> str | None:
-    """Create it as its owner's; a sentence where only another version is to be had."""
+    """Create it, owned by its owner on the target; returns a sentence if only another version is available."""
     create = sql.SQL("create extension {} ").format(sql.Identifier(extension.name))
     if not extension.makes_schema:
         create += sql.SQL("schema {} ").format(sql.Identifier(extension.schema))
     exact = True
     try:
-        # Asked for and not looked up: the list of versions fails as a whole where any extension of the worker is half installed.
+        # Tried and not looked up: the list of versions fails as a whole if any extension of the worker is half installed.
         connection.execute(create + sql.SQL("version {}").format(sql.Literal(extension.version)))
     except (psycopg.errors.InvalidParameterValue, psycopg.errors.UndefinedFile):
         exact = False

@@ -18,7 +18,7 @@ from pg_deploy.rehearsal.copy import Copy, private_copy
 from pg_deploy.rehearsal.rehearse import Stage, rehearse
 
 
-def on_private_copy(
+def rehearse_on_private_copy(
     job: Job,
     store: Store,
     name: str,

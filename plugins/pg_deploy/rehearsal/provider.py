@@ -38,7 +38,7 @@ _SEES_WHAT_OTHERS_CHANGED = "select pg_catalog.pg_relation_size('pg_catalog.pg_t
 
 
 class ProviderObserver(Observer):
-    """Lets `inner` look on, and lends the deploying role the tables that a statement needs the provider's leave for."""
+    """Lets `inner` observe, and lends the deploying role the tables that it could write on the target by the provider's rules."""
 
     def __init__(self, inner: Observer, admin: Target, grants: ProviderGrants) -> None:
         self.inner = inner

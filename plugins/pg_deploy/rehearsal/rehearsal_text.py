@@ -16,12 +16,12 @@ from pg_deploy.workload.workload_text import workload_lines
 
 
 def rehearsal_lines(found: Rehearsal) -> tuple[list[Line], list[Line]]:
-    """How a rehearsal ended, with the whole error where it failed, and what it showed, by lines."""
-    told = found.error or ""
-    first, *more = told.splitlines() or [""]
+    """How a rehearsal ended, with the whole error if it failed, and what it showed, by lines."""
+    error = found.error or ""
+    first, *more = error.splitlines() or [""]
     tone = tone_of_rehearsal(found.outcome)
     head = Line(f"{sign(tone)} rehearsal {found.outcome} {first}".rstrip(), is_bad=tone == "bad")
-    said = [head, *plain_lines(f"  {line}" for line in more)]
+    ending = [head, *plain_lines(f"  {line}" for line in more)]
     lines: list[Line] = []
     if found.apply_s is not None:
         lines.append(Line(f"  applied in {format_duration(found.apply_s)}"))
@@ -48,29 +48,29 @@ def rehearsal_lines(found: Rehearsal) -> tuple[list[Line], list[Line]]:
         lines.append(marked(tone_of_access(access), f"access: {access.words}{asked}", indent=2))
         lines += plain_lines(f"    {shortened(note)}" for note in access.notes)
         # What the rehearsal failed for stands above, one line each.
-        lines += [marked("bad", sentence, indent=4) for sentence in access.against if sentence not in told]
+        lines += [marked("bad", sentence, indent=4) for sentence in access.against if sentence not in error]
         lines += plain_lines(f"    {shortened(sentence)}" for sentence in access.shown)
-    lines += workload_lines(found.workload, told) if found.workload else []
+    lines += workload_lines(found.workload, error) if found.workload else []
     for benchmark in found.benchmarks:
-        said_of = f"benchmark {benchmark.name}: {benchmark.sentence}"
-        lines.append(marked(tone_of_benchmark(benchmark.outcome), said_of, indent=2))
+        sentence = f"benchmark {benchmark.name}: {benchmark.sentence}"
+        lines.append(marked(tone_of_benchmark(benchmark.outcome), sentence, indent=2))
     lines += plain_lines(f"  a rollback would lose: {each}" for each in found.lost)
     lines += plain_lines(f"  a rollback would leave: {each}" for each in found.left)
     lines += plain_lines(f"  not rehearsed: {each}" for each in found.not_rehearsed)
-    return said, lines
+    return ending, lines
 
 
 def rehearsal_text(rows: Iterable[Evidence], version: str) -> str:
-    """The newest rehearsal of that version as Markdown for an approval; says so where there was none."""
+    """The newest rehearsal of that version as Markdown for an approval; says so if there was none."""
     last = _last(rows, version)
     if last is None:
         return "Not rehearsed: durations, locks and the rollback are not proven for this run."
-    said, more = rehearsal_lines(last)
+    ending, details = rehearsal_lines(last)
     return "\n".join(
         [
             f"On a {as_plain_markdown(last.place)}:",
             "",
-            *(f"- {as_plain_markdown(line.text)}" for line in (*said, *more)),
+            *(f"- {as_plain_markdown(line.text)}" for line in (*ending, *details)),
         ]
     )
 

@@ -42,7 +42,7 @@ from pg_deploy.preflight.rights.provider import ProviderGrants, provider_grants
 from pg_deploy.presentation.lines import log_lines
 from pg_deploy.rehearsal.comparison import compare_rounds
 from pg_deploy.rehearsal.copy import NO_JOB_RUNS
-from pg_deploy.rehearsal.copy_before import Before
+from pg_deploy.rehearsal.copy_before import CopyBefore
 from pg_deploy.rehearsal.errors import AccessDiffersError, RehearsalFailedError, WorkloadBreaksError
 from pg_deploy.rehearsal.locks import LockObserver, known_relations
 from pg_deploy.rehearsal.provider import ProviderObserver
@@ -135,8 +135,8 @@ class Rehearsed:
 def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[Rehearsed, ...]:
     """Run the deployment of `migrations` on the stage, which is changed; write the evidence into `job`'s ledger.
 
-    If the set is too long for a group of tasks for each migration, the generated rollback of a plain file is run and proven in a
-    transaction that is not kept: to apply each file a second time would cost as much as all that was learned. Raises
+    In a set too long for a group of tasks for each migration, the generated rollback of a plain file is run and proven in a
+    transaction that is not kept: to apply each file a second time would cost as much as the rest of the rehearsal. Raises
     RehearsalFailedError at the first migration that fails; its evidence and that of those before it is written.
     """
     done: list[Rehearsed] = []
@@ -146,7 +146,7 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
     with _copy_work(job, stage, migrations) as work:
         for number, migration in enumerate(migrations, start=1):
             job.log.info("::group::rehearsal %d of %d: %s", number, len(migrations), migration.stem)
-            found = Rehearsed(migration.stem, migration.version, not_rehearsed=_notes_on(stage, migration))
+            found = Rehearsed(migration.stem, migration.version, not_rehearsed=_notes_for(stage, migration))
             found.bundle_hash = migration.bundle_hash
             try:
                 if standings.standing(migration.version) is Standing.UNFINISHED:
@@ -157,7 +157,7 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
                     keep = len(migrations) <= SHOWN_SINGLY or migration.has_companion
                     before = work.before(migration, measured=keep and work.workload.is_measured)
                     _rehearse_one(work, migration, found, before, keep=keep)
-                    work.go_on(migration)
+                    work.bring_forward(migration)
                     if found.generated is not None:
                         # It counts from now on: the approval is given for it as well.
                         proven = migration.with_generated(found.generated)
@@ -165,8 +165,8 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
                         found.bundle_hash = proven.bundle_hash
             finally:
                 _record(job, stage, found)
-                said, more = rehearsal_lines(found.evidence(stage.place))
-                log_lines((*said, *more), job.log)
+                head, details = rehearsal_lines(found.evidence(stage.place))
+                log_lines((*head, *details), job.log)
                 job.log.info("::endgroup::")
             done.append(found)
     return tuple(done)
@@ -182,7 +182,7 @@ class _CopyWork:
         self._held = held
         # Nobody else is at work there, but only if the copy has a cluster of its own.
         self._quiet = Quiet() if stage.twin is not None else None
-        self._before = Before(stage.twin, stage.admin, stage.grants) if stage.twin and stage.admin else None
+        self._before = CopyBefore(stage.twin, stage.admin, stage.grants) if stage.twin and stage.admin else None
         self._sessions = ExitStack()
         self._guard: Guard | None = None
         self.workload = WorkloadOnCopy(job, self._admin or stage.target, is_private=stage.twin is not None)
@@ -190,7 +190,7 @@ class _CopyWork:
     def before(self, migration: Migration, *, measured: bool) -> Target | None:
         """A superuser's target that stays as the copy is before this migration; None if none is needed, or none can be made.
 
-        It is needed where rows may be compared, and where statements are `measured` on both sides.
+        It is needed if rows may have to be compared, or if statements are `measured` on both sides.
         """
         if self._before is None or not (measured or may_change_access(migration)):
             return None
@@ -215,11 +215,11 @@ class _CopyWork:
             job.log,
             benchmark=job.benchmark,
             on_copy=True,
-            observer=_lent(stage, Observer()),
+            observer=_with_provider_grants(stage, Observer()),
             own_files=job.own_files,
         )
 
-    def go_on(self, migration: Migration) -> None:
+    def bring_forward(self, migration: Migration) -> None:
         """After a migration: bring the other side forward to the next."""
         if self._quiet is not None:
             self._quiet.snapshots.clear()
@@ -253,7 +253,7 @@ def _copy_work(job: Job, stage: Stage, migrations: Sequence[Migration]) -> Itera
         history.ensure(connection)
         versions = tuple(each.version for each in migrations)
         claim = Claim("rehearsal", f"of deployment {job.deployment_id}", "pg_deploy", {}, "", versions)
-        held = deployment.claim(connection, claim, good_for=_GOOD_FOR_S, is_over=_came_along(job))
+        held = deployment.claim(connection, claim, good_for=_GOOD_FOR_S, is_over=_is_held_by(job))
         pins.pin(connection, held.id, migrations)
     work = _CopyWork(job, stage, held)
     state = deployment.State.FAILED
@@ -266,7 +266,7 @@ def _copy_work(job: Job, stage: Stage, migrations: Sequence[Migration]) -> Itera
             deployment.close(connection, held.id, held.fence, state)
 
 
-def _came_along(job: Job) -> Callable[[Deployment], bool]:
+def _is_held_by(job: Job) -> Callable[[Deployment], bool]:
     """Whether a deployment that holds the copy is this one, which holds the target: a clone has the target's ledger in it."""
     mine = deployment.by_id(job.ledger, job.deployment_id)
 
@@ -295,7 +295,7 @@ def _make_ledger_schemas(stage: Stage) -> None:
             )
 
 
-def _notes_on(stage: Stage, migration: Migration) -> list[str]:
+def _notes_for(stage: Stage, migration: Migration) -> list[str]:
     """What the stage cannot show of this migration. The note on jobs is news only if it schedules one."""
     return [note for note in stage.notes if note != NO_JOB_RUNS or "cron." in migration.file.sql]
 
@@ -328,14 +328,14 @@ def _rehearse_one(work: _CopyWork, migration: Migration, found: Rehearsed, twin:
             raise wrong
         with job.guard.session("losses") as connection:
             lost = [str(each) for each in count_losses(connection, before, after, after)]
-            wrote = read_rows_written(job.ledger, first, before)
+            rows_written = read_rows_written(job.ledger, first, before)
         step = "rollback"
         if migration.rollback is None:
             found.rollback_s = _undo_by_generated(job, stage, migration, before, after, found, keep=keep)
         else:
             found.rollback_s = _roll_back(job, stage, migration, found)
         lost += describe_rows_that_stay(
-            migration.file.sql, migration.rollback or found.generated, tables_named(before, after), wrote
+            migration.file.sql, migration.rollback or found.generated, tables_named(before, after), rows_written
         )
         if found.rollback_s is not None:
             found.lost += lost
@@ -379,12 +379,12 @@ def _prove(
     against = _prove_access(work.job(), work.stage, twin, migration, facts, found)
     found.workload = work.workload.prove(migration, facts, twin)
     broken = found.workload.against if found.workload else ()
-    beside = [f"workload: {each}" for each in broken]
+    workload = [f"workload: {each}" for each in broken]
     if failures:
-        all_of_it = [*failures, *(f"access: {each}" for each in against), *beside]
-        return "verify", VerificationFailedError(migration.stem, all_of_it, on_copy=True)
+        everything = [*failures, *(f"access: {each}" for each in against), *workload]
+        return "verify", VerificationFailedError(migration.stem, everything, on_copy=True)
     if against:
-        return "the access proof", AccessDiffersError(migration.stem, [*against, *beside])
+        return "the access proof", AccessDiffersError(migration.stem, [*against, *workload])
     if found.workload and broken:
         entries = entries_of(found.workload)
         return "the workload proof", WorkloadBreaksError(migration.stem, found.workload.headline, broken, entries)
@@ -407,13 +407,13 @@ def _prove_access(
 
 def _apply(job: Job, stage: Stage, migration: Migration, found: Rehearsed) -> float:
     observer = LockObserver(known_relations(job.ledger))
-    apply(replace(job, observer=_lent(stage, observer)), migration)
+    apply(replace(job, observer=_with_provider_grants(stage, observer)), migration)
     found.statements = observer.seen
     return sum(each.seconds for each in observer.seen)
 
 
-def _lent(stage: Stage, observer: Observer) -> Observer:
-    """`observer`, with what the provider lets the role do on the target."""
+def _with_provider_grants(stage: Stage, observer: Observer) -> Observer:
+    """`observer`, in one that lends the role what the provider lets it do on the target."""
     if stage.admin is None or stage.grants == ProviderGrants():
         return observer
     return ProviderObserver(observer, stage.admin, stage.grants)
@@ -421,7 +421,7 @@ def _lent(stage: Stage, observer: Observer) -> Observer:
 
 def _roll_back(job: Job, stage: Stage, migration: Migration, found: Rehearsed, *, keep: bool = True) -> float:
     observer = LockObserver(known_relations(job.ledger))
-    undone = roll_back(replace(job, observer=_lent(stage, observer)), migration.version, keep=keep)
+    undone = roll_back(replace(job, observer=_with_provider_grants(stage, observer)), migration.version, keep=keep)
     found.lost += undone.lost
     found.left += undone.left
     found.only_tried = not undone.is_kept
@@ -436,16 +436,16 @@ def _undo_by_generated(
         found.cannot_be_undone = migration.manifest.rollback_reason
         return None
     current = attempts.latest(job.ledger, migration.version)
-    wrote = read_rows_written(job.ledger, current, before) if current is not None else None
+    rows_written = read_rows_written(job.ledger, current, before) if current is not None else None
     made = generate_rollback(
-        before, after, migration_sql=migration.file.sql, compared=job.contents is not None, wrote=wrote
+        before, after, migration_sql=migration.file.sql, compared=job.contents is not None, rows_written=rows_written
     )
     if made.refusals:
         found.cannot_be_undone = "; ".join(map(str, made.refusals))
         return None
     if not made.sql:
         # Nothing in the catalog differs: there is nothing to undo, or rows alone, or what lies outside of it.
-        found.left += find_left_alone(migration.file.sql, None, job.ledger.info.dbname, wrote)
+        found.left += find_left_alone(migration.file.sql, None, job.ledger.info.dbname, rows_written)
         if found.written:
             found.cannot_be_undone = f"it wrote rows of {', '.join(found.written)}, and no rollback brings rows back"
         return None

@@ -1,4 +1,4 @@
-"""Asking the ledger what an attempt did: its rehearsal, its transactions, its statements."""
+"""What an attempt did, from the ledger and the catalog: its rehearsal, its transactions, its statements."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _written(
 ) -> tuple[frozenset[Key], frozenset[Key], frozenset[Key]]:
     """What the attempt's transactions wrote last, what others wrote before it began, and after.
 
-    Nothing is others' if it may be another database by now: whoever restored that wrote all of it.
+    If this may be another database by now, nothing counts as written by others: whoever restored it wrote all of it.
     """
     identities = [fact.identity for fact in compare(before, after).new_facts]
     rows = connection.execute(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pg_deploy.parsing.splitting import parse
 from pg_deploy.parsing.statements import split
 from pg_deploy.parsing.tree import Fields, function_calls, strings, text, type_and_fields
-from pg_deploy.rollback.generator.row_changes import Wrote
+from pg_deploy.rollback.generator.row_changes import RowsWritten
 
 _LARGE_OBJECTS = ("pg_catalog.pg_largeobject", "pg_catalog.pg_largeobject_metadata")
 _CALLED = {
@@ -23,10 +23,12 @@ _MAY_REACH = re.compile(r"system|database|replication|dblink|http", re.IGNORECAS
 """One of these words is in each statement that counts: most texts, which may be megabytes, hold none and are not parsed again."""
 
 
-def find_left_alone(sql: str, rollback: str | None, database: str, wrote: Wrote | None = None) -> tuple[str, ...]:
+def find_left_alone(
+    sql: str, rollback: str | None, database: str, rows_written: RowsWritten | None = None
+) -> tuple[str, ...]:
     """One sentence for each statement of a migration that changed something outside of `database`, and for large objects.
 
-    What `rollback` changes as well counts as taken back. `wrote` is what the migration's transactions did to rows, as
+    What `rollback` changes as well counts as taken back. `rows_written` is what the migration's transactions did to rows, as
     they counted; large objects count by it, whoever wrote them. Pure.
     """
     taken_back = {thing for _, thing, _ in _changed_beyond(rollback or "", database)}
@@ -35,7 +37,7 @@ def find_left_alone(sql: str, rollback: str | None, database: str, wrote: Wrote 
         for line, thing, summary in _changed_beyond(sql, database)
         if thing not in taken_back
     ]
-    verbs = {verb for table in _LARGE_OBJECTS for verb in (wrote or {}).get(table, ())}
+    verbs = {verb for table in _LARGE_OBJECTS for verb in (rows_written or {}).get(table, ())}
     if verbs and not re.search(r"\blo_?\w+\s*\(", rollback or ""):
         found.append(f"large objects that were {' and '.join(sorted(verbs))}")
     return tuple(found)

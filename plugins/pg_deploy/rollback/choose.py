@@ -22,10 +22,10 @@ from pg_deploy.postgres.sql_files import engine_text
 from pg_deploy.rollback.errors import NeededByLaterError, NothingToUndoError, raise_together
 from pg_deploy.rollback.generator.order import depends_on
 
-_APART = PROPERTIES | {"role"}
+_NOT_OBJECTS = PROPERTIES | {"role"}
 
 
-def choose(connection: Connection, conf: RollbackConf, log: logging.Logger) -> tuple[Attempt, ...]:
+def choose_attempts(connection: Connection, conf: RollbackConf, log: logging.Logger) -> tuple[Attempt, ...]:
     """The attempts to undo, the newest first. Raises NothingToUndoError, or PreflightError for several."""
     if conf.version is not None:
         return (_of_version(connection, conf.version.split("_", 1)[0]),)
@@ -135,15 +135,15 @@ def _every(connection: Connection) -> tuple[Attempt, ...]:
 
 def _needs(connection: Connection, current: Attempt, later: Attempt) -> list[str]:
     """What of the later migration builds on the objects of the current one, in words."""
-    mine, theirs = _did(connection, current), _did(connection, later)
+    mine, theirs = _both_sides(connection, current), _both_sides(connection, later)
     if mine is None or theirs is None:
         return []
     (before, after), (their_before, their_after) = mine, theirs
-    made = [fact for fact in compare(before, after).added if fact.kind not in _APART]
+    made = [fact for fact in compare(before, after).added if fact.kind not in _NOT_OBJECTS]
     did = compare(their_before, their_after)
     found = []
     for fact in did.new_facts:
-        if fact.kind in _APART:
+        if fact.kind in _NOT_OBJECTS:
             continue
         for other in made:
             if fact.key == other.key:
@@ -155,7 +155,7 @@ def _needs(connection: Connection, current: Attempt, later: Attempt) -> list[str
     return list(dict.fromkeys(found))
 
 
-def _did(connection: Connection, attempt: Attempt) -> tuple[Facts, Facts] | None:
+def _both_sides(connection: Connection, attempt: Attempt) -> tuple[Facts, Facts] | None:
     before = snapshot.load(connection, attempt.id, "before")
     after = snapshot.load(connection, attempt.id, "after")
     return (before, after) if before is not None and after is not None else None

@@ -44,25 +44,25 @@ class Goal:
     before: Facts | None = None
     others: tuple[str, ...] = ()
     """One line for each thing that others changed while the attempt was at work: it is left as it is."""
-    made: frozenset[Key] = frozenset()
-    """What older migrations of the same set made, which goes next."""
+    made_by_older: frozenset[Key] = frozenset()
+    """What older migrations of the same set made: their own undoing, which comes after this one, removes it."""
 
     def reachable(self, now: Facts) -> Facts:
-        """What a rollback written now leads to: `expected` without what goes along with what the attempt made, and with what is
-        still there of what goes next, as it was called."""
+        """What a rollback written now leads to: `expected` without the parts of what the attempt made, and with what is undone
+        later and is still there, under the name that it had."""
         if self.start is None or self.before is None:
             return self.expected
         along = parts_of(self.expected.facts, self.added) - self.before.by_key.keys()
         kept = {key: fact for key, fact in self.expected.by_key.items() if key not in along}
         was, there = self.before.objects, now.objects
-        if self.made and was is not None and there is not None:
-            going = going_with(self.made, self.before.facts)
-            kept |= {key: self.before.by_key[key] for key in going if was.addresses.get(key) in there.keys}
+        if self.made_by_older and was is not None and there is not None:
+            undone_later = find_made(self.made_by_older, self.before.facts)
+            kept |= {key: self.before.by_key[key] for key in undone_later if was.addresses.get(key) in there.keys}
         return _facts(kept, self.expected)
 
-    def going(self, before: Facts, after: Facts) -> frozenset[Key]:
-        """What of both goes next, with what an older migration of the same set made: its own, and its parts."""
-        return going_between(self.made, before, after)
+    def undone_later(self, before: Facts, after: Facts) -> frozenset[Key]:
+        """The keys of both that the undoing of an older migration of the same set removes: what it made, and the parts of that."""
+        return find_made_between(self.made_by_older, before, after)
 
     def difference(self, now: Facts) -> Difference:
         """What is not as it has to be; empty when the rollback is proven. What others did meanwhile is no part of it."""
@@ -131,20 +131,20 @@ def undo_goal(
     doubtful: frozenset[Key] = frozenset(),
     doubtful_of: OwnOf | None = None,
     *,
-    made: frozenset[Key] = frozenset(),
+    made_by_older: frozenset[Key] = frozenset(),
     of_the_set: frozenset[Key] = frozenset(),
 ) -> Goal:
     """The state at `start` without the difference between `before` and `after`; of that only what is in `own`, if given.
 
-    What goes next, with what older migrations of the same set `made`, may stay as it is or come back. What a newer one of
-    it changed (`of_the_set`) was changed by nobody else.
+    What older migrations of the same set made (`made_by_older`) is undone later: it may stay as it is or come back. What a
+    newer migration of that set changed (`of_the_set`) was changed by nobody else.
     """
-    going = going_between(made, before, after) if made else frozenset()
+    undone_later = find_made_between(made_by_older, before, after) if made_by_older else frozenset()
     whole, after = after, after if own is None else only_own(before, after, own)
     did = compare(before, after)
     others = describe(compare(after, whole).part(lambda fact: fact.key not in doubtful))
     added = frozenset(fact.key for fact in did.added)
-    restored = {fact.key: fact for fact in did.old_facts if fact.key not in going}
+    restored = {fact.key: fact for fact in did.old_facts if fact.key not in undone_later}
     expected = {key: fact for key, fact in start.by_key.items() if key not in added} | restored
     touched = added | restored.keys()
     since = [key for key in touched if start.by_key.get(key) != after.by_key.get(key)]
@@ -154,7 +154,7 @@ def undo_goal(
     return Goal(
         replace(_facts(expected, start), objects=before.objects),
         protected,
-        frozenset(since) | doubtful | going,
+        frozenset(since) | doubtful | undone_later,
         lines,
         added,
         start,
@@ -164,22 +164,22 @@ def undo_goal(
         doubtful_of,
         before,
         others,
-        made,
+        made_by_older,
     )
 
 
-def going_with(made: frozenset[Key], facts: Iterable[Fact]) -> frozenset[Key]:
-    """The keys of `facts` that go with what was `made`: its own, and its parts, whoever added them. Pure."""
+def find_made(made: frozenset[Key], facts: Iterable[Fact]) -> frozenset[Key]:
+    """The keys of `facts` that are in `made`, and of their parts, whoever added them. Pure."""
     every = list(facts)
     return parts_of(every, made) | {fact.key for fact in every if fact.key in made}
 
 
-def going_between(made: frozenset[Key], before: Facts, after: Facts) -> frozenset[Key]:
-    """What of both goes with what was `made`. Pure.
+def find_made_between(made: frozenset[Key], before: Facts, after: Facts) -> frozenset[Key]:
+    """The keys of both sides that are in `made`, and of their parts. Pure.
 
-    What only became a part of it, as a key that got one of its columns, was there before and comes back.
+    What was there before and only became such a part, as an index that got one of the columns, is left out: it comes back.
     """
-    return going_with(made, before.facts) | (going_with(made, after.facts) - before.by_key.keys())
+    return find_made(made, before.facts) | (find_made(made, after.facts) - before.by_key.keys())
 
 
 def only_own(before: Facts, after: Facts, own: frozenset[Key]) -> Facts:

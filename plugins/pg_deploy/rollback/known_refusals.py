@@ -1,4 +1,4 @@
-"""What has no way back, as it declares, as its rehearsal has shown, or as nothing can be generated: refused before it is undone."""
+"""Refuse to undo a migration without a way back: it declares so, its rehearsal has shown it, or nothing can be generated."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from pg_deploy.ledger.pins import Pinned
 from pg_deploy.postgres.session import Connection
 from pg_deploy.rollback.errors import NoRollbackError
 from pg_deploy.rollback.generator.order import dependents
-from pg_deploy.rollback.generator.row_changes import NOTHING, Named, Wrote, read_row_changes, tables_named
+from pg_deploy.rollback.generator.row_changes import NOTHING, Named, RowsWritten, read_row_changes, tables_named
 from pg_deploy.rollback.goal import parts_of
 
 _COUNT_S = 30
@@ -45,9 +45,9 @@ class Lost:
 
 
 def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts) -> tuple[Lost, ...]:
-    """Tables, materialized views and columns that the migration made and that are still there, with what is in them now. Reads only.
+    """Tables, materialized views and columns that the migration made and that are still there, with their rows or values.
 
-    Each count has 30 seconds.
+    Each count has 30 seconds. Reads only.
     """
     added = {fact.key for fact in compare(before, after).added} & now.by_key.keys()
     if before.objects is not None and after.objects is not None and before.objects.is_of(after.objects):
@@ -72,18 +72,18 @@ def count_losses(connection: Connection, before: Facts, after: Facts, now: Facts
 
 
 def describe_rows_that_stay(
-    migration_sql: str, rollback: str | None, named: Named = NOTHING, wrote: Wrote | None = None
+    migration_sql: str, rollback: str | None, named: Named = NOTHING, rows_written: RowsWritten | None = None
 ) -> list[str]:
     """One sentence for each statement that changed rows which were there before, and that `rollback` does not take back. Pure.
 
-    `wrote`: what was done to rows, as read_rows_written() has it.
+    `rows_written`: what was done to rows, as read_rows_written() has it.
     """
     restored = _restored_by(rollback)
     return [
         f"rows changed by line {change.line} ({change.summary}) stay changed: a rollback restores the schema, only the "
         "backup restores data"
         for change in read_row_changes(migration_sql, named)
-        if change.table not in restored and change.changed_rows(wrote)
+        if change.table not in restored and change.changed_rows(rows_written)
     ]
 
 
@@ -104,7 +104,7 @@ def find_built_on(before: Facts, after: Facts, now: Facts) -> tuple[str, ...]:
     )
 
 
-def read_rows_written(connection: Connection, current: Attempt, before: Facts) -> Wrote | None:
+def read_rows_written(connection: Connection, current: Attempt, before: Facts) -> RowsWritten | None:
     """What the attempt's transactions did to rows, as they counted. Reads only.
 
     None if nobody may have counted: the ledger was older than the snapshots that hold addresses.
@@ -118,26 +118,26 @@ def read_rows_written(connection: Connection, current: Attempt, before: Facts) -
 
 
 def refuse_if_rows_were_met(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> None:
-    """Before a rollback that was generated where a statement met no row: it must have met none here either.
+    """Raise NoRollbackError if a statement that met no row in the rehearsal met one here: the generated rollback leaves such rows.
 
-    Raises NoRollbackError. Reads only.
+    Reads only.
     """
     deleted = {change.table for change in read_row_changes(pinned.rollback or "")}
-    wrote = read_rows_written(job.ledger, current, before) or {}
+    rows_written = read_rows_written(job.ledger, current, before) or {}
     reasons = [
         f"rows of {change.table}: line {change.line} met none in the rehearsal, and here rows were "
-        f"{' and '.join(sorted(change.did(wrote)))}: {change.summary}"
+        f"{' and '.join(sorted(change.counted(rows_written)))}: {change.summary}"
         for change in read_row_changes(pinned.sql, tables_named(before, job.snapshot_of(current, "after")))
-        if change.did(wrote) and not (change.statement and change.table in deleted)
+        if change.counted(rows_written) and not (change.statement and change.table in deleted)
     ]
     if reasons:
         raise NoRollbackError(current.stem, reasons)
 
 
 def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:
-    """Before a generated rollback deletes rows: the attempt itself must have inserted each of them here, as it did on the copy.
+    """Raise NoRollbackError unless the attempt itself inserted each row here that a generated rollback deletes.
 
-    `on conflict do nothing` leaves a row that somebody else had made meanwhile. Raises NoRollbackError. Reads only.
+    `on conflict do nothing` leaves a row that somebody else had made meanwhile. Reads only.
     """
     wanted = Counter(change.table for change in read_row_changes(rollback) if change.summary.startswith("delete"))
     if not wanted:
@@ -148,21 +148,23 @@ def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:
     for table, number in sorted(wanted.items()):
         found = here.get(parsed("table", table).plain)
         if found is None or (found.inserted, found.updated, found.deleted) != (number, 0, 0):
-            said = ", ".join(f"{count} {verb}" for verb, count in found.by_verb.items()) if found else "none"
+            counted = ", ".join(f"{count} {verb}" for verb, count in found.by_verb.items()) if found else "none"
             reasons.append(
-                f"rows of {table}: {number} were inserted in the rehearsal, and here {said}: nothing tells which are its own"
+                f"rows of {table}: {number} were inserted in the rehearsal, and here {counted}: nothing tells which are its own"
             )
     if reasons:
         raise NoRollbackError(current.stem, reasons)
 
 
-def say_what_stays(job: Job, current: Attempt, pinned: Pinned, before: Facts, wrote: Wrote | None) -> None:
+def report_rows_that_stay(
+    job: Job, current: Attempt, pinned: Pinned, before: Facts, rows_written: RowsWritten | None
+) -> None:
     """Log, and keep as evidence, which rows stay as the migration changed them, their keys, and where older ones are."""
     restored = _restored_by(pinned.rollback)
     changes = [
         change
         for change in read_row_changes(pinned.sql, tables_named(before, job.snapshot_of(current, "after")))
-        if change.table not in restored and change.changed_rows(wrote)
+        if change.table not in restored and change.changed_rows(rows_written)
     ]
     if not changes:
         return

@@ -36,7 +36,12 @@ from pg_deploy.rollback.errors import (
 from pg_deploy.rollback.generator.generate import generate_rollback
 from pg_deploy.rollback.goal import Goal, snapshot_goal, undo_goal
 from pg_deploy.rollback.known_refusals import refuse_declared, refuse_without_way_back, require_sql
-from pg_deploy.rollback.losses import read_rows_written, refuse_if_rows_were_met, refuse_unless_inserted, say_what_stays
+from pg_deploy.rollback.losses import (
+    read_rows_written,
+    refuse_if_rows_were_met,
+    refuse_unless_inserted,
+    report_rows_that_stay,
+)
 from pg_deploy.rollback.mending import mend, mending_sql
 from pg_deploy.rollback.what_was_there import Kept, find_kept
 from pg_deploy.rollback.whole_set import read_changed, read_made, read_newer_of_run, read_older_of_run
@@ -76,8 +81,8 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> RollbackResult:
     functions and cron jobs that the rollback forgot are mended at once. Without a rollback.sql one is generated. Ends an
     old backend of the attempt first. If no segment took effect, nothing is run. Raises RollbackMissingError,
     NoRollbackError, RollbackRefusedError (it would drop what was there before), RollbackNotProvenError or the error of its
-    statement; the attempt is then rollback_failed. Without `keep`, on a private copy, a generated rollback in one transaction is taken
-    back once it is seen to lead to the state before, and the attempt stays verified.
+    statement; the attempt is then rollback_failed. Without `keep`, on a private copy, a generated rollback of one transaction
+    is not committed once it has led to the state before, and the attempt stays verified.
     """
     current = attempts.latest(job.ledger, version)
     if current is None or current.state == State.BASELINED:
@@ -113,14 +118,14 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> RollbackResult:
         raise
     undone = attempts.move(job.ledger, attempts.by_id(job.ledger, current.id), State.ROLLED_BACK)
     deployed = _as_deployed(job, current, pinned)
-    wrote = read_rows_written(job.ledger, current, before)
-    left = (*left, *find_left_alone(deployed.sql, pinned.rollback, job.ledger.info.dbname, wrote))
+    rows_written = read_rows_written(job.ledger, current, before)
+    left = (*left, *find_left_alone(deployed.sql, pinned.rollback, job.ledger.info.dbname, rows_written))
     sentence = "rolled back, the database is as before" if is_whole else _OWN_ONLY
     if lost or left:
         sentence += f" but for {'; '.join((*lost, *left))}"
     job.log.info("%s", sentence)
     if statements_run:
-        say_what_stays(job, current, pinned, before, wrote)
+        report_rows_that_stay(job, current, pinned, before, rows_written)
     return RollbackResult(undone, statements_run, sentence, lost, left)
 
 
@@ -171,7 +176,7 @@ def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
     done = read_doing(job.ledger, current, _as_deployed(job, current, pinned), before, after)
     undoing = statements_of(pinned.rollback, current.stem)
     both = replace(done, statements=(*done.statements, *undoing))
-    made = read_made(job.ledger, read_older_of_run(job.ledger, job.deployment_id, current))
+    made_by_older = read_made(job.ledger, read_older_of_run(job.ledger, job.deployment_id, current))
     goal = undo_goal(
         before,
         after,
@@ -180,7 +185,7 @@ def _goal(job: Job, current: Attempt, pinned: Pinned, before: Facts) -> Goal:
         both.own_of,
         done.doubtful(before, after),
         replace(done, statements=undoing, rehearsed=frozenset()).doubtful_of,
-        made=made,
+        made_by_older=made_by_older,
         of_the_set=read_changed(job.ledger, read_newer_of_run(job.ledger, job.deployment_id, current)),
     )
     for line in goal.changed_since:
@@ -204,7 +209,7 @@ def _undo(
 ) -> tuple[int, tuple[str, ...], tuple[str, ...], bool]:
     """Run the rollback; returns how many statements ran, what was lost and left (see RollbackResult), and whether it was kept."""
     is_generated = pinned.rollback is None or pinned.rollback_source == "generated"
-    as_rehearsed = pinned.rollback is not None and not (is_generated and _went_before(job, current, before))
+    as_rehearsed = pinned.rollback is not None and not (is_generated and _is_partly_gone(job, current, before))
     text = (
         pinned.rollback
         if pinned.rollback is not None and as_rehearsed
@@ -315,8 +320,8 @@ def _limits(job: Job, pinned: Pinned) -> Limits:
     return limits
 
 
-def _went_before(job: Job, current: Attempt, before: Facts) -> bool:
-    """Whether something that the attempt made or changed is gone: a newer one of the same set dropped it, and was undone without it."""
+def _is_partly_gone(job: Job, current: Attempt, before: Facts) -> bool:
+    """Whether something that the attempt made or changed is gone: a newer one of its set dropped it, and its undoing left it so."""
     after = job.snapshot_of(current, "after")
     if after is None or job.on_copy:
         return False
@@ -352,8 +357,8 @@ def _generated(job: Job, current: Attempt, pinned: Pinned, before: Facts, goal: 
         now,
         migration_sql=pinned.sql,
         compared=job.contents is not None,
-        wrote=read_rows_written(job.ledger, current, before),
-        goes=goal.going if goal.made else None,
+        rows_written=read_rows_written(job.ledger, current, before),
+        find_undone_later=goal.undone_later if goal.made_by_older else None,
     )
     text = require_sql(found, current.stem)
     job.log.warning(
@@ -426,7 +431,7 @@ def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> bool:
 
 
 def _lost(gone: Set[Key], goal: Goal) -> list[str]:
-    """The objects that this rollback has just removed and that are not the migration's."""
+    """The objects that this rollback has just removed although they were not made by the migration."""
     lost = gone & goal.protected
     # A right or a comment that differs is a difference; only an object that is gone is a loss.
     return sorted(f"{kind} {identity}" for kind, identity in lost if goal.start is None or kind not in PROPERTIES)
@@ -447,7 +452,7 @@ def _refuse_dropping_what_was_there(current: Attempt, segment: Segment, goal: Go
 
 
 def _names(qualified: str, present: Set[Identity]) -> set[str]:
-    """The identities that a dropped name may stand for: a bare one is in public, or among `present`, if a file moves its search_path."""
+    """The identities that a dropped name may mean: a bare name is in public, or one of `present` if the file sets its search_path."""
     if "." in qualified:
         return {qualified}
     return {qualified, f"public.{qualified}", *(each for each in present if each == f"{each.schema}.{qualified}")}

@@ -29,11 +29,11 @@ from pg_deploy.preflight.preflight import Prepared
 from pg_deploy.presentation.lines import Line, marked, plain_lines
 from pg_deploy.rollback.attempt_evidence import read_doing
 from pg_deploy.rollback.beyond_the_database import find_left_alone
-from pg_deploy.rollback.choose import choose, refuse_needed_by_later
+from pg_deploy.rollback.choose import choose_attempts, refuse_needed_by_later
 from pg_deploy.rollback.errors import NothingToUndoError, NotUndoneError, UndoableDownToError, raise_together
 from pg_deploy.rollback.generator.generate import generate_rollback
-from pg_deploy.rollback.generator.row_changes import Wrote
-from pg_deploy.rollback.goal import going_between, going_with, only_own, undo_goal
+from pg_deploy.rollback.generator.row_changes import RowsWritten
+from pg_deploy.rollback.goal import find_made, find_made_between, only_own, undo_goal
 from pg_deploy.rollback.known_refusals import refuse_declared, refuse_without_way_back, require_sql
 from pg_deploy.rollback.losses import Lost, count_losses, find_built_on, read_rows_written
 from pg_deploy.rollback.policies_alone import read_policies, restore_policies
@@ -132,15 +132,15 @@ def read_undoings(connection: Connection, conf: RollbackConf, log: logging.Logge
     if conf.policies_from is not None:
         current, pinned = read_policies(connection, conf.policies_from, now)
         return (Undoing(current, pinned, (), (), (), ("policies and row level security only",), ()),)
-    chosen = choose(connection, conf, log)
+    chosen = choose_attempts(connection, conf, log)
     refuse_needed_by_later(connection, chosen)
     found: list[Undoing] = []
     faults: list[PgDeployError] = []
     at_turn = now
     for number, current in enumerate(chosen):
         try:
-            made = read_made(connection, chosen[number + 1 :])
-            each, at_turn = _look_at(connection, current, at_turn, made)
+            made_by_older = read_made(connection, chosen[number + 1 :])
+            each, at_turn = _look_at(connection, current, at_turn, made_by_older)
             found.append(each)
         except PgDeployError as fault:
             faults.append(fault)
@@ -221,7 +221,9 @@ def refuse_unless_undone(failures: Sequence[str]) -> None:
         raise NotUndoneError(failures)
 
 
-def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozenset[Key]) -> tuple[Undoing, Facts]:
+def _look_at(
+    connection: Connection, current: Attempt, now: Facts, made_by_older: frozenset[Key]
+) -> tuple[Undoing, Facts]:
     """What undoing it means if the catalog is as `now`, and what the catalog will be then."""
     pinned = pins.pinned_version(connection, current.deployment_id, current.version)
     before = snapshot.load(connection, current.id, "before")
@@ -236,11 +238,11 @@ def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozens
     in_doubt = describe(compare(only_own(before, after, own), only_own(before, after, own | doubtful)))
     after = only_own(before, after, own)
     remarks: tuple[str, ...] = ()
-    wrote = read_rows_written(connection, current, before)
+    rows_written = read_rows_written(connection, current, before)
     if pinned.rollback is None:
-        text, remarks = _generate(connection, pinned, (before, after), wrote, made)
+        text, remarks = _generate(connection, pinned, (before, after), rows_written, made_by_older)
         pinned = replace(pinned, rollback=text, rollback_source="generated")
-    goal = undo_goal(before, after, now, made=made)
+    goal = undo_goal(before, after, now, made_by_older=made_by_older)
     undoing = Undoing(
         current,
         pinned,
@@ -252,10 +254,10 @@ def _look_at(connection: Connection, current: Attempt, now: Facts, made: frozens
         ),
         find_built_on(before, after, now),
         remarks,
-        find_left_alone(pinned.sql, pinned.rollback, connection.info.dbname, wrote),
+        find_left_alone(pinned.sql, pinned.rollback, connection.info.dbname, rows_written),
     )
-    # What goes next counts as it was before this one changed it: nobody else did.
-    after_it = {**goal.expected.by_key, **{key: before.by_key[key] for key in going_with(made, before.facts)}}
+    # What is undone later counts as it was before this one changed it: nobody else did.
+    after_it = {**goal.expected.by_key, **{key: before.by_key[key] for key in find_made(made_by_older, before.facts)}}
     return undoing, replace(goal.expected, facts=frozenset(after_it.values()))
 
 
@@ -263,13 +265,13 @@ def _generate(
     connection: Connection,
     pinned: Pinned,
     facts: tuple[Facts, Facts],
-    wrote: Wrote | None,
-    made: frozenset[Key],
+    rows_written: RowsWritten | None,
+    made_by_older: frozenset[Key],
 ) -> tuple[str, tuple[str, ...]]:
     refuse_declared(connection, pinned)
-    generate = partial(generate_rollback, *facts, migration_sql=pinned.sql, wrote=wrote)
+    generate = partial(generate_rollback, *facts, migration_sql=pinned.sql, rows_written=rows_written)
     alone = generate()
-    found = generate(goes=partial(going_between, made)) if made else alone
+    found = generate(find_undone_later=partial(find_made_between, made_by_older)) if made_by_older else alone
     if (found.sql, found.refusals) == (alone.sql, alone.refusals):
         # Nothing of the set makes a difference: it is what the rehearsal looked at.
         refuse_without_way_back(connection, pinned)

@@ -1,4 +1,4 @@
-"""What was there before an attempt is there after its rollback: known by its oid, looked at in the transaction that would drop it.
+"""What was there before an attempt is there after its rollback: known by its oid, checked in the transaction that might drop it.
 
 Tables, columns, rows, sequences, types and schemas. What holds no data (views, indexes, functions, constraints) may be dropped
 and made again; that it is equal then, the proof says. The server is asked, not the text: a table that was renamed, moved,

@@ -1,4 +1,4 @@
-"""Several migrations are undone in one go: what the older ones made goes with them, so nothing is done for it before."""
+"""Several migrations are undone in one go: the undoing of an older one removes what it made, so a newer one leaves that alone."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _what_was_done(before: Facts, after: Facts) -> _Done:
 
 
 def read_older_of_run(connection: Connection, deployment_id: int, current: Attempt) -> tuple[Attempt, ...]:
-    """What a run that only undoes will undo after `current`; nothing in a deployment, where what was verified stays. Reads only."""
+    """What a run that only undoes will undo after `current`; nothing in a deployment, which keeps what was verified. Reads only."""
     return tuple(each for each in _of_run(connection, deployment_id, current) if each.id < current.id)
 
 

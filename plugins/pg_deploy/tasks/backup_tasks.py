@@ -19,9 +19,9 @@ from pg_deploy.ledger.kinds.backup import BackupKept
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.postgres.temporary import owned_folder
 from pg_deploy.preflight.migration_standings import read_state
-from pg_deploy.rehearsal.clone import on_clone
+from pg_deploy.rehearsal.clone import rehearse_on_clone
 from pg_deploy.rehearsal.clones.made_clone import made_clone
-from pg_deploy.rehearsal.private_copy import on_private_copy
+from pg_deploy.rehearsal.private_copy import rehearse_on_private_copy
 from pg_deploy.tasks.clone_services import REHEARSAL_CONNECTION, clone_service, patience
 from pg_deploy.tasks.object_store import open_store
 from pg_deploy.tasks.run import Run, failing_plainly, log, read_run
@@ -97,20 +97,22 @@ def _rehearse(run: Run, job: Job, migrations: tuple[Migration, ...]) -> str:
     if run.conf.rehearse == "clone":
         service = clone_service(run.project, run.target)
         if service is None:
-            return on_clone(job, read_target(REHEARSAL_CONNECTION, run.target.ledger), migrations)
+            return rehearse_on_clone(job, read_target(REHEARSAL_CONNECTION, run.target.ledger), migrations)
         with made_clone(job, service, patience()) as clone:
-            return on_clone(job, clone, migrations, is_ours=True)
+            return rehearse_on_clone(job, clone, migrations, is_ours=True)
     rows = evidence.of_deployment(job.ledger, job.deployment_id, Kind.BACKUP)
     taken = [kept for row in rows if (kept := BackupKept.from_row(row)).is_taken]
     if taken and taken[-1].is_full:
         store: Store = open_store(configured.uri)
         last = taken[-1]
-        return on_private_copy(job, store, last.backup, migrations, configured, manifest_sha256=last.manifest_sha256)
+        return rehearse_on_private_copy(
+            job, store, last.backup, migrations, configured, manifest_sha256=last.manifest_sha256
+        )
     log.info("this run keeps no full backup: a dump is taken for the rehearsal alone and removed after it")
     with owned_folder(configured.workdir) as folder:
         store = LocalStore(folder)
         temporary = take_backup(run.target, migrations, store, configured, log=log)
-        return on_private_copy(
+        return rehearse_on_private_copy(
             job, store, temporary.manifest.name, migrations, configured, manifest_sha256=temporary.manifest_sha256
         )
 

@@ -22,7 +22,7 @@ from pg_deploy.ledger.evidence import Kind, of_kind
 from pg_deploy.ledger.kinds.clone import CloneState, clones_of
 from pg_deploy.migrations.migration import Migration, load_all, scan_folder
 from pg_deploy.postgres.session import Target
-from pg_deploy.rehearsal.clone import on_clone
+from pg_deploy.rehearsal.clone import rehearse_on_clone
 from pg_deploy.rehearsal.clones.command import Command
 from pg_deploy.rehearsal.clones.errors import CloneLateError, NoCloneMadeError
 from pg_deploy.rehearsal.clones.made_clone import made_clone
@@ -306,7 +306,7 @@ def test_a_migration_is_rehearsed_on_a_clone_that_has_the_ledger_with_its_own_de
 
         def rehearse() -> str:
             with made_clone(work.job, service, Patience(look_s=0.2)) as clone:
-                return on_clone(work.job, clone, migrations, is_ours=True)
+                return rehearse_on_clone(work.job, clone, migrations, is_ours=True)
 
         if "1/0" in text:
             with pytest.raises(RehearsalFailedError, match="division by zero"):

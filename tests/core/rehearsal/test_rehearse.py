@@ -20,10 +20,10 @@ from pg_deploy.ledger.evidence import Kind
 from pg_deploy.migrations.migration import Migration, load_all, scan_folder
 from pg_deploy.postgres.session import Target
 from pg_deploy.rehearsal import rehearse as rehearsals
-from pg_deploy.rehearsal.clone import on_clone
+from pg_deploy.rehearsal.clone import rehearse_on_clone
 from pg_deploy.rehearsal.copy import Copy
 from pg_deploy.rehearsal.errors import CopyDiffersError, RehearsalFailedError, UnfitCloneError
-from pg_deploy.rehearsal.private_copy import on_private_copy
+from pg_deploy.rehearsal.private_copy import rehearse_on_private_copy
 from pg_deploy.rehearsal.rehearse import Rehearsed, Stage, rehearse
 from tests.building import write_migration
 from tests.core.backup.conftest import Place
@@ -203,15 +203,15 @@ def test_a_clone_is_compared_before_it_is_used(
     migrations = write_migrations(("20250101000000_add_a", MAKES_A, "drop table public.a;\n"))
     with on_a_copy(place, migrations) as work:
         with pytest.raises(UnfitCloneError, match="on the target's own server"):
-            on_clone(work.job, replace(place.target, name="rehearsal_db"), migrations)
+            rehearse_on_clone(work.job, replace(place.target, name="rehearsal_db"), migrations)
         clone = Target("rehearsal_db", work.copy.target.conninfo)
         with work.copy.admin.session("tests") as there:
             there.execute("create role of_the_clone")
         with pytest.raises(CopyDiffersError, match="added role of_the_clone"):
-            on_clone(work.job, clone, migrations)
+            rehearse_on_clone(work.job, clone, migrations)
         with work.copy.admin.session("tests") as there:
             there.execute("drop role of_the_clone")
-        assert "which is changed now" in on_clone(work.job, clone, migrations)
+        assert "which is changed now" in rehearse_on_clone(work.job, clone, migrations)
         assert work.evidence() == [("20250101000000_add_a", "passed", "rehearsal")]
 
 
@@ -279,4 +279,4 @@ def test_a_backup_other_than_the_recorded_one_is_not_rehearsed_on(
         working_on(place.target.conninfo, migrations) as work,
         pytest.raises(Exception, match="is not the one that the ledger recorded"),
     ):
-        on_private_copy(work.job, place.store, name, migrations, place.settings, manifest_sha256="0" * 64)
+        rehearse_on_private_copy(work.job, place.store, name, migrations, place.settings, manifest_sha256="0" * 64)

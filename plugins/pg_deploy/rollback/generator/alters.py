@@ -1,7 +1,8 @@
-"""Changed objects that are no tables: functions, policies, triggers, types, sequences, schemas, extensions, indexes."""
+"""Changed objects, each by its kind; those other than relations and columns are altered back here."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -13,21 +14,19 @@ from pg_deploy.postgres.quoting import identifier, literal
 from pg_deploy.rollback.generator.columns import add_column, add_view_column
 from pg_deploy.rollback.generator.creates import create
 from pg_deploy.rollback.generator.definitions import option_changes
-from pg_deploy.rollback.generator.draft import Draft, Phase, is_of_identity, owned_by
+from pg_deploy.rollback.generator.draft import Draft, Phase, differing, is_of_identity, owned_by
 from pg_deploy.rollback.generator.order import relation_of
 from pg_deploy.rollback.generator.publications import add_publication
-from pg_deploy.rollback.generator.sql_text import INDEX_STORAGE, role
+from pg_deploy.rollback.generator.sql_text import FIRING, INDEX_STORAGE, role
 from pg_deploy.rollback.generator.tables import add_relation
 
-_FIRES = {"never": "disable", "on replica": "enable replica", "always": "enable always", "normally": "enable"}
-
+_ATTRIBUTE_NAME = re.compile(r'"(?:[^"]|"")+"|\S+')
 _STORAGES = {"p": "plain", "e": "external", "m": "main", "x": "extended"}
-_OF_BASE_TYPES = {
+_BASE_TYPE_SETTINGS = {
     "receive": "receive", "send": "send", "modifier input": "typmod_in", "modifier output": "typmod_out", "analyze": "analyze",
     "subscript": "subscript", "storage": "storage",
 }  # fmt: skip
-"""What ALTER TYPE … SET can change, and how it calls that."""
-_UNSET = {**dict.fromkeys(_OF_BASE_TYPES, None), "owner": None}
+"""By property, what ALTER TYPE … SET calls it."""
 
 
 def add_changed(draft: Draft, key: Key) -> None:
@@ -50,12 +49,12 @@ def add_changed(draft: Draft, key: Key) -> None:
     elif kind == "policy":
         _add_policy(draft, old, new)
     elif kind in ("trigger", "rule"):
-        verb = _FIRES[str(before["fires"])]
+        verb = FIRING[str(before["fires"])]
         draft.add(Phase.ALTER, f"alter table {identity.relation} {verb} {kind} {identity.name}")
     elif kind == "event trigger":
         _add_owner(draft, old, new)
         if before["fires"] != after["fires"]:
-            draft.add(Phase.ALTER, f"alter event trigger {identity} {_FIRES[str(before['fires'])]}")
+            draft.add(Phase.ALTER, f"alter event trigger {identity} {FIRING[str(before['fires'])]}")
     elif kind == "type":
         _add_type(draft, old, new)
     elif kind == "sequence":
@@ -64,7 +63,7 @@ def add_changed(draft: Draft, key: Key) -> None:
         _add_index(draft, old, new)
     elif kind == "constraint":
         _add_constraint(draft, old, new)
-    elif kind == "statistics" and {**before, "target": 0, "owner": 0} == {**after, "target": 0, "owner": 0}:
+    elif kind == "statistics" and differing(before, after) <= {"target", "owner"}:
         draft.add(Phase.ALTER, f"alter statistics {identity} set statistics {before.get('target', -1)}")
         _add_owner(draft, old, new)
     elif kind == "publication":
@@ -76,7 +75,7 @@ def add_changed(draft: Draft, key: Key) -> None:
             draft.add(Phase.ALTER, f"alter extension {identity} set schema {role(str(before['schema']))}")
     elif kind == "extension":
         draft.refuse(key, f"it went from version {before['version']} to {after['version']}, and there is no way down")
-    elif {**before, "owner": 0} == {**after, "owner": 0}:
+    elif differing(before, after) <= {"owner"}:
         _add_owner(draft, old, new)
     else:
         draft.refuse(key, "it changed, and there is no statement here that changes it back")
@@ -135,29 +134,28 @@ def _add_type(draft: Draft, old: Fact, new: Fact) -> None:
             draft.add(Phase.ALTER, f"alter domain {identity} rename constraint {names}")
     elif before.get("composite") != after.get("composite"):
         _add_composite(draft, key, before.get("composite", []), after.get("composite", []))
-    elif "input" in before and {**before, **_UNSET} == {**after, **_UNSET}:
+    elif "input" in before and differing(before, after) <= {*_BASE_TYPE_SETTINGS, "owner"}:
         _add_base_type(draft, key, before, after)
-    elif {**before, "owner": 0} != {**after, "owner": 0}:
+    elif differing(before, after) - {"owner"}:
         draft.refuse(key, "it changed, and there is no statement here that changes it back")
     _add_owner(draft, old, new)
 
 
 def _add_base_type(draft: Draft, key: Key, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    differs = [name for name in _OF_BASE_TYPES if before.get(name) != after.get(name)]
+    differs = [name for name in _BASE_TYPE_SETTINGS if before.get(name) != after.get(name)]
     if "storage" in differs and before["storage"] == "p":
         draft.refuse(key, "its storage is no longer plain, and the server lets no type become plain again")
         return
     values = {**before, "storage": _STORAGES[str(before["storage"])]}
     if differs:
-        wanted = ", ".join(f"{_OF_BASE_TYPES[name]} = {values.get(name, 'none')}" for name in differs)
+        wanted = ", ".join(f"{_BASE_TYPE_SETTINGS[name]} = {values.get(name, 'none')}" for name in differs)
         draft.add(Phase.ALTER, f"alter type {key[1]} set ({wanted})")
 
 
 def _add_composite(draft: Draft, key: Key, before: list[str], after: list[str]) -> None:
-    """Attributes as they were; values of columns of this type are refused."""
-    used = any(one[0] in ("column", "table") for one in draft.needs_after.by.get(key, ()))
+    """Attributes as they were; refused if a column of this type would lose values."""
     alter = f"alter type {key[1]}"
-    # The columns of tables that are made of it follow.
+    # The columns of tables that are made OF it change with it.
     is_table_type = any(
         fact.kind == "table" and fact.properties.get("of type") == key[1] for fact in draft.after.values()
     )
@@ -165,40 +163,40 @@ def _add_composite(draft: Draft, key: Key, before: list[str], after: list[str]) 
     if [each for each in after if each in before] == before:
         for each in after:
             if each not in before:
-                draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}{cascade}")
+                draft.add(Phase.ALTER, f"{alter} drop attribute {_name_of(each)}{cascade}")
         return
     renamed = [(old, new) for old, new in zip(before, after, strict=False) if old != new]
-    called = {_first_word(each) for each in after}
-    is_same = len(before) <= len(after) and all(_type_of(old) == _type_of(new) for old, new in renamed)
-    # A name that is still there, and elsewhere, tells that one before it was dropped.
-    if is_same and not any(_first_word(old) in called for old, _ in renamed):
+    names = {_name_of(each) for each in after}
+    same_types = len(before) <= len(after) and all(_type_of(old) == _type_of(new) for old, new in renamed)
+    # If an old name is still there in another place, an attribute before it was dropped, and none was renamed.
+    if same_types and not any(_name_of(old) in names for old, _ in renamed):
         for each in reversed(after[len(before) :]):
-            draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}{cascade}")
+            draft.add(Phase.ALTER, f"{alter} drop attribute {_name_of(each)}{cascade}")
         for old, new in renamed:
-            # Before anything that names it by its old name is made again.
-            draft.add(Phase.RENAME, f"{alter} rename attribute {_first_word(new)} to {_first_word(old)}{cascade}")
+            # First: what is made again names it by its old name.
+            draft.add(Phase.RENAME, f"{alter} rename attribute {_name_of(new)} to {_name_of(old)}{cascade}")
         return
-    if used:
+    if any(one[0] in ("column", "table") for one in draft.needs_after.by.get(key, ())):
         draft.refuse(key, "an attribute was dropped or changed, with its values")
         return
     common = 0
-    while common < min(len(before), len(after)) and _first_word(before[common]) == _first_word(after[common]):
+    while common < min(len(before), len(after)) and _name_of(before[common]) == _name_of(after[common]):
         common += 1
     for each in reversed(after[common:]):
-        draft.add(Phase.ALTER, f"{alter} drop attribute {_first_word(each)}{cascade}")
+        draft.add(Phase.ALTER, f"{alter} drop attribute {_name_of(each)}{cascade}")
     for old, new in zip(before[:common], after[:common], strict=True):
         if old != new:
-            draft.add(Phase.ALTER, f"{alter} alter attribute {_first_word(old)} type {_type_of(old)}")
+            draft.add(Phase.ALTER, f"{alter} alter attribute {_name_of(old)} type {_type_of(old)}")
     for each in before[common:]:
         draft.add(Phase.ALTER, f"{alter} add attribute {each}")
 
 
 def _type_of(attribute: str) -> str:
-    return attribute[len(_first_word(attribute)) :].strip()
+    return attribute[len(_name_of(attribute)) :].strip()
 
 
-def _first_word(attribute: str) -> str:
-    return attribute[: attribute.index('"', 1) + 1] if attribute.startswith('"') else attribute.split(" ", 1)[0]
+def _name_of(attribute: str) -> str:
+    return _ATTRIBUTE_NAME.match(attribute)[0]  # type: ignore[index]
 
 
 def _add_enum(draft: Draft, key: Key, before: list[str], after: list[str]) -> None:
@@ -206,15 +204,15 @@ def _add_enum(draft: Draft, key: Key, before: list[str], after: list[str]) -> No
         added = [label for label in after if label not in before]
         draft.refuse(key, f"an enum value cannot be removed ({', '.join(added) or 'its values changed'})")
         return
-    # First of all: definitions that are made again speak of the old labels.
+    # First: what is made again names the old labels.
     for label, wanted in order_label_renames(before, after):
         draft.add(Phase.RENAME, f"alter type {key[1]} rename value {literal(label)} to {literal(wanted)}")
 
 
 def order_label_renames(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The renames, in order, that lead from the labels `after` to those `before`, of which there are as many. Pure.
+    """The renames, in order, that lead from the labels `after` to those of `before`, which are as many. Pure.
 
-    One whose new name another still has waits for it; in a circle one steps aside first.
+    A rename waits while another label still has the name; in a circle one label gets a temporary name first.
     """
     now = list(after)
     while places := [place for place, (old, new) in enumerate(zip(before, now, strict=True)) if old != new]:
@@ -227,7 +225,7 @@ def order_label_renames(before: Sequence[str], after: Sequence[str]) -> Iterator
 
 def _add_sequence(draft: Draft, old: Fact, new: Fact) -> None:
     before, after = old.properties, new.properties
-    differs = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
+    differs = differing(before, after)
     words = {
         "type": "as {}",
         "increment": "increment by {}",
@@ -242,7 +240,7 @@ def _add_sequence(draft: Draft, old: Fact, new: Fact) -> None:
     changes_owner = "owned by" in differs and not is_of_identity(old if before.get("owned by") else new)
     owner = owned_by(new)
     if changes_owner and owner and (("table", owner.relation) in draft.gone or ("column", owner) in draft.gone):
-        # First, or it goes with what owns it now.
+        # First, or it would be dropped with the column that owns it now.
         draft.add(Phase.COMMENT_OFF, f"alter sequence {old.identity} owned by none")
     if changes_owner:
         draft.add(Phase.DEFAULT_ON, f"alter sequence {old.identity} owned by {before.get('owned by', 'none')}")
@@ -250,7 +248,7 @@ def _add_sequence(draft: Draft, old: Fact, new: Fact) -> None:
         draft.add(Phase.ALTER, f"alter sequence {old.identity} {' '.join(clauses)}")
     if "persistence" in differs:
         draft.add(Phase.ALTER, f"alter sequence {old.identity} set {before.get('persistence', 'logged')}")
-    # One that belongs to a column follows the owner of its table.
+    # A sequence that belongs to a column has the owner of its table.
     if "owner" in differs and "owned by" not in before:
         _add_owner(draft, old, new)
 
@@ -293,6 +291,6 @@ def _storage(definition: str) -> dict[str, str]:
 
 
 def _add_constraint(draft: Draft, old: Fact, new: Fact) -> None:
-    # What is inherited follows attaching and detaching.
+    # What is inherited changes with attaching and detaching: nothing is done for it here.
     if old.properties.get("triggers disabled") != new.properties.get("triggers disabled"):
         draft.refuse(old.key, "its triggers were switched, which takes a superuser to take back")

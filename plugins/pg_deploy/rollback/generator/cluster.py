@@ -5,13 +5,13 @@ from __future__ import annotations
 from pg_deploy.catalog.names import Key, elements, identity_of
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.postgres.quoting import identifier, literal
-from pg_deploy.rollback.generator.draft import Draft, Phase
+from pg_deploy.rollback.generator.draft import Draft, Phase, differing
 from pg_deploy.rollback.generator.sql_text import HERE, in_this_database
 
-# Their value is a list of names, and is given as one.
+# Settings whose value is a list of names, and is written as one.
 _LISTS = ("search_path", "session_preload_libraries", "local_preload_libraries", "temp_tablespaces")
 _BY_GRANTOR = 160000
-"""From here on each grantor's membership is one of its own, with options of its own."""
+"""From this server version on, there is one membership for each grantor, with options of its own."""
 _FLAGS = {
     "superuser": "superuser",
     "inherit": "inherit",
@@ -32,7 +32,7 @@ def add_cluster(draft: Draft, keys: set[Key]) -> None:
             _add_membership(draft, key)
         elif key[0] == "role":
             _add_role(draft, key)
-        elif key == ("database", "this database") and _only_owner(draft, key):
+        elif key == ("database", "this database") and _changed_owner_only(draft, key):
             owner = identifier(str(draft.before[key].properties["owner"]))
             draft.add(Phase.CLUSTER, in_this_database(f"alter database {HERE} owner to {owner}"))
         else:
@@ -71,7 +71,6 @@ def _add_membership(draft: Draft, key: Key) -> None:
         # It goes with the role.
         return
     old, new = (facts[key].properties if key in facts else {} for facts in (draft.before, draft.after))
-    # Put together, not formatted: a name may hold braces.
     taken, given = (f"{identifier(group)} {word} {identifier(member)}" for word in ("from", "to"))
     if draft.server_version < _BY_GRANTOR:
         if new:
@@ -87,7 +86,7 @@ def _add_membership(draft: Draft, key: Key) -> None:
         if grantor in new:
             draft.add(Phase.CLUSTER, f"revoke {taken}{by}")
         if grantor in old:
-            # All three, said: what is not said follows the attribute INHERIT of the member.
+            # All three are written: an option that is left out follows the attribute INHERIT of the member.
             words = ", ".join(
                 f"{word} {str(word in str(old[grantor]).split(', ')).lower()}" for word in ("admin", "inherit", "set")
             )
@@ -116,5 +115,5 @@ def _add_role(draft: Draft, key: Key) -> None:
     draft.add(Phase.CLUSTER, f"alter role {name} {' '.join(words)}")
 
 
-def _only_owner(draft: Draft, key: Key) -> bool:
-    return {**draft.before[key].properties, "owner": 0} == {**draft.after[key].properties, "owner": 0}
+def _changed_owner_only(draft: Draft, key: Key) -> bool:
+    return differing(draft.before[key].properties, draft.after[key].properties) <= {"owner"}

@@ -10,9 +10,9 @@ from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.postgres.quoting import identifier
 from pg_deploy.rollback.generator.definitions import add_server_options
-from pg_deploy.rollback.generator.draft import OF_IDENTITY, Draft, Phase
-from pg_deploy.rollback.generator.drops import attached
-from pg_deploy.rollback.generator.sequences import position, sequence_options
+from pg_deploy.rollback.generator.draft import OF_IDENTITY, Draft, Phase, differing
+from pg_deploy.rollback.generator.drops import attaches_partition
+from pg_deploy.rollback.generator.sequences import position_statement, sequence_options
 from pg_deploy.rollback.generator.sql_text import storage_options
 
 _SET_EXPRESSION = 170000
@@ -30,13 +30,13 @@ def add_column(draft: Draft, old: Fact, new: Fact) -> None:
     table, name = old.identity.relation, old.identity.name
     kind = draft.relation_kind(table, draft.before) or "table"
     alter = f"alter {kind} {table} alter column {name}"
-    # What a heir has of its own stays its own: each is altered by itself.
+    # An heir may have a default or options of its own, so each table is altered alone.
     alter_alone = f"alter {kind} only {table} alter column {name}" if table in draft.heirs else alter
-    differs = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
+    differs = differing(before, after)
     inherits = bool(before.get("inherited") and after.get("inherited"))
     if inherits and ("generated" in before or "generated" in after):
         return
-    if before.get("inherited") == "only" and "inherited" in differs and not attached(draft, table):
+    if before.get("inherited") == "only" and "inherited" in differs and not attaches_partition(draft, table):
         draft.refuse(key, f"{table} no longer inherited it and holds it by itself since: no statement takes that back")
         return
     if _generated_differs(draft, old, new):
@@ -81,7 +81,7 @@ def add_column(draft: Draft, old: Fact, new: Fact) -> None:
 
 
 def _parent_differs(draft: Draft, column: Fact, name: str) -> bool:
-    """Whether a column that this one is inherited from differs in that, too: then this one follows it."""
+    """Whether the same column of a parent differs in that property too: then this one follows it."""
     table = draft.before[draft.relation_kind(column.identity.relation, draft.before) or "", column.identity.relation]
     keys = [("column", column.identity.on(parent)) for parent in table.properties.get("inherits", ())]
     both = [key for key in keys if key in draft.before and key in draft.after]
@@ -89,7 +89,7 @@ def _parent_differs(draft: Draft, column: Fact, name: str) -> bool:
 
 
 def add_column_options(draft: Draft, alter: str, old: Fact, new: Fact, differs: set[str]) -> None:
-    """How a column is stored and looked at."""
+    """How a column is stored, and its statistics and options."""
     before, after = old.properties, new.properties
     if "storage" in differs:
         draft.add(Phase.ALTER, f"{alter} set storage {before.get('storage') or _storage(old)}")
@@ -108,11 +108,11 @@ def add_column_options(draft: Draft, alter: str, old: Fact, new: Fact, differs: 
 
 
 def add_view_column(draft: Draft, old: Fact, new: Fact) -> None:
-    """A view's column keeps a default, a materialized view's how it is stored."""
+    """Statements that bring a view's column back: its default, or how a materialized view stores it."""
     view = old.identity.relation
     alter = f"alter {draft.relation_kind(view, draft.before)} {view} alter column {old.identity.name}"
     before, after = old.properties, new.properties
-    differs = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
+    differs = differing(before, after)
     if "default" in differs:
         wanted = f"set default {before['default']}" if "default" in before else "drop default"
         draft.add(Phase.DEFAULT_ON, f"{alter} {wanted}")
@@ -120,24 +120,24 @@ def add_view_column(draft: Draft, old: Fact, new: Fact) -> None:
 
 
 def add_view_columns(draft: Draft, view: Fact) -> None:
-    """What stands on the columns of a view that is made again."""
+    """The defaults and options of the columns of a view that is made again."""
     for old in draft.columns_before.get(view.identity, ()):
         add_view_column(draft, old, _plain(old))
 
 
 def add_options_anew(draft: Draft, old: Fact) -> None:
-    """How a column that is made again was stored and looked at."""
+    """The same for a column that is made again."""
     alter = f"alter table {old.identity.relation} alter column {old.identity.name}"
     add_column_options(draft, alter, old, _plain(old), set(old.properties))
 
 
 def _plain(column: Fact) -> Fact:
-    """The column as it is when it was just made: of its type, and nothing set on it."""
+    """The column as it is right after it was made: with its type, and nothing set on it."""
     return column.with_properties({name: column.properties[name] for name in ("type", "position")})
 
 
-def add_generated_column(fact: Fact, draft: Draft) -> str | None:
-    """The statement that adds a generated column at the end again: its values follow from the others."""
+def generated_column_statement(fact: Fact, draft: Draft) -> str | None:
+    """The statement that adds a generated column at the end again, as its values follow from the others; None if it cannot."""
     p = fact.properties
     table = fact.identity.relation
     if "generated" not in p or draft.relation_kind(table, draft.before) != "table" or not _is_last(draft, fact):
@@ -151,7 +151,7 @@ def add_generated_column(fact: Fact, draft: Draft) -> str | None:
 
 
 def why_not_generated_again(draft: Draft, fact: Fact) -> str:
-    """Why `add_generated_column` gives nothing."""
+    """Why `generated_column_statement` gives none."""
     held = _column_holding(fact.identity.relation, draft) if _is_last(draft, fact) else None
     if held:
         return (
@@ -161,28 +161,28 @@ def why_not_generated_again(draft: Draft, fact: Fact) -> str:
 
 
 def _column_holding(table: str, draft: Draft) -> str | None:
-    """A table's column with rows of that table in it, directly or within arrays, domains and composite types."""
-    holding = types_holding({table}, draft)
-    return column_of_type(lambda of: of.removesuffix("[]") in holding, draft)
+    """A column that holds rows of that table, directly or within arrays, domains and composite types."""
+    holders = _types_holding({table}, draft)
+    return _column_of_type(lambda of: of.removesuffix("[]") in holders, draft)
 
 
 def is_held_within(domain: str, draft: Draft) -> bool:
     """Whether a column holds values of the domain within an array or a composite type: the server cannot check them there."""
-    chain, more = {domain}, {domain}
+    domains, more = {domain}, {domain}
     while more:
         more = {
             name
             for (kind, name), fact in draft.before.items()
             if kind == "type" and fact.properties.get("domain over") in more
-        } - chain
-        chain |= more
-    within = types_holding(chain, draft) - chain
-    arrays = {f"{name}[]" for name in chain}
-    return bool(column_of_type(lambda of: of in arrays or of.removesuffix("[]") in within, draft))
+        } - domains
+        domains |= more
+    holders = _types_holding(domains, draft) - domains
+    arrays = {f"{name}[]" for name in domains}
+    return bool(_column_of_type(lambda of: of in arrays or of.removesuffix("[]") in holders, draft))
 
 
-def types_holding(names: AbstractSet[str], draft: Draft) -> set[str]:
-    """These types, and those whose values hold values of them: domains over them or their arrays, composite types, at any depth."""
+def _types_holding(names: AbstractSet[str], draft: Draft) -> set[str]:
+    """These types and all that contain them at any depth: domains over them or over arrays of them, and composite types."""
     types = {key[1]: fact.properties for key, fact in draft.before.items() if key[0] == "type"}
     held, waiting = set(names), sorted(names)
     while waiting:
@@ -199,8 +199,8 @@ def types_holding(names: AbstractSet[str], draft: Draft) -> set[str]:
     return held
 
 
-def column_of_type(fits: Callable[[str], bool], draft: Draft) -> str | None:
-    """The first column of a table, by its name, whose type fits; None if there is none."""
+def _column_of_type(fits: Callable[[str], bool], draft: Draft) -> str | None:
+    """The first column of any table, in the order of their names, whose type fits; None if there is none."""
     columns = (
         column.identity
         for relation, of_relation in draft.columns_before.items()
@@ -212,7 +212,7 @@ def column_of_type(fits: Callable[[str], bool], draft: Draft) -> str | None:
 
 
 def _is_last(draft: Draft, fact: Fact) -> bool:
-    """Whether nothing stands behind a column, in its table and in those that inherit it, but what is made again itself."""
+    """Whether all columns behind this one, in its table and in those that inherit from it, are made again too."""
     of_heirs = (fact.identity.on(heir) for heir in draft.heirs_before.get(fact.identity.relation, ()))
     heirs = [draft.before.get(("column", identity)) for identity in of_heirs]
     return all(
@@ -229,13 +229,13 @@ def columns_behind(draft: Draft, fact: Fact) -> list[Key]:
 
 
 def generated_is_made_again(draft: Draft, old: Fact, new: Fact) -> bool:
-    """Whether a generated column reads otherwise, and no statement alters it back: its values follow from the others."""
+    """Whether a generated column differs and can only be dropped and made again: its values follow from the others."""
     inherited = old.properties.get("inherited") and new.properties.get("inherited")
-    return _generated_differs(draft, old, new) and bool(inherited or add_generated_column(old, draft))
+    return _generated_differs(draft, old, new) and bool(inherited or generated_column_statement(old, draft))
 
 
 def _generated_differs(draft: Draft, old: Fact, new: Fact) -> bool:
-    """Whether it is no longer generated as it was, or no longer plain, and nothing sets the expression."""
+    """Whether it became a generated column or is no longer generated as it was, and no statement sets the expression."""
     before, after = old.properties, new.properties
     if "generated" in before and old.key in draft.remade:
         return True
@@ -267,16 +267,18 @@ def _add_identity(draft: Draft, old: Fact, new: Fact, alter: str) -> None:
     if old.properties.get("not null") and not new.properties.get("not null"):
         draft.add(Phase.DEFAULT_ON, f"{alter} set not null")
     options = f"(sequence name {sequence.identity} {sequence_options(sequence)})"
-    draft.add(Phase.DEFAULT_ON, f"{alter} add generated {before} as identity {options}", position(draft, sequence))
+    draft.add(
+        Phase.DEFAULT_ON, f"{alter} add generated {before} as identity {options}", position_statement(draft, sequence)
+    )
 
 
 def _add_not_null(draft: Draft, old: Fact, new: Fact, alter: str) -> None:
-    """As the flag says before version 18; from there on it is a constraint with a name and options of its own."""
+    """Before version 18 it is a flag of the column; from there on a constraint with a name and options of its own."""
     before, after = old.properties.get("not null constraint"), new.properties.get("not null constraint")
     table, name = old.identity.relation, old.identity.name
     if before is None and after is None:
         if old.properties.get("not null") and old.properties.get("identity") and not new.properties.get("identity"):
-            # Said before the identity, which needs it.
+            # `_add_identity` has set it, before the identity that needs it.
             return
         draft.add(Phase.DEFAULT_ON, f"{alter} {'set' if old.properties.get('not null') else 'drop'} not null")
         return
@@ -311,14 +313,12 @@ def why_lossy(old: str, new: str) -> str | None:
         if new in text or (_length(old) is not None and (_length(new) or 0) >= (_length(old) or 0)):
             return None
         return f"its type changed from {old} to {new}, which cut what was longer or was not checked for it"
-    if _base(old) == _base(new) == "numeric" and _base(old) != old:
-        before, after = _digits(old), _digits(new)
-        if after is None or (after[1] >= before[1] and after[0] - after[1] >= before[0] - before[1]):  # type: ignore[index]
-            return (
-                None
-                if after and before and after[1] == before[1]
-                else ("its type changed to more decimals, and those written since would be rounded")
-            )
+    before, after = _digits(old), _digits(new)
+    if before is not None and _base(new) == "numeric":
+        if after is None or (after[1] > before[1] and after[0] - after[1] >= before[0] - before[1]):
+            return "its type changed to more decimals, and those written since would be rounded"
+        if after[1] == before[1] and after[0] >= before[0]:
+            return None
     return f"its type changed from {old} to {new}, and the values that it held before are not known"
 
 
@@ -337,5 +337,6 @@ def _length(name: str) -> int | None:
 
 
 def _digits(name: str) -> tuple[int, int] | None:
-    found = re.search(r"\((\d+),(\d+)\)", name)
+    """The precision and the scale, which may be negative, of a numeric type; None if it has none."""
+    found = re.fullmatch(r"numeric\((\d+),(-?\d+)\)", name)
     return (int(found[1]), int(found[2])) if found else None

@@ -7,11 +7,13 @@ from pg_deploy.catalog.names import Identity, Key, identity_of
 from pg_deploy.postgres.quoting import literal
 from pg_deploy.rollback.generator.draft import Draft, Phase
 
-_SAID_OF = frozenset({*IN_SCHEMA, *OF_TYPES, *USING, *OF_THE_DATABASE, "subscription", "role", "tablespace", "cast"})
+_COMMENTABLE = frozenset(
+    {*IN_SCHEMA, *OF_TYPES, *USING, *OF_THE_DATABASE, "subscription", "role", "tablespace", "cast"}
+)
 
 
 def add_dependencies_on_extensions(draft: Draft, keys: set[Key]) -> None:
-    """ALTER … DEPENDS ON EXTENSION, taken back or said again, also of what is made again."""
+    """Dependencies on extensions as they were, also of what is made again."""
     again = {key for key in draft.before if key[0] == DEPENDENCY and _subject(key) in draft.made}
     for key in sorted(keys | again):
         identity = identity_of(key)
@@ -27,9 +29,9 @@ def add_dependencies_on_extensions(draft: Draft, keys: set[Key]) -> None:
 
 def add_comments(draft: Draft, keys: set[Key]) -> None:
     """Comments that differ, and those on everything that is made again."""
-    remade = {key for key in draft.before if key[0] == "comment" and _is_made(draft, _subject(key))}
-    for key in sorted(keys | {key for key in remade if not _is_lost(draft, key)}):
-        subject, target = _subject(key), _words(identity_of(key))
+    again = {key for key in draft.before if key[0] == "comment" and _is_made(draft, _subject(key))}
+    for key in sorted(keys | {key for key in again if not _is_lost(draft, key)}):
+        subject, target = _subject(key), _target_of(identity_of(key))
         if key not in draft.before and subject in draft.gone:
             continue
         if target is None:
@@ -39,7 +41,7 @@ def add_comments(draft: Draft, keys: set[Key]) -> None:
                 draft.add(Phase.COMMENT_OFF, f"comment on {target} is null")
         elif not _is_lost(draft, key):
             # An index that is built apart from the transaction is commented on after that.
-            phase = Phase.CONCURRENTLY if subject in draft.apart else Phase.COMMENT_ON
+            phase = Phase.CONCURRENTLY if subject in draft.built_concurrently else Phase.COMMENT_ON
             draft.add(phase, f"comment on {target} is {literal(str(draft.before[key].properties['text']))}")
 
 
@@ -56,7 +58,7 @@ def _is_made(draft: Draft, subject: Key | None) -> bool:
 
 
 def _is_lost(draft: Draft, key: Key) -> bool:
-    """Whether it stands on something that cannot be made again, which is refused by itself."""
+    """Whether the comment is on something that cannot be made again, which is refused by itself."""
     subject = _subject(key)
     if subject is None:
         return False
@@ -65,7 +67,7 @@ def _is_lost(draft: Draft, key: Key) -> bool:
         ("table", of) not in draft.before
         or ("generated" in draft.before[subject].properties and ("table", of) in draft.after)
     ):
-        # A view's, or one that is made again.
+        # A view's column, or a generated one, which is made again.
         return False
     refused = ("table", "column")
     return (subject in draft.missing and subject[0] in refused) or ("table", of) in draft.missing
@@ -78,8 +80,8 @@ def _is_part_of_gone(draft: Draft, subject: Key | None) -> bool:
     return any((kind, of) in draft.gone for kind in (*RELATIONS, "type"))
 
 
-def _words(comment: Identity) -> str | None:
-    """How COMMENT ON names what it is on; None of what it is not written on here."""
+def _target_of(comment: Identity) -> str | None:
+    """How COMMENT ON names the object; None if no comment is written here for its kind."""
     of = comment.of
     if of is None:
         return None
@@ -88,6 +90,6 @@ def _words(comment: Identity) -> str | None:
     if of.kind in ON_RELATION:
         on = "domain " if comment.server_kind == "domain constraint" else ""
         return f"{of.kind} {of.name} on {on}{of.relation}"
-    if of.kind not in _SAID_OF:
+    if of.kind not in _COMMENTABLE:
         return None
     return f"{of.kind} {comment.name_in_comment}"

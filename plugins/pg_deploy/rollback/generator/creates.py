@@ -10,27 +10,22 @@ from pg_deploy.catalog.names import Identity, Key, made, unquoted
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.postgres.quoting import identifier, literal
 from pg_deploy.rollback.generator.columns import (
-    add_generated_column,
     add_options_anew,
     add_view_columns,
+    generated_column_statement,
     is_held_within,
     why_not_generated_again,
 )
-from pg_deploy.rollback.generator.definitions import add_last_foreign_column, create_more, create_range
+from pg_deploy.rollback.generator.definitions import create_range, create_rare, last_foreign_column_statement
 from pg_deploy.rollback.generator.draft import ByKey, Draft, Phase, is_of_identity
-from pg_deploy.rollback.generator.drops import backing_constraint, comes_before_joining, rejoins
+from pg_deploy.rollback.generator.drops import backing_constraint, comes_before_joining, rejoins_parent
 from pg_deploy.rollback.generator.order import order_by_need, relation_of
 from pg_deploy.rollback.generator.sequences import add_sequence
-from pg_deploy.rollback.generator.sql_text import INDEX_STORAGE, role, storage_options
+from pg_deploy.rollback.generator.sql_text import FIRING, INDEX_STORAGE, role, storage_options
 
 _LOST = {
     "table": "it was dropped with its rows",
     "column": "it was dropped with its values",
-}
-_FIRES = {
-    "never": "disable",
-    "on replica": "enable replica",
-    "always": "enable always",
 }
 
 
@@ -40,11 +35,11 @@ def add_creates(draft: Draft) -> None:
     for fact in order_by_need((each for each in facts if not _comes_with_another(each, draft)), draft.needs_before.of):
         key = fact.key
         draft.subject = key
-        if fact.kind == "column" and (statement := add_generated_column(fact, draft)):
+        if fact.kind == "column" and (statement := generated_column_statement(fact, draft)):
             draft.add(Phase.CREATE, statement, makes=True)
             add_options_anew(draft, fact)
             continue
-        if fact.kind == "column" and (statement := add_last_foreign_column(fact, draft)):
+        if fact.kind == "column" and (statement := last_foreign_column_statement(fact, draft)):
             draft.add(Phase.CREATE, statement, makes=True)
             continue
         if fact.kind in _LOST:
@@ -60,14 +55,14 @@ def add_creates(draft: Draft) -> None:
                 key, "a column holds its domain within an array or a row, and the server adds no constraint to one"
             )
             continue
-        statements = () if key in draft.early else _created(fact, draft)
-        if not statements and key not in draft.early:
+        statements = () if key in draft.early_schemas else _created(fact, draft)
+        if not statements and key not in draft.early_schemas:
             draft.refuse(key, "it was dropped or changed, and the facts do not hold its whole definition")
             continue
         phase = Phase.CREATE
         if fact.kind == "index" and _may_build_concurrently(fact, draft):
             phase = Phase.CONCURRENTLY
-            draft.apart.add(key)
+            draft.built_concurrently.add(key)
             statements = (statements[0].replace(" INDEX ", " INDEX CONCURRENTLY ", 1), *statements[1:])
         elif fact.kind == "index":
             draft.remarks.append(f"index {fact.identity} is built while writes to {relation_of(fact)} wait")
@@ -79,7 +74,7 @@ def add_creates(draft: Draft) -> None:
         if fact.kind in VIEWS:
             add_view_columns(draft, fact)
         if fact.kind == "constraint":
-            _add_marks(draft, fact)
+            _add_marks_of_index(draft, fact)
         if fact.kind == "trigger":
             _add_firing_of_clones(draft, fact)
     draft.subject = None
@@ -91,8 +86,8 @@ def _created(fact: Fact, draft: Draft) -> tuple[str, ...]:
     return create(fact, draft.before)
 
 
-def _add_marks(draft: Draft, fact: Fact) -> None:
-    """What stands on the index that comes with a constraint: cluster, replica identity, the names in partitions."""
+def _add_marks_of_index(draft: Draft, fact: Fact) -> None:
+    """What is set on the index that comes with a constraint: options, cluster, replica identity, the names in partitions."""
     index = draft.before.get(("index", fact.identity.beside("index")))
     if index is None or relation_of(index) != fact.identity.relation:
         return
@@ -116,7 +111,7 @@ def _add_marks(draft: Draft, fact: Fact) -> None:
 
 
 def _add_firing_of_clones(draft: Draft, trigger: Fact) -> None:
-    """What partitions get with a parent's trigger fires as that does, unless it was switched by itself."""
+    """Partitions get a trigger with their parent's, and it fires as that one does: set those that fired differently."""
     waiting = [trigger]
     while waiting:
         parent = waiting.pop()
@@ -126,7 +121,7 @@ def _add_firing_of_clones(draft: Draft, trigger: Fact) -> None:
                 continue
             waiting.append(clone)
             if clone.properties.get("fires") != parent.properties.get("fires"):
-                verb = _FIRES.get(str(clone.properties.get("fires")), "enable")
+                verb = FIRING[str(clone.properties.get("fires", "normally"))]
                 draft.add(Phase.CREATE, f"alter table {heir} {verb} trigger {clone.identity.name}", makes=True)
 
 
@@ -168,20 +163,19 @@ def create(fact: Fact, facts: ByKey) -> tuple[str, ...]:
         return (policy_statement(fact),)
     if kind in ("trigger", "rule"):
         statements = [str(p["definition"])]
-        if p.get("fires") in _FIRES:
-            statements.append(f"alter table {relation} {_FIRES[p['fires']]} {kind} {identity.name}")
+        if p.get("fires", "normally") != "normally":
+            statements.append(f"alter table {relation} {FIRING[p['fires']]} {kind} {identity.name}")
         return tuple(statements)
     if kind == "statistics":
         target = (f"alter statistics {identity} set statistics {p['target']}",) if "target" in p else ()
         return (str(p["definition"]), *target)
-    more = create_more(fact, facts)
-    if more:
-        return more
+    if rare := create_rare(fact, facts):
+        return rare
     if kind == "event trigger":
         tags = f" when tag in ({', '.join(literal(tag) for tag in p['tags'])})" if p.get("tags") else ""
         statements = [f"create event trigger {identity} on {p['event']}{tags} execute function {p['function']}"]
-        if p.get("fires") in _FIRES:
-            statements.append(f"alter event trigger {identity} {_FIRES[p['fires']]}")
+        if p.get("fires", "normally") != "normally":
+            statements.append(f"alter event trigger {identity} {FIRING[p['fires']]}")
         return tuple(statements)
     return ()
 
@@ -208,9 +202,9 @@ def create_type(fact: Fact) -> tuple[str, ...]:
 
 
 def create_index(fact: Fact, *, attaches: bool = True) -> tuple[str, ...]:
-    """The index, attached, marked and measured as it was; none if it was left invalid.
+    """The index, attached and marked as it was; nothing if it is in a tablespace of its own.
 
-    If its table joins the parent afterwards, nothing `attaches` it: the parent's index then takes the one that is there.
+    If its table joins the parent afterwards, do not attach it (`attaches`): the parent's index then takes the one that is there.
     """
     p, name = fact.properties, fact.identity.name
     relation = relation_of(fact)
@@ -229,7 +223,7 @@ def create_index(fact: Fact, *, attaches: bool = True) -> tuple[str, ...]:
 
 
 def view_statement(fact: Fact, verb: str = "create") -> str:
-    """The view or materialized view as it was, filled if it was filled."""
+    """The statement that makes a view or materialized view as it was, filled if it was filled."""
     p = fact.properties
     options = f" with ({storage_options(p['options'])})" if p.get("options") else ""
     body = str(p["definition"]).rstrip().rstrip(";")
@@ -240,7 +234,7 @@ def view_statement(fact: Fact, verb: str = "create") -> str:
 
 
 def policy_statement(fact: Fact) -> str:
-    """The policy as it was."""
+    """The statement that makes the policy as it was."""
     p = fact.properties
     lines = [f"create policy {fact.identity.name} on {fact.identity.relation}"]
     lines += ["    as restrictive"] if p.get("restrictive") else []
@@ -252,6 +246,7 @@ def policy_statement(fact: Fact) -> str:
 
 
 def _comes_with_another(fact: Fact, draft: Draft) -> bool:
+    """Whether the server makes it together with something that is made anyway, or it cannot be made as its table is refused."""
     relation = relation_of(fact)
     kind = draft.relation_kind(relation, draft.before) if relation else None
     if kind == "table" and (kind, relation) in draft.missing:
@@ -262,7 +257,7 @@ def _comes_with_another(fact: Fact, draft: Draft) -> bool:
     if fact.kind == "column" and kind in VIEWS:
         return True
     if fact.kind in ("column", "constraint") and fact.properties.get("inherited") == "only":
-        return not rejoins(draft, relation or "") or _is_made_for_parent(fact, draft)
+        return not rejoins_parent(draft, relation or "") or _is_made_for_parent(fact, draft)
     if fact.kind == "index" and backing_constraint(fact, draft.before) in draft.made:
         return True
     if fact.kind == "operator family" and ("operator class", fact.identity) in draft.made:
@@ -282,7 +277,7 @@ def _comes_with_another(fact: Fact, draft: Draft) -> bool:
 
 
 def _is_made_for_parent(fact: Fact, draft: Draft) -> bool:
-    """Whether the parent's, of which it is a copy, is made again, and this one with it."""
+    """Whether the same part of the parent is made again, and this one with it."""
     table = draft.before.get(("table", relation_of(fact) or ""))
     inherits = table.properties.get("inherits", ()) if table else ()
     needed = draft.needs_before.of.get(fact.key, set())

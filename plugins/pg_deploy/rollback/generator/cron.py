@@ -9,7 +9,7 @@ from pg_deploy.rollback.generator.draft import Draft, Phase
 
 
 def add_cron(draft: Draft, keys: set[Key]) -> None:
-    """Unschedule what was scheduled, schedule again what was not; a changed job is scheduled as it was."""
+    """Unschedule the jobs that the migration scheduled, and schedule again as they were those that it unscheduled or changed."""
     for key in sorted(keys):
         new, old = draft.after.get(key), draft.before.get(key)
         if new is not None:
@@ -19,16 +19,20 @@ def add_cron(draft: Draft, keys: set[Key]) -> None:
 
 
 def _unschedule(fact: Fact) -> str:
+    # By the number: by name only the caller's own jobs are found, and a missing one is an error.
+    return f"select cron.unschedule(j.jobid)\n{_from_job(fact)}"
+
+
+def _from_job(fact: Fact) -> str:
     p = fact.properties
     known = (
-        f"j.jobname is null and j.command = {literal(str(p['command']))}"
-        if not fact.identity.name
-        else f"j.jobname = {literal(fact.identity.name)}"
+        f"j.jobname = {literal(fact.identity.name)}"
+        if fact.identity.name
+        else f"j.jobname is null and j.command = {literal(str(p['command']))}"
     )
-    # By the number: by name only the caller's own jobs are found, and a missing one is an error.
     return (
-        "select cron.unschedule(j.jobid)\nfrom cron.job j\n"
-        f"where {known}\n    and j.username = {literal(str(p['user']))} and j.schedule = {literal(str(p['schedule']))}"
+        f"from cron.job j\nwhere {known}\n"
+        f"    and j.username = {literal(str(p['user']))} and j.schedule = {literal(str(p['schedule']))}"
     )
 
 
@@ -37,15 +41,11 @@ def _schedule(old: Fact, new: Fact | None) -> tuple[str, ...]:
     named = f"{literal(old.identity.name)}, " if old.identity.name else ""
     arguments = f"{named}{literal(str(p['schedule']))}, {literal(str(p['command']))}"
     if p["database"] == "this database":
-        made = f"select cron.schedule({arguments})"
+        statements = [f"select cron.schedule({arguments})"]
     else:
-        made = f"select cron.schedule_in_database({arguments}, {literal(str(p['database']))})"
-    statements = [made]
+        statements = [f"select cron.schedule_in_database({arguments}, {literal(str(p['database']))})"]
     if not p.get("active"):
-        statements.append(
-            "select cron.alter_job(j.jobid, active := false)\nfrom cron.job j\n"
-            f"where j.command = {literal(str(p['command']))} and j.schedule = {literal(str(p['schedule']))}"
-        )
+        statements.append(f"select cron.alter_job(j.jobid, active := false)\n{_from_job(old)}")
     if new is not None and new.properties["user"] != p["user"]:
         statements = [f"set local role {identifier(str(p['user']))}", *statements, "reset role"]
     return tuple(statements)

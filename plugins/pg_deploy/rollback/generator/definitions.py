@@ -1,4 +1,4 @@
-"""CREATE statements of the rarer kinds, from the parts that the facts hold."""
+"""CREATE statements of the rarer kinds, from the properties that the facts hold."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pg_deploy.rollback.generator.sql_text import role
 _Maker = Callable[[Fact, ByKey], tuple[str, ...]]
 
 
-def create_more(fact: Fact, facts: ByKey) -> tuple[str, ...]:
-    """The statements that make it; none if the kind is not known here or a part is hidden."""
+def create_rare(fact: Fact, facts: ByKey) -> tuple[str, ...]:
+    """The statements that make the object; none if its kind is not known here or a value is hidden."""
     maker = _MAKERS.get(fact.kind)
     return maker(fact, facts) if maker else ()
 
@@ -214,19 +214,19 @@ def _foreign_table(fact: Fact, facts: ByKey) -> tuple[str, ...]:
     return (f"create foreign table {fact.identity} ({', '.join(map(str, listed))}){inherits} server {server}{options}",)
 
 
-def add_last_foreign_column(column: Fact, draft: Draft) -> str:
-    """The column of a foreign table, whose values are elsewhere, if it was behind all that are there; else nothing."""
+def last_foreign_column_statement(column: Fact, draft: Draft) -> str:
+    """The statement that adds the column of a foreign table, whose values are elsewhere, if it was the last one; else nothing."""
     table = column.identity.relation
     if ("foreign table", table) not in draft.before or ("foreign table", table) not in draft.after:
         return ""
-    there = {fact.identity for fact in draft.columns_after.get(table, ())}
-    behind = [
-        fact
+    remaining = {fact.identity for fact in draft.columns_after.get(table, ())}
+    is_last = all(
+        int(fact.properties["position"]) <= int(column.properties["position"])
         for fact in draft.columns_before.get(table, ())
-        if fact.identity in there and int(fact.properties["position"]) > int(column.properties["position"])
-    ]
-    listed = _foreign_column(column)
-    return "" if behind or listed is None else f"alter foreign table {table} add column {listed}"
+        if fact.identity in remaining
+    )
+    definition = _foreign_column(column)
+    return f"alter foreign table {table} add column {definition}" if is_last and definition is not None else ""
 
 
 def _foreign_column(column: Fact) -> str | None:
@@ -253,7 +253,7 @@ def options_of(options: list[str]) -> str | None:
 
 
 def add_server_options(draft: Draft, alter: str, old: Fact, new: Fact) -> None:
-    """What a foreign table, or its column, tells the server, changed back; refused if a value is hidden."""
+    """The options that a foreign table, or its column, has for its server, changed back; refused if a value is hidden."""
     options = option_changes(old.properties.get("server options", []), new.properties.get("server options", []))
     if options is None:
         draft.refuse(old.key, "an option that is a secret changed")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
+from typing import Any
 
 from pg_deploy.catalog.kinds import RELATIONS
 from pg_deploy.catalog.names import Identity, Key, parsed
@@ -15,7 +16,7 @@ from pg_deploy.catalog.reader import Fact
 ByKey = Mapping[Key, Fact]
 
 OF_IDENTITY = " (identity)"
-"""Stands behind the column in a sequence's "owned by" if that is GENERATED AS IDENTITY."""
+"""A sequence's "owned by" ends with it if the column is GENERATED AS IDENTITY."""
 
 
 class Phase(IntEnum):
@@ -53,7 +54,7 @@ class Refusal:
 
 @dataclass(frozen=True, order=True)
 class Loss:
-    """Data that the statements would remove: `kind` table, column, or attribute; countable are the first two."""
+    """Data that the statements would remove: `kind` is table or column."""
 
     kind: str
     identity: str
@@ -61,7 +62,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Step:
-    """One statement; `subject` is the object that it is about, `makes` says that it makes it."""
+    """One statement; `subject` is the object that it is about, `makes` whether it makes that object."""
 
     phase: Phase
     sql: str
@@ -70,21 +71,17 @@ class Step:
 
 
 class Needs:
-    """A directed graph over keys: `of` what an object needs, `by` what needs it; `clones`: parts that come with a parent's."""
+    """Who needs whom: `of` an object, what it needs; `by`, what needs it; `clones`: parts that come with the same part of a parent."""
 
     def __init__(self, edges: Iterable[tuple[Key, Key, str]]) -> None:
         self.of: dict[Key, set[Key]] = {}
         self.by: dict[Key, set[Key]] = {}
         self.clones: set[Key] = set()
-        self.automatic: dict[Key, set[Key]] = {}
-        """What is dropped together with something, without cascade."""
         for one, other, why in edges:
             self.of.setdefault(one, set()).add(other)
             self.by.setdefault(other, set()).add(one)
             if why in "PS" and one[0] == other[0] and one[0] in ("trigger", "constraint", "index"):
                 self.clones.add(one)
-            if why in "aiPS":
-                self.automatic.setdefault(one, set()).add(other)
 
     def dependents(self, keys: Iterable[Key]) -> set[Key]:
         """What needs one of `keys` directly."""
@@ -93,21 +90,22 @@ class Needs:
 
 @dataclass
 class Draft:
-    """The statements so far, and what stands against them. `before` is the state to reach, `after` the state that is."""
+    """The statements so far, and what cannot be undone. `before` is the state to reach, `after` the present one."""
 
     before: ByKey
     after: ByKey
     server_version: int = 0
-    """Of the server that they run on: later ones can do more."""
+    """The version of the server that runs them: later ones can do more."""
     gone: set[Key] = field(default_factory=set)
     """Only in `after`: to be dropped."""
     missing: set[Key] = field(default_factory=set)
     """Only in `before`: to be made again."""
     changed: set[Key] = field(default_factory=set)
+    """In both, and different."""
     replaced: set[Key] = field(default_factory=set)
     """In both: to be dropped and made again."""
-    early: set[Key] = field(default_factory=set)
-    """Schemas that are made again before anything is moved into them."""
+    early_schemas: set[Key] = field(default_factory=set)
+    """Schemas to be made again before anything is moved into them."""
     refusals: set[Refusal] = field(default_factory=set)
     losses: set[Loss] = field(default_factory=set)
     remarks: list[str] = field(default_factory=list)
@@ -123,21 +121,21 @@ class Draft:
     """How far each sequence had come before."""
     retyped: set[Key] = field(default_factory=set)
     """Columns that get another type."""
-    made_anew: set[Key] = field(default_factory=set)
-    """What has to be dropped and made again for a type that is made anew."""
-    apart: set[Key] = field(default_factory=set)
+    on_new_types: set[Key] = field(default_factory=set)
+    """What has to be dropped and made again because it uses a type that is made again."""
+    built_concurrently: set[Key] = field(default_factory=set)
     """Indexes that are built outside of the transaction."""
     compared: bool = False
-    """Whether the values are compared before this counts: then a change of type may be tried that could lose some."""
-    wrote: Mapping[str, Mapping[str, int]] | None = None
-    """What the migration's transactions did to rows, by table, as `row_changes.Wrote`; None: nobody counted."""
+    """Whether somebody compares the values before the rollback counts: then a change of type that could lose some may be tried."""
+    rows_written: Mapping[str, Mapping[str, int]] | None = None
+    """What the migration's transactions did to rows, as `row_changes.RowsWritten`; None: nobody counted."""
 
     def add(self, phase: Phase, *statements: str, makes: bool = False) -> None:
         """Append statements to a phase, each without its semicolon."""
         self.steps += [Step(phase, each.strip().rstrip(";").rstrip(), self.subject, makes) for each in statements]
 
     def refuse(self, key: Key, reason: str) -> None:
-        """Say that this object cannot be brought back."""
+        """Note that this object cannot be brought back."""
         self.refusals.add(Refusal(f"{key[0]} {key[1]}", reason))
 
     @property
@@ -162,14 +160,14 @@ class Draft:
 
     @cached_property
     def referred_again(self) -> frozenset[str]:
-        """The tables that a foreign key refers to which is made again; asked once all that is made again is known."""
+        """The tables to which foreign keys refer that are made again; asked once all that is made again is known."""
         definitions = (str(self.before[key].properties["definition"]) for key in self.made if key[0] == "constraint")
         found = (re.search(r" REFERENCES (.+?)\(", each) for each in definitions)
         return frozenset(each[1] for each in found if each)
 
     @cached_property
     def heirs(self) -> Mapping[str, list[str]]:
-        """By table, those that inherit it or are its partitions, now."""
+        """By table, those that inherit from it or are its partitions, now."""
         return heirs_of(self.after.values())
 
     @cached_property
@@ -191,7 +189,7 @@ class Draft:
 
 
 def heirs_of(facts: Iterable[Fact]) -> dict[str, list[str]]:
-    """By table, in their order, those that inherit it or are its partitions."""
+    """By table, in their order, those that inherit from it or are its partitions."""
     found: dict[str, list[str]] = {}
     for fact in sorted(fact for fact in facts if fact.kind in ("table", "foreign table")):
         for parent in fact.properties.get("inherits", ()):
@@ -205,6 +203,11 @@ def _columns(facts: ByKey) -> dict[str, list[Fact]]:
         if key[0] == "column":
             found.setdefault(fact.identity.relation, []).append(fact)
     return {name: sorted(columns, key=lambda fact: int(fact.properties["position"])) for name, columns in found.items()}
+
+
+def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+    """The names of the properties that differ."""
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 
 
 def owned_by(sequence: Fact | None) -> Identity | None:

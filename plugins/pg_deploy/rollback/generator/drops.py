@@ -1,4 +1,4 @@
-"""Drop statements, for what was made and for what has to be made again. Without cascade, but for base types."""
+"""Drop statements for what was made and for what has to be made again, without cascade except for base types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pg_deploy.rollback.generator.sql_text import role
 _PLAIN = frozenset({
     *RELATIONS, *OF_TYPES, *USING, *TEXT_SEARCH, *OF_THE_DATABASE, "sequence", "index", "statistics", "collation", "conversion",
 })  # fmt: skip
-# Dropped one by one if tables and what they call need each other.
+# Parts of tables that are dropped by themselves if tables and what they call need each other.
 _CIRCULAR = ("foreign key", *CALLED_ON)
 _PARTS = ("index", *ON_RELATION)
 
@@ -30,21 +30,21 @@ def add_drops(draft: Draft) -> None:
             fact.kind == "index"
             and parent in draft.before
             and parent not in draft.dropped
-            and not detached(draft, relation_of(fact) or "")
+            and not detaches_partition(draft, relation_of(fact) or "")
         ):
             draft.refuse(fact.key, f"it is attached to index {parent[1]}, which stays, and cannot go alone")
         if _drop(fact, draft.after) is None:
             draft.refuse(fact.key, "there is no statement here that drops it")
-    alone = _only_plain_indexes(draft)
-    alone_dropped = {fact.key for fact in nodes}
+    is_concurrent = _only_plain_indexes(draft)
+    with_own_statement = {fact.key for fact in nodes}
     parts: dict[str, list[Fact]] = {}
     for key, fact in dropped.items():
-        if key in alone_dropped:
+        if key in with_own_statement:
             continue
         if relation := relation_of(fact):
             parts.setdefault(relation, []).append(fact)
         if column := owned_by(fact):
-            # It goes with its column, or with the table of that: what else draws from it goes before.
+            # It is dropped with its column, or with the table of that: whatever else uses it is dropped before.
             parts.setdefault(column, []).append(fact)
             parts.setdefault(column.relation, []).append(fact)
 
@@ -54,21 +54,21 @@ def add_drops(draft: Draft) -> None:
     needs = draft.needs_after.of
     if has_circle(nodes, needs, parts_of):
         for name, of_name in parts.items():
-            apart = [
+            dropped_first = [
                 part
                 for part in of_name
                 if rank_kind(part) in _CIRCULAR
                 and part.properties.get("inherited") != "only"
                 and not _is_clone(part, draft)
             ]
-            nodes += apart
-            parts[name] = [part for part in of_name if part not in apart]
+            nodes += dropped_first
+            parts[name] = [part for part in of_name if part not in dropped_first]
     for fact in _heirs_later(list(reversed(order_by_need(nodes, needs, parts_of))), draft):
         statement = _drop(fact, draft.after)
         if statement is None:
             continue
         draft.subject = fact.key
-        if alone:
+        if is_concurrent:
             draft.add(Phase.CONCURRENTLY, statement.replace("drop index", "drop index concurrently", 1))
             continue
         # No transaction takes the drop of a subscription.
@@ -79,13 +79,13 @@ def add_drops(draft: Draft) -> None:
 
 
 def _heirs_later(ordered: list[Fact], draft: Draft) -> list[Fact]:
-    """The same, with a column that a table has of its own as well as from its parent behind the parent's, which holds it."""
+    """The same order, except that a column that a table has from its parent and of its own comes after the parent's column."""
     waiting: dict[Key, list[Fact]] = {}
     places = {fact.key: number for number, fact in enumerate(ordered)}
     found: list[Fact] = []
     for number, fact in enumerate(ordered):
         table = draft.after.get(("table", fact.identity.relation)) if fact.kind == "column" else None
-        parents = _stays_with(draft, table) if table and fact.properties.get("inherited") else ()
+        parents = _parents_that_stay(draft, table) if table and fact.properties.get("inherited") else ()
         keys = [("column", fact.identity.on(parent)) for parent in parents]
         later = [key for key in keys if places.get(key, -1) > number]
         if later:
@@ -105,7 +105,7 @@ def _drop(fact: Fact, facts: ByKey) -> str | None:
     if kind in _PLAIN:
         return f"drop {kind} {identity}"
     if kind == "type" and fact.properties.get("input"):
-        # It and the functions that read and write it need each other: the one case in which something is taken along.
+        # The type and the functions that read and write it need each other: only here cascade is used.
         return f"drop type {identity} cascade"
     if kind == "type":
         return f"drop {'domain' if 'domain over' in fact.properties else 'type'} {identity}"
@@ -138,11 +138,11 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
         return True
     if fact.kind in ("column", "constraint") and properties.get("inherited") == "only":
         table = draft.after.get(("table", fact.identity.relation))
-        staying = _stays_with(draft, table) if table else []
+        staying = _parents_that_stay(draft, table) if table else []
         if any((fact.kind, fact.identity.on(parent)) in draft.after for parent in staying):
             return True
-        # What a table got from its parent, with it or since, stays when it leaves the parent again.
-        return not (_leaves_parent(draft, fact.identity.relation) and key in draft.gone)
+        # What a table got from its parent stays when it leaves the parent, so it is dropped by a statement of its own.
+        return not (_leaves_a_parent(draft, fact.identity.relation) and key in draft.gone)
     if fact.kind in ("function", "procedure") and _belongs_to_base_type(fact, draft):
         return True
     if fact.kind == "column" and draft.relation_kind(fact.identity.relation, draft.after) in (
@@ -151,7 +151,7 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
     ):
         return True
     if fact.kind == "index":
-        if "attached to" in properties and detached(draft, relation or "") and key in draft.gone:
+        if "attached to" in properties and detaches_partition(draft, relation or "") and key in draft.gone:
             return bool(backing_constraint(fact, draft.after))
         return bool(backing_constraint(fact, draft.after)) or ("index", properties.get("attached to")) in draft.dropped
     if fact.kind == "trigger":
@@ -167,12 +167,12 @@ def _goes_with_another(fact: Fact, draft: Draft) -> bool:
 
 def _is_of_type(table: str, draft: Draft) -> bool:
     """Whether that table is made of the same type before and after."""
-    was, now = _both(draft, table)
+    was, now = _both_sides(draft, table)
     return bool(was.get("of type")) and was["of type"] == now.get("of type")
 
 
 def _belongs_to_base_type(function: Fact, draft: Draft) -> bool:
-    """Whether it reads or writes a base type that is dropped: each needs the other, and they go together."""
+    """Whether it reads or writes a base type that is dropped: they are dropped together."""
     name = function.identity.base
     types = (draft.after[key].properties for key in draft.dropped if key[0] == "type")
     return any(name in (each.get("input"), each.get("output"), each.get("receive"), each.get("send")) for each in types)
@@ -190,49 +190,49 @@ def backing_constraint(index: Fact, facts: ByKey) -> Key | None:
     return key
 
 
-def detached(draft: Draft, relation: str) -> bool:
+def detaches_partition(draft: Draft, relation: str) -> bool:
     """Whether the rollback takes that partition away from its parent."""
-    old, new = _both(draft, relation)
+    old, new = _both_sides(draft, relation)
     return "partition bound" in new and old.get("partition bound") != new["partition bound"]
 
 
-def _both(draft: Draft, table: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """What is said of a table before and after; nothing unless it is there on both sides."""
+def _both_sides(draft: Draft, table: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The properties of a table before and after; empty unless it is there on both sides."""
     old, new = draft.before.get(("table", table)), draft.after.get(("table", table))
     return (old.properties, new.properties) if old and new else ({}, {})
 
 
-def _leaves_parent(draft: Draft, relation: str) -> bool:
+def _leaves_a_parent(draft: Draft, relation: str) -> bool:
     """Whether the rollback takes that table away from one that it inherits from, as a partition or not."""
-    old, new = _both(draft, relation)
-    return detached(draft, relation) or bool({*new.get("inherits", ())} - {*old.get("inherits", ())})
+    old, new = _both_sides(draft, relation)
+    return detaches_partition(draft, relation) or bool({*new.get("inherits", ())} - {*old.get("inherits", ())})
 
 
-def _stays_with(draft: Draft, table: Fact) -> list[str]:
+def _parents_that_stay(draft: Draft, table: Fact) -> list[str]:
     """The parents that the rollback leaves a table with."""
     old = draft.before.get(("table", table.identity))
     parents = [str(each) for each in table.properties.get("inherits", ())]
-    if detached(draft, table.identity):
+    if detaches_partition(draft, table.identity):
         return []
     return parents if old is None else [each for each in parents if each in old.properties.get("inherits", ())]
 
 
-def attached(draft: Draft, relation: str) -> bool:
+def attaches_partition(draft: Draft, relation: str) -> bool:
     """Whether the rollback gives that partition back to its parent."""
-    old, new = _both(draft, relation)
+    old, new = _both_sides(draft, relation)
     return "partition bound" in old and old["partition bound"] != new.get("partition bound")
 
 
-def rejoins(draft: Draft, relation: str) -> bool:
-    """Whether the rollback makes that table a partition, or an heir, of a parent that it is none of now."""
-    old, new = _both(draft, relation)
-    return attached(draft, relation) or bool({*old.get("inherits", ())} - {*new.get("inherits", ())})
+def rejoins_parent(draft: Draft, relation: str) -> bool:
+    """Whether the rollback gives that table back to a parent, as a partition or not."""
+    old, new = _both_sides(draft, relation)
+    return attaches_partition(draft, relation) or bool({*old.get("inherits", ())} - {*new.get("inherits", ())})
 
 
 def comes_before_joining(key: Key, draft: Draft) -> bool:
-    """Whether that part of a table has to be there when it joins its parent, which asks for it or would make one of another name."""
+    """Whether that part of a table must be there when it joins its parent, which asks for it or would make it under another name."""
     fact = draft.before.get(key)
-    if fact is None or not rejoins(draft, relation_of(fact) or ""):
+    if fact is None or not rejoins_parent(draft, relation_of(fact) or ""):
         return False
     if key[0] == "constraint":
         return fact.properties.get("inherited") == "only"
@@ -251,7 +251,7 @@ def _is_clone(trigger: Fact, draft: Draft) -> bool:
 
 
 def _only_plain_indexes(draft: Draft) -> bool:
-    """Whether nothing but indexes has to go: then each goes without making anybody wait."""
+    """Whether only indexes have to be dropped: then each is dropped concurrently, and nobody waits."""
     if draft.changed or draft.made or not draft.gone:
         return False
     for key in draft.gone:

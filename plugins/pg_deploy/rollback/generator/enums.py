@@ -1,4 +1,4 @@
-"""An enum that the migration replaced by another of its name, as one does to take a value away: the old one is made again."""
+"""An enum that the migration replaced by another of its name, as one does to remove a value: the old one is made again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pg_deploy.rollback.generator.sql_text import role
 
 
 def add_type_made_anew(draft: Draft, key: Key) -> None:
-    """Make the old type, give it to the columns, drop the new one; a value that it does not know fails the rollback."""
+    """Make the old type, give it to the columns, drop the new one; a value that the old one does not have fails the rollback."""
     old, new = draft.before[key].properties, draft.after[key].properties
     if "enum" not in old or "enum" not in new:
         draft.refuse(key, "it was dropped, and another one was made under its name")
@@ -28,7 +28,7 @@ def add_type_made_anew(draft: Draft, key: Key) -> None:
             or draft.relation_kind(name.relation, draft.after) != "table"
         ):
             if user in draft.before and user[0] not in ("table", "column"):
-                draft.made_anew.add(user)
+                draft.on_new_types.add(user)
             continue
         column, before, after = name.name, draft.before[user].properties, draft.after[user].properties
         alter = f"alter table {name.relation} alter column {column}"

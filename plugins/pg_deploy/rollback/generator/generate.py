@@ -1,7 +1,7 @@
 """A rollback for a migration that brings none: from the catalog facts before and after it, the SQL that leads back.
 
-Pure: facts in, text out. What it cannot bring back it names, and data that it would remove it names too. It counts only once
-a rehearsal has run it and found the facts equal; until then it is "unproven".
+Pure: facts in, text out. It names what it cannot bring back, and the data that it would remove. A rollback is "unproven" until
+a rehearsal has run it and found the facts equal.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from pg_deploy.rollback.generator.needs import needs_of
 from pg_deploy.rollback.generator.publications import add_publication_schemas
 from pg_deploy.rollback.generator.renames import Renaming, take_back_names
 from pg_deploy.rollback.generator.replacing import find_replaced
-from pg_deploy.rollback.generator.row_changes import Wrote, add_row_refusals, tables_named
+from pg_deploy.rollback.generator.row_changes import RowsWritten, add_row_refusals, tables_named
 from pg_deploy.rollback.generator.step_order import order_steps
 
-_APART = PROPERTIES - {"setting", "membership"} | {"cron job"}
-"""What is written by its own rules, and not as an object that is made, altered or dropped."""
+_BY_OWN_RULES = PROPERTIES - {"setting", "membership"} | {"cron job"}
+"""Kinds for which statements follow rules of their own: they are not made, altered or dropped as objects are."""
 
 
 @dataclass(frozen=True)
 class GeneratedRollback:
-    """`sql` leads from the facts after to those before, but for what `refusals` names. `losses` is data that it removes.
+    """`sql` leads from the facts after to those before, except for what `refusals` names. `losses` is data that it removes.
 
-    `remarks` are sentences for whoever approves it. Empty `sql` with no refusal: the facts are equal already.
+    `remarks` are sentences for whoever approves it. If `sql` is empty and nothing is refused, the facts are equal already.
     """
 
     sql: str
@@ -53,33 +53,34 @@ def generate_rollback(
     *,
     migration_sql: str = "",
     compared: bool = False,
-    wrote: Wrote | None = None,
-    goes: Callable[[Facts, Facts], AbstractSet[Key]] | None = None,
+    rows_written: RowsWritten | None = None,
+    find_undone_later: Callable[[Facts, Facts], AbstractSet[Key]] | None = None,
 ) -> GeneratedRollback:
     """The SQL that leads from `after` back to `before`, what it cannot do, and what it would remove. Pure.
 
     Renames are known by the addresses of the facts, changes of rows from `migration_sql`, the text that led from `before` to
     `after`. With `compared`, values are compared before the answer counts, so types are changed back that may lose some.
-    `wrote` says what its transactions did to rows: a statement that met none changed nothing.
-    What `goes` says of both goes next, with what an older migration of the same set made: nothing is done for it.
+    `rows_written` says what its transactions did to rows: a statement that met none changed nothing.
+    `find_undone_later` gets both sides and returns the keys that an older migration of the same set made: nothing is done for
+    them, as they are removed when that one is undone.
     """
     renaming = take_back_names(before, after)
-    draft = Draft(before.by_key, renaming.facts, after.server_version, compared=compared, wrote=wrote)
+    draft = Draft(before.by_key, renaming.facts, after.server_version, compared=compared, rows_written=rows_written)
     difference = compare(before, Facts(frozenset(renaming.facts.values()), after.server_version, after.read_at))
-    going = goes(before, after) if goes is not None else frozenset()
-    differing = difference.keys - going
-    apart = {key for key in differing if key[0] in _APART or _scope(draft, key) == "cluster"}
+    undone_later = find_undone_later(before, after) if find_undone_later is not None else frozenset()
+    differing = difference.keys - undone_later
+    by_own_rules = {key for key in differing if key[0] in _BY_OWN_RULES or _scope(draft, key) == "cluster"}
     draft.gone = {key for key in differing if key not in draft.before}
     draft.missing = {key for key in differing if key not in draft.after}
-    draft.changed = {*differing} - draft.gone - draft.missing - apart
+    draft.changed = {*differing} - draft.gone - draft.missing - by_own_rules
     _add_renames(draft, renaming)
-    by_kind = {kind: {key for key in apart if key[0] == kind} for kind in _APART}
+    by_kind = {kind: {key for key in by_own_rules if key[0] == kind} for kind in _BY_OWN_RULES}
     if migration_sql.strip():
-        add_row_refusals(draft, migration_sql, tables_named(before, after), going)
-    objects_gone, objects_missing = draft.gone - apart, draft.missing - apart
-    cluster_gone, cluster_missing = draft.gone & apart, draft.missing & apart
+        add_row_refusals(draft, migration_sql, tables_named(before, after), undone_later)
+    objects_gone, objects_missing = draft.gone - by_own_rules, draft.missing - by_own_rules
+    cluster_gone, cluster_missing = draft.gone & by_own_rules, draft.missing & by_own_rules
     draft.gone, draft.missing = objects_gone, objects_missing
-    _read_objects(draft, before, after, renaming, going)
+    _read_objects(draft, before, after, renaming, undone_later)
     find_replaced(draft)
     add_drops(draft)
     for key in sorted(draft.changed - draft.replaced):
@@ -96,8 +97,8 @@ def generate_rollback(
     objects_gone, objects_missing = draft.gone, draft.missing
     draft.gone, draft.missing = cluster_gone, cluster_missing
     handled = ("grant", "comment", "security label")
-    add_cluster(draft, {key for key in apart if _scope(draft, key) == "cluster" and key[0] not in handled})
-    # The order is that of all of it.
+    add_cluster(draft, {key for key in by_own_rules if _scope(draft, key) == "cluster" and key[0] not in handled})
+    # The order of the steps depends on all of it.
     draft.gone, draft.missing = objects_gone | cluster_gone, objects_missing | cluster_missing
     for key in by_kind["security label"]:
         draft.refuse(key, "security labels are not written here")
@@ -109,17 +110,19 @@ def generate_rollback(
 
 
 def _add_renames(draft: Draft, renaming: Renaming) -> None:
-    """The old names; a schema that is made again is there before anything moves into it."""
-    of_schemas, others = renaming.statements[: renaming.of_schemas], renaming.statements[renaming.of_schemas :]
-    draft.add(Phase.RENAME, *of_schemas)
-    if others:
-        draft.early = {key for key in draft.missing if key[0] == "schema"}
-        draft.add(Phase.RENAME, *(f"create schema {identity}" for _, identity in sorted(draft.early)))
-    draft.add(Phase.RENAME, *others)
+    """Give the old names back; a schema that is made again is made before anything moves into it."""
+    number = renaming.schema_statements
+    draft.add(Phase.RENAME, *renaming.statements[:number])
+    if others := renaming.statements[number:]:
+        draft.early_schemas = {key for key in draft.missing if key[0] == "schema"}
+        draft.add(Phase.RENAME, *(f"create schema {identity}" for _, identity in sorted(draft.early_schemas)))
+        draft.add(Phase.RENAME, *others)
 
 
-def _read_objects(draft: Draft, before: Facts, after: Facts, renaming: Renaming, going: AbstractSet[Key]) -> None:
-    """Who needs whom on both sides; what is another object under an old name, and does not go next."""
+def _read_objects(
+    draft: Draft, before: Facts, after: Facts, renaming: Renaming, undone_later: AbstractSet[Key]
+) -> None:
+    """Read who needs whom on both sides, and what is another object under an old name and is not undone later."""
     gone_or_changed = draft.gone | draft.changed
     draft.needs_before = needs_of(before, before.by_key, Renaming([], {}), draft.missing | draft.changed)
     draft.needs_after = needs_of(after, renaming.facts, renaming, gone_or_changed)
@@ -129,7 +132,7 @@ def _read_objects(draft: Draft, before: Facts, after: Facts, renaming: Renaming,
     was = before.objects.addresses
     for key, address in after.objects.addresses.items():
         then = renaming.key(key)
-        is_another = then in was and was[then] != address and then not in going
+        is_another = then in was and was[then] != address and then not in undone_later
         if is_another and key[0] in ("table", "column", "sequence", "type"):
             draft.remade.add(then)
     tables = {key[1] for key in draft.remade if key[0] == "table"}
@@ -137,7 +140,7 @@ def _read_objects(draft: Draft, before: Facts, after: Facts, renaming: Renaming,
         if key[0] == "sequence":
             draft.changed.add(key)
         elif key[0] == "type":
-            # Columns that had one that was dropped were dropped with it, unless they were given another before.
+            # A column of the dropped type was dropped with it, unless it got another type before.
             if key in draft.changed and "enum" in draft.before[key].properties:
                 draft.changed.discard(key)
                 add_type_made_anew(draft, key)

@@ -32,7 +32,7 @@ _ALL: dict[str, tuple[str, ...]] = {
     "schema": ("CREATE", "USAGE"),
 }
 _SINCE = {"MAINTAIN": 170000}
-_OWN = {"functions": {"EXECUTE": False}, "types": {"USAGE": False}}
+_PUBLIC_BY_DEFAULT = {"functions": {"EXECUTE": False}, "types": {"USAGE": False}}
 _MADE_BY_DEFAULT = {
     "table": "tables", "view": "tables", "materialized view": "tables", "foreign table": "tables",
     "sequence": "sequences", "function": "functions", "procedure": "functions", "aggregate": "functions", "type": "types",
@@ -41,7 +41,7 @@ _MADE_BY_DEFAULT = {
 
 
 def add_grants(draft: Draft) -> None:
-    """Rights as they were: on what is made again in full, elsewhere the difference only."""
+    """Rights as they were: all of them on what is made again, elsewhere only the difference."""
     before, after = _by_object(draft.before), _follow_owners(draft)
     revoked: dict[tuple[str, Holder], list[tuple[list[str], bool]]] = {}
     extension_goes = any(key[0] == "extension" for key in draft.gone)
@@ -61,7 +61,7 @@ def add_grants(draft: Draft) -> None:
         for holder in sorted(old.keys() | new.keys()):
             was, now = old.get(holder, {}), new.get(holder, {})
             if kind == "column":
-                now = _left(now, revoked.get((name.relation, holder), ()))
+                now = _remaining(now, revoked.get((name.relation, holder), ()))
             elif kind in RELATIONS:
                 revoked[name, holder] = _revoked(was, now)
             _add_difference(draft, kind, name, owner, holder, was, now)
@@ -99,7 +99,7 @@ def _by_object(facts: ByKey) -> dict[tuple[str, Identity], dict[Holder, Rights]]
 
 
 def _follow_owners(draft: Draft) -> dict[tuple[str, Identity], dict[Holder, Rights]]:
-    """The rights that are, as they will be once each object has its old owner again: ALTER … OWNER hands them over."""
+    """The present rights as they will be once each object has its old owner again: ALTER … OWNER hands them over."""
     found = _by_object(draft.after)
     for (kind, name), rights in found.items():
         old, new = _owner_in(draft.before, kind, name), _owner_in(draft.after, kind, name)
@@ -119,15 +119,15 @@ def _rights(privileges: str) -> Rights:
 
 
 def _goes(draft: Draft, kind: str, name: Identity) -> bool:
-    """Whether the object is not there once the rollback has ended, or not for us to touch."""
+    """Whether the object is not there once the rollback has ended, or is undone later."""
     if kind == "column":
         table = name.relation
         relation = draft.relation_kind(table, draft.before)
         return (
             ("column", name) not in draft.before
             or relation is None
-            or (relation, table) in draft.missing - _remade(draft)
-            # Nobody brings it back: its table goes next, with what an older migration of the same set made.
+            or (relation, table) in draft.missing - _missing_views(draft)
+            # Nobody brings it back: an older migration of the same set made its table, which is removed next.
             or (
                 not any(("column", name) in there for there in (draft.after, draft.missing, draft.replaced))
                 and not draft.is_made_relation(table)
@@ -136,12 +136,12 @@ def _goes(draft: Draft, kind: str, name: Identity) -> bool:
     if kind == "type" and ("type", name) not in draft.before:
         return draft.relation_kind(name, draft.before) is None
     if (kind, name) in draft.before and (kind, name) not in draft.after:
-        # Nobody brings it back: what an older migration of the same set made goes next.
+        # Nobody brings it back: an older migration of the same set made it, and it is removed next.
         return not _is_made(draft, kind, name)
     return (kind, name) in draft.after and (kind, name) not in draft.before
 
 
-def _remade(draft: Draft) -> set[Key]:
+def _missing_views(draft: Draft) -> set[Key]:
     return {key for key in draft.missing if key[0] in VIEWS}
 
 
@@ -164,7 +164,7 @@ def _owner_in(facts: ByKey, kind: str, name: Identity) -> str:
 
 
 def _add_reset(draft: Draft, kind: str, name: Identity, owner: str, wanted: Mapping[Holder, Rights]) -> None:
-    """Take away what default privileges gave to a new object, and from its owner what the owner did not have."""
+    """Revoke what default privileges gave on a new object, and from its owner what that did not have."""
     given = {"public", *_default_grantees(draft, kind, name)} - {owner}
     draft.add(Phase.RIGHTS, f"revoke all on {_on(kind, name)} from {', '.join(map(role, sorted(given)))}")
     own = wanted.get((owner, owner), {})
@@ -219,16 +219,16 @@ def _revoked(old: Rights, new: Rights) -> list[tuple[list[str], bool]]:
     return [(names.upper().split(", "), option) for verb, names, option in _steps(old, new) if verb == "revoke"]
 
 
-def _left(rights: Rights, revoked: Iterable[tuple[list[str], bool]]) -> Rights:
-    """What is left of a column's rights: what is revoked on a table is revoked on its columns, too."""
-    left = dict(rights)
+def _remaining(rights: Rights, revoked: Iterable[tuple[list[str], bool]]) -> Rights:
+    """What remains of a column's rights: what is revoked on a table is revoked on its columns too."""
+    remaining = dict(rights)
     for names, option in revoked:
-        for name in filter(left.__contains__, names):
+        for name in filter(remaining.__contains__, names):
             if option:
-                left[name] = False
+                remaining[name] = False
             else:
-                del left[name]
-    return left
+                del remaining[name]
+    return remaining
 
 
 def _named(verb: str, privileges: list[str], option: bool) -> Iterator[tuple[str, str, bool]]:
@@ -256,6 +256,6 @@ def _default_rights(draft: Draft, fact: Fact | None, found: Identity) -> dict[st
         return {}
     what = found.part("objects")
     # Without an entry the built-in defaults hold; none of ours needs the owner's.
-    public = {"public": dict(_OWN[what])} if what in _OWN else {}
+    public = {"public": dict(_PUBLIC_BY_DEFAULT[what])} if what in _PUBLIC_BY_DEFAULT else {}
     own = {name: False for name in _all_rights(draft, what.removesuffix("s"))}
     return {found.role: own, **public}

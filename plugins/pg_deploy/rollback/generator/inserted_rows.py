@@ -1,4 +1,4 @@
-"""Rows that a migration inserted by their values, taken back by their key: as `insert into storage.buckets … values …` makes a bucket."""
+"""Rows that a migration inserted by `insert … values`, as one inserts a bucket into storage.buckets: deleted by their key."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from pg_deploy.parsing.tree import Fields, fields, items, list_items, text, type
 from pg_deploy.postgres.quoting import identifier
 from pg_deploy.rollback.generator.draft import Draft
 
-_MOST = 100
+_MOST_ROWS = 100
 _KEY = re.compile(r"PRIMARY KEY \((?P<columns>[^()]*)\)")
 # Types whose values are equal if their texts are.
 _COMPARED = re.compile(
     r"(?:text|character varying(?:\(\d+\))?|smallint|integer|bigint|boolean|uuid|date|numeric(?:\(\d+(?:,\d+)?\))?)"
 )
 _INTEGERS = ("smallint", "integer", "bigint")
-_TAKES_ALONG = re.compile(r"ON DELETE (?:CASCADE|SET NULL|SET DEFAULT)")
+_CHANGES_REFERRING = re.compile(r"ON DELETE (?:CASCADE|SET NULL|SET DEFAULT)")
 
 
 def deletes_of(table: str, stmt: Fields, draft: Draft) -> tuple[str, ...]:
-    """A delete for each row of an `insert … values`, which takes it only as it was written; none if one of them cannot be told so.
+    """A delete for each row of an `insert … values` as it was written; nothing if one of the rows cannot be named by its key.
 
-    Nothing else may go along: no cascade of a foreign key, no trigger, no row that was found there. That each was really inserted
-    is for the caller to look at: `on conflict do nothing` inserts none if one is there.
+    Nothing if a delete may change other rows, by a foreign key, a trigger or a rule. The caller checks that each row was really
+    inserted: `on conflict do nothing` leaves a row that was there.
     """
     rows = rows_of(stmt)
     columns = [identifier(text(fields(each.get("ResTarget")).get("name"))) for each in items(stmt.get("cols"))]
     action = fields(stmt.get("onConflictClause")).get("action", "ONCONFLICT_NOTHING")
     keys = _primary_key(table, draft)
-    if not rows or len(rows) > _MOST or stmt.get("withClause") or action != "ONCONFLICT_NOTHING":
+    if not rows or len(rows) > _MOST_ROWS or stmt.get("withClause") or action != "ONCONFLICT_NOTHING":
         return ()
-    if not keys or not set(keys) <= set(columns) or _has_followers(table, draft):
+    if not keys or not set(keys) <= set(columns) or _changes_other_rows(table, draft):
         return ()
     found = [_delete(table, keys, columns, row, draft) for row in rows]
     return tuple(reversed([each for each in found if each])) if all(found) else ()
@@ -60,7 +60,7 @@ def _delete(table: str, keys: Sequence[str], columns: Sequence[str], row: Sequen
 
 
 def _type(table: str, column: str, draft: Draft) -> str:
-    """The column's type, if its values are compared alike on both sides."""
+    """The column's type before; "" if a value may compare differently now."""
     key = ("column", part_of(table, column))
     was, now = draft.before.get(key), draft.after.get(key)
     types = [str(each.properties.get("type", "")) for each in (was, now) if each is not None]
@@ -85,7 +85,7 @@ def _literal(node: Fields) -> str | None:
         value = "true" if fields(content["boolval"]).get("boolval") else "false"
     else:
         return None
-    # standard_conforming_strings may be off in a session of theirs: a backslash is written so that it does not matter.
+    # None with a backslash: what that means depends on standard_conforming_strings.
     return f"'{value.replace(chr(39), chr(39) * 2)}'" if "\\" not in value else None
 
 
@@ -98,12 +98,12 @@ def _primary_key(table: str, draft: Draft) -> tuple[str, ...]:
     return ()
 
 
-def _has_followers(table: str, draft: Draft) -> bool:
-    """Whether a delete there may change rows elsewhere."""
+def _changes_other_rows(table: str, draft: Draft) -> bool:
+    """Whether a delete from the table may change rows elsewhere."""
     for key, fact in draft.after.items():
         definition = str(fact.properties.get("definition", ""))
         refers = key[0] == "constraint" and f"REFERENCES {table}(" in definition
         is_fired = key[0] in ("trigger", "rule") and fact.identity.relation == table
-        if (refers and _TAKES_ALONG.search(definition)) or (is_fired and "DELETE" in definition):
+        if (refers and _CHANGES_REFERRING.search(definition)) or (is_fired and "DELETE" in definition):
             return True
     return False

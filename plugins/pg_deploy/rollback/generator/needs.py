@@ -1,4 +1,4 @@
-"""Who needs whom: as the server's catalog says it, or as the definitions' texts do, if only those were kept."""
+"""Who needs whom: from the server's catalog, or from the texts of the definitions if only those were kept."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pg_deploy.rollback.generator.renames import Renaming, list_renamed_needs
 
 
 def needs_of(facts: Facts, by_key: ByKey, renaming: Renaming, keys: Iterable[Key]) -> Needs:
-    """The graph of `facts`, which read `by_key` once the names are taken back; from texts, what needs one of `keys`."""
+    """Who needs whom among `facts`, whose old names are those in `by_key`; if only texts tell, who needs one of `keys`."""
     if facts.objects is not None and facts.objects.is_whole:
         return Needs([*_with_relations(list_renamed_needs(facts.objects, renaming), by_key), *_parts(by_key)])
     return Needs([*_with_relations(find_text_needs(by_key, keys), by_key), *_parts(by_key)])
 
 
 def _with_relations(edges: Iterable[tuple[Key, Key, str]], facts: ByKey) -> Iterator[tuple[Key, Key, str]]:
-    """What needs a column needs its relation too."""
+    """The needs, and for each need of a column one of its relation."""
     relations: dict[str, Key] = {key[1]: key for key in facts if key[0] in RELATIONS}
     for one, other, why in edges:
         yield one, other, why

@@ -1,7 +1,7 @@
-"""What depends on what, read from the definitions: they are deparsed with an empty search_path, so every name in them is qualified.
+"""What depends on what, read from the definitions: the server writes them with an empty search_path, so every name is qualified.
 
-A name found in a text may be more than a true dependency (a column called like a type); it is never less. A body in quotes
-makes no dependency, neither here nor in the server.
+A name in a text may be no dependency (a column called like a type), but no dependency is missed. A function body in quotes makes
+none, neither here nor in the server.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def relation_of(fact: Fact) -> Identity | None:
 
 @lru_cache(maxsize=20_000)
 def dependency_text(fact: Fact) -> str:
-    """All of a definition that can make a dependency, with the name of what it is a part of."""
+    """All text of a definition that can make a dependency, after the name of its relation if it is a part of one."""
     own = "\n".join(strings_of(dict(fact.properties)))
     if fact.kind in ("function", "procedure"):
         own = _BODY.sub("", str(fact.properties["definition"]))
@@ -104,16 +104,16 @@ def rank_kind(fact: Fact) -> str:
 def order_by_need(
     facts: Iterable[Fact], needs: Mapping[Key, AbstractSet[Key]], parts_of: PartsOf | None = None
 ) -> list[Fact]:
-    """`facts` so that each comes after those that it needs; by kind, if they need each other."""
-    return _sorted(facts, needs, parts_of)[0]
+    """`facts` in an order in which each comes after those that it needs; by kind if they need each other."""
+    return _sort(facts, needs, parts_of)[0]
 
 
 def has_circle(facts: Iterable[Fact], needs: Mapping[Key, AbstractSet[Key]], parts_of: PartsOf | None = None) -> bool:
     """Whether there is a circle among `facts`, so that none of it can come first."""
-    return _sorted(facts, needs, parts_of)[1]
+    return _sort(facts, needs, parts_of)[1]
 
 
-def _sorted(
+def _sort(
     facts: Iterable[Fact], needs: Mapping[Key, AbstractSet[Key]], parts_of: PartsOf | None
 ) -> tuple[list[Fact], bool]:
     waiting = sorted(facts, key=lambda fact: (_RANK.get(rank_kind(fact), 3), fact.kind, fact.identity))
@@ -122,11 +122,11 @@ def _sorted(
     for number, group in enumerate(whole):
         for part in group:
             of_key.setdefault(part.key, set()).add(number)
-    first: list[set[int]] = [
+    waits_for: list[set[int]] = [
         {other for part in group for key in needs.get(part.key, ()) for other in of_key.get(key, ()) if other != number}
         for number, group in enumerate(whole)
     ]
-    numbers, circle = order_numbers(first)
+    numbers, circle = order_numbers(waits_for)
     return [waiting[number] for number in numbers], circle
 
 
@@ -164,21 +164,21 @@ def dependents(facts: ByKey, keys: Iterable[Key]) -> set[Key]:
 
 
 def find_text_needs(facts: ByKey, keys: Iterable[Key]) -> Iterator[tuple[Key, Key, str]]:
-    """Who names one of `keys` in its definition, and which."""
+    """Pairs: an object, and one of `keys` that its definition names; "n" as the server calls a normal dependency."""
     by_name: dict[str, set[Fact]] = {}
-    odd: set[Fact] = set()
+    quoted: set[Fact] = set()
     for key in keys:
         if key not in facts:
             continue
         for name in _names_of(facts[key]):
             if '"' in name:
-                odd.add(facts[key])
+                quoted.add(facts[key])
             else:
                 by_name.setdefault(name, set()).add(facts[key])
     for key, fact in facts.items():
         # Reading each text for each name would take minutes on a large schema.
         likely = {other for name in _tokens(fact) & by_name.keys() for other in by_name[name]}
-        for other in likely | odd:
+        for other in likely | quoted:
             if depends_on(fact, other):
                 yield key, other.key, "n"
 
@@ -187,8 +187,8 @@ def _names_of(fact: Fact) -> set[str]:
     """What a text that mentions the object must hold."""
     if fact.kind == "server":
         return {fact.identity.plain_name}
-    names: set[str] = {fact.identity.relation if fact.kind == "column" else fact.identity.base}
-    return names | {relation_of(fact) or ""} - {""}
+    name = fact.identity.relation if fact.kind == "column" else fact.identity.base
+    return {name, relation_of(fact) or name}
 
 
 @lru_cache(maxsize=20_000)

@@ -1,7 +1,7 @@
 """Names taken back: what the migration renamed or moved is known by its address, in whatever way that was done.
 
-Renames run first, in an order that frees each name before it is given; what is new and has taken an old name steps aside
-until it is dropped. All that follows is worked out on the facts as they will read by then.
+Renames run first, in an order that frees each name before it is given; a new object that has taken an old name gets a temporary
+one until it is dropped. All later statements are made from the facts as they are after the renames.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from pg_deploy.rollback.generator.order import relation_of
 from pg_deploy.rollback.generator.wording import Wording
 
 _RELATION_LIKE = (*RELATIONS, "sequence", "index")
-_OTHERS = (
+_OTHER_KINDS = (
     *(kind for kind in IN_SCHEMA if kind not in _RELATION_LIKE), *USING,
     *(kind for kind in OF_THE_DATABASE if kind not in ("schema", "extension")),
 )  # fmt: skip
-_NEVER = ("cast", "extension", "access method")
+_NEVER_RENAMED = ("cast", "extension", "access method")
 """Their names do not change, or an extension decides them."""
 
 
@@ -46,37 +46,36 @@ class Renaming:
     statements: list[str]
     facts: dict[Key, Fact]
     keys: dict[Key, Key] = field(default_factory=dict)
-    """By the key of now, for what is called differently then."""
-    of_schemas: int = 0
-    """How many of the statements give schemas their names back; what follows may move something into one that has to be made."""
+    """The old key of each object, by its present one, if they differ."""
+    schema_statements: int = 0
+    """How many statements, the first ones, give schemas their names back; the others may need a schema that has to be made."""
 
     def key(self, key: Key) -> Key:
-        """What the object of that key is called then."""
+        """The old key of the object that has this key now."""
         return self.keys.get(key, key)
 
 
 def take_back_names(before: Facts, after: Facts) -> Renaming:
-    """What leads to the old names of all that is there on both sides. Nothing if the addresses are not known. Pure."""
+    """The statements that give everything that is on both sides its old name. None if the addresses are not known. Pure."""
     if before.objects is None or after.objects is None or not before.objects.is_of(after.objects):
         return Renaming([], dict(after.by_key))
-    return _Names(before, after, before.objects, after.objects).taken_back()
+    return _Names(before, after, before.objects, after.objects).take_back()
 
 
 class _Names:
     def __init__(self, before: Facts, after: Facts, was: Objects, now: Objects) -> None:
         self.before, self.after = before, after
-        self.was, self.there = was, now
-        """The addresses of then and of now."""
+        self.objects_before, self.objects_after = was, now
         pairs = {address: (now.keys[address], was.keys[address]) for address in now.keys.keys() & was.keys.keys()}
         # Both sides know what it is; a view that became a table has another address.
-        self.pairs = {a: p for a, p in pairs.items() if p[0][0] == p[1][0] and p[0][0] not in _NEVER}
-        self.now: dict[Address, Key] = dict(now.keys)
-        """What each object is called at the moment."""
-        self.called: dict[str, set[Address]] = {}
+        self.pairs = {a: p for a, p in pairs.items() if p[0][0] == p[1][0] and p[0][0] not in _NEVER_RENAMED}
+        self.current: dict[Address, Key] = dict(now.keys)
+        """The key of each object after the statements so far."""
+        self.by_name: dict[str, set[Address]] = {}
         self.parts: dict[str, set[Address]] = {}
         """By the name of a relation or domain, its columns, constraints, policies, triggers and rules."""
-        for address, key in self.now.items():
-            self._put(address, key)
+        for address, key in self.current.items():
+            self._add(address, key)
         self.taken = {identity_of(key).name for objects in (was, now) for key in objects.addresses}
         self.statements: list[str] = []
         self.temporary = 0
@@ -84,37 +83,37 @@ class _Names:
         self.clones = {address for address in by_parents & now.keys.keys() if now.keys[address][0] == "trigger"}
         self.children = heirs_of(after.facts)
 
-    def taken_back(self) -> Renaming:
-        self._level(("schema",))
-        of_schemas = len(self.statements)
-        moved = dict(self._moved_extensions())
-        # One frees the name that something else is to get, or waits for its own to be free.
-        multiranges = dict(self._multiranges())
-        for kinds in (_RELATION_LIKE, _OTHERS, OF_TYPES):
-            self._level(kinds)
+    def take_back(self) -> Renaming:
+        self._rename_kinds(("schema",))
+        schema_statements = len(self.statements)
+        moved = dict(self._move_extensions_back())
+        # First those whose old name is free: something else may be waiting for the name that they have now.
+        multiranges = dict(self._rename_multiranges())
+        for kinds in (_RELATION_LIKE, _OTHER_KINDS, OF_TYPES):
+            self._rename_kinds(kinds)
         for kind in ON_RELATION:
-            self._level((kind,))
-        multiranges |= self._multiranges(multiranges)
+            self._rename_kinds((kind,))
+        multiranges |= self._rename_multiranges(multiranges)
         if not self.statements:
             return Renaming([], dict(self.after.by_key))
-        first, was = self.there.keys, self.was.keys
+        first, was = self.objects_after.keys, self.objects_before.keys
         for address, key in first.items():
-            # Its name holds those of types, which are the old ones again.
+            # Its identity contains names of types, which are the old ones again.
             if key[0] in (*OF_TYPES, "cast") and address in was and was[address][0] == key[0]:
-                self.now[address] = was[address] if key[0] == "cast" else self._of_old_types(address)
+                self.current[address] = was[address] if key[0] == "cast" else self._of_old_types(address)
         schemas = {
-            first[address][1] for address, key in self.now.items() if key[0] == "schema" and first[address] != key
+            first[address][1] for address, key in self.current.items() if key[0] == "schema" and first[address] != key
         }
-        # What has the same name again though its schema has another one is told apart from what follows the schema.
+        # An object whose key is the same although a schema was renamed is listed too: what holds for the schema does not hold for it.
         changed = {
             first[address]: key
-            for address, key in self.now.items()
+            for address, key in self.current.items()
             if first[address] != key or (schemas and identity_of(key).schema in schemas)
         } | multiranges
         wording = Wording(changed, self.after)
         for key, then in changed.items():
-            if key[0] in OF_TYPES and self.there.addresses.get(key) not in was:
-                # It is new, and its schema gets its old name back; so may those of its arguments' types.
+            if key[0] in OF_TYPES and self.objects_after.addresses.get(key) not in was:
+                # It is new and in a renamed schema: the schemas of its arguments' types may be renamed too.
                 arguments = wording.text(identity_of(key).arguments or "", set())
                 changed[key] = (key[0], identity_of(then).with_arguments(arguments))
         facts: dict[Key, Fact] = {}
@@ -124,12 +123,12 @@ class _Names:
             facts[renamed.kind, renamed.identity] = renamed
             if key in keys or renamed.key != key:
                 keys[key] = renamed.key
-        return Renaming(self.statements, facts, keys, of_schemas)
+        return Renaming(self.statements, facts, keys, schema_statements)
 
-    def _multiranges(self, done: Mapping[Key, Key] | None = None) -> Iterator[tuple[Key, Key]]:
-        """Multirange types are no facts of their own: each is a word of its range type, and gets its name and schema back.
+    def _rename_multiranges(self, done: Mapping[Key, Key] | None = None) -> Iterator[tuple[Key, Key]]:
+        """Give multirange types their old names and schemas: pairs of keys. They are no facts, but a property of their range types.
 
-        Those that are not `done`; at first only those whose name is free.
+        Leaves out those that are `done`; at first, without any, takes only those whose name is free.
         """
         for now, was in self.pairs.values():
             if now[0] != "type" or was not in self.before.by_key or now not in self.after.by_key:
@@ -141,7 +140,7 @@ class _Names:
             moves = identity_of(now).schema != identity_of(was).schema
             if not name or not wanted or name == wanted or moves or ("type", name) in (done or ()):
                 continue
-            if done is None and any(_same_place(("type", wanted), self.now[a]) for a in self.called.get(wanted, ())):
+            if done is None and any(_collides(("type", wanted), self.current[a]) for a in self.by_name.get(wanted, ())):
                 continue
             here = name
             if name.schema != wanted.schema:
@@ -151,27 +150,27 @@ class _Names:
                 self.statements.append(f"alter type {here} rename to {wanted.name}")
             yield ("type", name), ("type", wanted)
 
-    def _moved_extensions(self) -> Iterator[tuple[str, str]]:
-        """Extensions that were moved whole, back to their schemas: from where to where."""
+    def _move_extensions_back(self) -> Iterator[tuple[str, str]]:
+        """Move extensions back to their schemas: pairs of the present and the old schema."""
         for key in sorted(key for key in self.after.by_key if key[0] == "extension" and key in self.before.by_key):
             now, was = (side.by_key[key].properties for side in (self.after, self.before))
             if now["schema"] != was["schema"] and now["version"] == was["version"]:
                 schema = identifier(str(was["schema"]))
                 self.statements.append(f"alter extension {key[1]} set schema {schema}")
                 for address in self._members(key) & self.pairs.keys():
-                    self._call(address, self.pairs[address][1])
+                    self._note_key(address, self.pairs[address][1])
                 yield identifier(str(now["schema"])), schema
 
     def _members(self, extension: Key) -> set[Address]:
-        found = self.there.addresses.get(extension)
+        found = self.objects_after.addresses.get(extension)
         return {
             (classid, oid, 0)
-            for classid, oid, _, refclass, refoid, _, why in self.there.edges
+            for classid, oid, _, refclass, refoid, _, why in self.objects_after.edges
             if why == "e" and (refclass, refoid, 0) == found
         }
 
     def _with_members_back(self, fact: Fact, moved: Mapping[str, str]) -> Fact:
-        """The fact as it reads once the extensions that it speaks of are back; their members are no facts of their own."""
+        """The fact as it is once the extensions that it names are back in their schemas; their members are no facts."""
         if not moved:
             return fact
         same = self.before.by_key.get(fact.key)
@@ -183,7 +182,7 @@ class _Names:
         def back(text: str) -> str:
             return anywhere.sub(lambda found: f"{moved[found[1]]}.", text)
 
-        def called(identity: Identity) -> Identity:
+        def back_in_place(identity: Identity) -> Identity:
             there = identity.with_schema(moved.get(identity.schema, identity.schema))
             if there.kind == "cast":
                 return made("cast", *map(back, there.parts))
@@ -191,23 +190,23 @@ class _Names:
 
         of = fact.identity.of if fact.kind not in ON_RELATION else None
         identity, definition = (
-            fact.identity.with_object(called(of)) if of else called(fact.identity),
+            fact.identity.with_object(back_in_place(of)) if of else back_in_place(fact.identity),
             back(fact.definition),
         )
         old = self.before.by_key.get((fact.kind, identity))
         return replace(fact, identity=identity, definition=definition) if old and old.definition == definition else fact
 
-    def _level(self, kinds: Iterable[str]) -> None:
-        """Give all of these kinds its schema and name. What is in the way goes first, or steps aside if it stays or waits too."""
-        todo = self._different(tuple(kinds))
+    def _rename_kinds(self, kinds: Iterable[str]) -> None:
+        """Give all objects of these kinds their old schema and name. What is in the way is renamed first, if need be for a while."""
+        todo = self._find_renamed(tuple(kinds))
         waiting = set(todo)
         for first in todo:
             chain = [first]
             while chain:
                 address = chain[-1]
-                occupant = self._occupant(address)
-                if address not in waiting or self.now[address] == self.pairs[address][1]:
-                    # Done already, with what it was renamed with.
+                occupant = self._find_occupant(address)
+                if address not in waiting or self.current[address] == self.pairs[address][1]:
+                    # It was renamed together with another one.
                     chain.pop()
                 elif occupant is None:
                     self._move(address)
@@ -215,19 +214,19 @@ class _Names:
                     chain.pop()
                 elif occupant in waiting and occupant not in chain:
                     chain.append(occupant)
-                elif self.now[address][0] == "operator":
+                elif self.current[address][0] == "operator":
                     # No statement gives an operator another name: it is dropped, and made where it was.
                     waiting.discard(address)
                     chain.pop()
                 else:
                     self._step_aside(occupant)
 
-    def _different(self, kinds: tuple[str, ...]) -> list[Address]:
+    def _find_renamed(self, kinds: tuple[str, ...]) -> list[Address]:
         return sorted(
             (
                 address
                 for address, (_, was) in self.pairs.items()
-                if was[0] in kinds and self.now[address] != was and self._plainly(address)
+                if was[0] in kinds and self.current[address] != was and self._is_renamed(address)
             ),
             key=lambda address: (
                 self._is_inherited(address),
@@ -242,55 +241,55 @@ class _Names:
         return bool(self._fact(address).properties.get("inherited")) or address in self.clones
 
     def _heirs(self, address: Address) -> Iterator[Address]:
-        """The same part of the tables that inherit it, and of those that inherit from them."""
-        own = identity_of(self.there.keys[address])
+        """The same part of the tables that inherit from its table, at any distance."""
+        own = identity_of(self.objects_after.keys[address])
         for child in self.children.get(own.relation, ()):
-            heir = self.there.addresses.get((own.kind, own.on(child)))
+            heir = self.objects_after.addresses.get((own.kind, own.on(child)))
             if heir is not None and self._is_inherited(heir):
                 yield heir
                 yield from self._heirs(heir)
 
-    def _plainly(self, address: Address) -> bool:
-        """Whether schema or name differ, and not only the arguments' types."""
-        now, was = identity_of(self.now[address]), identity_of(self.pairs[address][1])
-        return now.name != was.name or _within(now) != _within(was)
+    def _is_renamed(self, address: Address) -> bool:
+        """Whether its schema or name differs, and not only the types of its arguments."""
+        now, was = identity_of(self.current[address]), identity_of(self.pairs[address][1])
+        return now.name != was.name or _namespace(now) != _namespace(was)
 
     def _move(self, address: Address) -> None:
         was = identity_of(self.pairs[address][1])
-        own, schema = was.name, was.schema
+        name, schema = was.name, was.schema
         if was.kind not in ON_RELATION and self._identity(address).schema != schema:
-            if self._identity(address).name != own and self._has(self._in_schema(address, schema), address):
-                # On the way it would have a name that another one has: that of now there, or the old one here.
-                here = (was.kind, self._identity(address).with_name(own))
-                self._rename(address, own=self._free_name(address) if self._has(here, address) else own)
+            if self._identity(address).name != name and self._holder_of(self._in_schema(address, schema), address):
+                # Another object there has its present name. It gets its old name first, or a temporary one if that is taken here.
+                here = (was.kind, self._identity(address).with_name(name))
+                self._rename(address, name=self._free_name(address) if self._holder_of(here, address) else name)
             self._set_schema(address, schema)
-        if self._identity(address).name != own:
-            self._rename(address, own=own)
+        if self._identity(address).name != name:
+            self._rename(address, name=name)
 
     def _identity(self, address: Address) -> Identity:
-        """What it is called at the moment."""
-        return identity_of(self.now[address])
+        """Its identity after the statements so far."""
+        return identity_of(self.current[address])
 
     def _is_carried(self, address: Address) -> bool:
-        """Whether it is where its relation is: an index, and a sequence that a column owns."""
-        kind = self.now[address][0]
+        """Whether it moves with its relation: an index, or a sequence that a column owns."""
+        kind = self.current[address][0]
         return kind == "index" or (kind == "sequence" and bool(self._fact(address).properties.get("owned by", "")))
 
     def _set_schema(self, address: Address, schema: str) -> None:
-        kind, identity = self.now[address]
+        kind, identity = self.current[address]
         if self._is_carried(address):
             # Its relation has not moved, or cannot: nothing leads there.
             return
-        carried = self.belongings.get(self.there.keys[address][1], ()) if kind in RELATIONS else ()
+        carried = self.belongings.get(self.objects_after.keys[address][1], ()) if kind in RELATIONS else ()
         for other in carried:
-            if self._has(self._in_schema(other, schema), other):
+            if self._holder_of(self._in_schema(other, schema), other):
                 self._step_aside(other)
         if kind in OF_TYPES:
             identity = self._of_old_types(address)[1]
-        self.statements.append(f"alter {_words(kind, identity, self._fact(address))} set schema {schema}")
-        self._call(address, self._in_schema(address, schema))
+        self.statements.append(f"alter {_type_and_name(kind, identity, self._fact(address))} set schema {schema}")
+        self._note_key(address, self._in_schema(address, schema))
         for other in carried:
-            self._call(other, self._in_schema(other, schema))
+            self._note_key(other, self._in_schema(other, schema))
 
     def _in_schema(self, address: Address, schema: str) -> Key:
         called = self._identity(address)
@@ -300,30 +299,30 @@ class _Names:
     def belongings(self) -> dict[str, list[Address]]:
         """By the name that a relation had first, its indexes and the sequences of its columns."""
         found: dict[str, list[Address]] = {}
-        for key, address in self.there.addresses.items():
+        for key, address in self.objects_after.addresses.items():
             fact = self.after.by_key.get(key) if key[0] in ("index", "sequence") else None
             if fact is not None:
                 column = owned_by(fact)
                 found.setdefault(relation_of(fact) or (column.relation if column else ""), []).append(address)
         return found
 
-    def _rename(self, address: Address, own: str) -> None:
+    def _rename(self, address: Address, name: str) -> None:
         called = self._identity(address)
         kind, fact = called.kind, self._fact(address)
         if kind in ROUTINES and address in self.pairs:
             called = identity_of(self._of_old_types(address))
         of_domain = ("type", fact.identity.relation) in self.after.by_key
         if not self._follows_its_type(address):
-            self.statements.append(f"alter {_renaming(called, own, fact, of_domain)}")
+            self.statements.append(f"alter {_rename_clause(called, name, fact, of_domain)}")
         heirs = tuple(self._heirs(address)) if kind in ("column", "constraint", "trigger") else ()
         for each in (address, *heirs):
             for other in (each, self._twin(each)):
                 if other is not None:
-                    self._call(other, (self.now[other][0], self._identity(other).with_name(own)))
+                    self._note_key(other, (self.current[other][0], self._identity(other).with_name(name)))
 
     def _follows_its_type(self, address: Address) -> bool:
         """Whether it is a typed table's column: it gets its name back with the attribute of that type."""
-        column = identity_of(self.there.keys[address])
+        column = identity_of(self.objects_after.keys[address])
         table = self.after.by_key.get(("table", column.relation)) if column.kind == "column" else None
         return table is not None and bool(table.properties.get("of type"))
 
@@ -334,82 +333,82 @@ class _Names:
 
     def _twin(self, address: Address) -> Address | None:
         """What is renamed with it: a constraint's index, an index's constraint."""
-        first = self.there.keys[address]
+        first = self.objects_after.keys[address]
         if first[0] == "index" and first in self.after.by_key:
             backed = backing_constraint(self.after.by_key[first], self.after.by_key)
-            return self.there.addresses.get(backed) if backed else None
+            return self.objects_after.addresses.get(backed) if backed else None
         if first[0] == "constraint" and first in self.after.by_key:
             definition = str(self.after.by_key[first].properties.get("definition", ""))
             if definition.startswith(("PRIMARY KEY", "UNIQUE", "EXCLUDE")):
-                return self.there.addresses.get(("index", identity_of(first).beside("index")))
+                return self.objects_after.addresses.get(("index", identity_of(first).beside("index")))
         return None
 
-    def _call(self, address: Address, key: Key) -> None:
-        """It is called so from now on, and what belongs to it follows."""
-        old = self.now[address]
-        self._set(address, key)
+    def _note_key(self, address: Address, key: Key) -> None:
+        """Note its new key, and those of what belongs to it."""
+        old = self.current[address]
+        self._replace(address, key)
         if key[0] not in (*RELATIONS, "type", "schema"):
             return
         if key[0] != "schema":
             for other in sorted(self.parts.get(old[1], ())):
-                self._set(other, (self.now[other][0], self._identity(other).on(key[1])))
+                self._replace(other, (self.current[other][0], self._identity(other).on(key[1])))
             return
-        for other, each in list(self.now.items()):
+        for other, each in list(self.current.items()):
             if identity_of(each).schema == old[1]:
-                self._set(other, (each[0], identity_of(each).with_schema(key[1])))
+                self._replace(other, (each[0], identity_of(each).with_schema(key[1])))
 
-    def _set(self, address: Address, key: Key) -> None:
+    def _replace(self, address: Address, key: Key) -> None:
         called = self._identity(address)
-        self.called[called].discard(address)
+        self.by_name[called].discard(address)
         if called.kind in ON_RELATION:
             self.parts[called.relation].discard(address)
-        self.now[address] = key
-        self._put(address, key)
+        self.current[address] = key
+        self._add(address, key)
 
-    def _put(self, address: Address, key: Key) -> None:
-        self.called.setdefault(key[1], set()).add(address)
+    def _add(self, address: Address, key: Key) -> None:
+        self.by_name.setdefault(key[1], set()).add(address)
         if key[0] in ON_RELATION:
             self.parts.setdefault(identity_of(key).relation, set()).add(address)
 
-    def _occupant(self, address: Address) -> Address | None:
-        """What has the name that this one is to get."""
-        return self._has(self.pairs[address][1], address)
+    def _find_occupant(self, address: Address) -> Address | None:
+        """Which object has the name that this one is to get."""
+        return self._holder_of(self.pairs[address][1], address)
 
-    def _has(self, wanted: Key, address: Address) -> Address | None:
-        """What has that name, and is not this one."""
-        for other in sorted(self.called.get(wanted[1], ())):
-            clash = _same_place(wanted, self.now[other]) or (self._is_relation(address) and self._is_relation(other))
+    def _holder_of(self, wanted: Key, address: Address) -> Address | None:
+        """Which other object has that name."""
+        for other in sorted(self.by_name.get(wanted[1], ())):
+            clash = _collides(wanted, self.current[other]) or (self._is_relation(address) and self._is_relation(other))
             if other != address and clash and other != self._twin(address):
                 return other
         return None
 
     def _is_relation(self, address: Address) -> bool:
         """Whether its name is among those of relations: a composite type's is, an enum's is not."""
-        kind = self.now[address][0]
+        kind = self.current[address][0]
         return kind in _RELATION_LIKE or (kind == "type" and "composite" in self._fact(address).properties)
 
     def _step_aside(self, address: Address) -> None:
-        self._rename(address, own=self._free_name(address))
+        self._rename(address, name=self._free_name(address))
 
     def _free_name(self, address: Address) -> str:
         begin = self._identity(address).plain_name[:40]
         while True:
             self.temporary += 1
-            own = identifier(f"{begin}_undo_{self.temporary}")
-            if own not in self.taken:
-                return own
+            name = identifier(f"{begin}_undo_{self.temporary}")
+            if name not in self.taken:
+                return name
 
     def _fact(self, address: Address) -> Fact:
-        first = self.there.keys[address]
+        first = self.objects_after.keys[address]
         return self.after.by_key.get(first, Fact(first[0], identity_of(first), "{}", "database"))
 
 
-def _within(called: Identity) -> str:
-    """The relation or the schema in which its name is its own."""
+def _namespace(called: Identity) -> str:
+    """The relation or the schema in which no other object of its kind has its name."""
     return called.relation or called.schema
 
 
-def _same_place(wanted: Key, other: Key) -> bool:
+def _collides(wanted: Key, other: Key) -> bool:
     """Whether two objects cannot have these names at once."""
     if wanted[0] in (*_RELATION_LIKE, "type") and other[0] in (*_RELATION_LIKE, "type"):
         same_namespace = (wanted[0] == "type") == (other[0] == "type") or "index" not in (wanted[0], other[0])
@@ -419,20 +418,20 @@ def _same_place(wanted: Key, other: Key) -> bool:
     return wanted == other
 
 
-def _words(kind: str, identity: str, fact: Fact) -> str:
+def _type_and_name(kind: str, identity: str, fact: Fact) -> str:
     if kind == "type" and "domain over" in fact.properties:
         return f"domain {identity}"
     return f"{kind} {identity}"
 
 
-def _renaming(called: Identity, own: str, fact: Fact, of_domain: bool) -> str:
+def _rename_clause(called: Identity, name: str, fact: Fact, of_domain: bool) -> str:
     kind = called.kind
     if kind in ("column", "constraint"):
         table = "domain" if kind == "constraint" and of_domain else "table"
-        return f"{table} {called.relation} rename {kind} {called.name} to {own}"
+        return f"{table} {called.relation} rename {kind} {called.name} to {name}"
     if kind in CALLED_ON:
-        return f"{kind} {called.name} on {called.relation} rename to {own}"
-    return f"{_words(kind, called, fact)} rename to {own}"
+        return f"{kind} {called.name} on {called.relation} rename to {name}"
+    return f"{_type_and_name(kind, called, fact)} rename to {name}"
 
 
 def list_renamed_needs(objects: Objects, renaming: Renaming) -> Iterator[tuple[Key, Key, str]]:

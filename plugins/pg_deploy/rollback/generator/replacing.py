@@ -1,4 +1,4 @@
-"""What cannot be altered in place, and so is dropped and made again, together with all that hangs on it."""
+"""What cannot be altered in place, and so is dropped and made again, together with what depends on it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pg_deploy.catalog.names import Key, identity_of
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.rollback.generator.columns import columns_behind, generated_is_made_again
 from pg_deploy.rollback.generator.draft import Draft, Phase
-from pg_deploy.rollback.generator.drops import backing_constraint, detached
+from pg_deploy.rollback.generator.drops import backing_constraint, detaches_partition
 from pg_deploy.rollback.generator.order import mentions, relation_of
 from pg_deploy.rollback.generator.sql_text import INDEX_STORAGE
 
@@ -56,10 +56,10 @@ def must_be_replaced(draft: Draft, key: Key) -> bool:
 
 
 def find_replaced(draft: Draft) -> None:
-    """Find all that has to be dropped and made again: what cannot be altered, and what depends on that."""
+    """Set `draft.replaced`: what cannot be altered, and what depends on that."""
     draft.replaced = {key for key in draft.changed if must_be_replaced(draft, key)}
     draft.replaced |= {key for key in draft.before if key[0] == "index" and _gets_its_constraint_again(draft, key)}
-    draft.replaced |= {key for key in draft.made_anew if key in draft.after and key[0] in REPLACEABLE}
+    draft.replaced |= {key for key in draft.on_new_types if key in draft.after and key[0] in REPLACEABLE}
     retyped = draft.retyped | {
         key for key in draft.changed if key[0] == "column" and _type(draft.before[key]) != _type(draft.after[key])
     }
@@ -73,7 +73,9 @@ def find_replaced(draft: Draft) -> None:
         more |= {
             key
             for key in draft.changed
-            if key[0] in REPLACEABLE and draft.needs_before.of.get(key, set()) & draft.made and _in_place(draft, key)
+            if key[0] in REPLACEABLE
+            and draft.needs_before.of.get(key, set()) & draft.made
+            and _definition_changes(draft, key)
         }
         # A column that is made again stands behind all others: those that stood behind it are made again as well.
         more |= {
@@ -89,7 +91,7 @@ def find_replaced(draft: Draft) -> None:
 
 
 def _gets_its_constraint_again(draft: Draft, index: Key) -> bool:
-    """Whether an index stands alone that was a constraint's: it comes with that again, and is in its way."""
+    """Whether an index was a constraint's and is not now: the constraint makes it again, so it must be dropped before."""
     was, now = draft.before[index], draft.after.get(index)
     return (
         now is not None
@@ -106,14 +108,14 @@ def _needing_dropped(draft: Draft) -> set[Key]:
                 continue
             if _part_of_dropped(draft, key):
                 continue
-            still = dropped in draft.replaced and dropped in draft.needs_before.of.get(key, ())
-            if key in draft.changed and not still and key[0] not in ("constraint", "index", "trigger"):
+            needs_it_again = dropped in draft.replaced and dropped in draft.needs_before.of.get(key, ())
+            if key in draft.changed and not needs_it_again and key[0] not in ("constraint", "index", "trigger"):
                 # What it is altered into does not need it.
                 continue
             if key[0] in ("column", "type") and _releases_default(draft, key, dropped):
                 continue
             if key[0] == "index" and dropped[0] in ("constraint", "index"):
-                leaves = dropped[0] == "index" and detached(draft, relation_of(draft.before[key]) or "")
+                leaves = dropped[0] == "index" and detaches_partition(draft, relation_of(draft.before[key]) or "")
                 if dropped in draft.gone and not leaves and backing_constraint(draft.before[key], draft.before) is None:
                     # A constraint took the index over, and takes it along.
                     found.add(key)
@@ -142,7 +144,7 @@ def _part_of_dropped(draft: Draft, key: Key) -> bool:
 
 
 def _releases_default(draft: Draft, key: Key, dropped: Key) -> bool:
-    """Take the default away before what it calls is dropped, and give it back at the end."""
+    """Drop the default before what it calls is dropped, and set it again at the end; whether that is enough."""
     name = "default" if key[0] == "column" else "default value"
     old, new = draft.before[key].properties, draft.after[key].properties
     text = str(new.get(name, ""))
@@ -165,7 +167,7 @@ def _releases_default(draft: Draft, key: Key, dropped: Key) -> bool:
     return True
 
 
-def _in_place(draft: Draft, key: Key) -> bool:
+def _definition_changes(draft: Draft, key: Key) -> bool:
     old, new = draft.before[key].properties, draft.after[key].properties
     names = ("definition", "using", "with check")
     # Steps are ordered by what they need; only a circle would need more.

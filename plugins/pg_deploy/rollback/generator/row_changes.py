@@ -20,20 +20,20 @@ from pg_deploy.rollback.generator.inserted_rows import deletes_of, rows_of
 
 _COUNTED_AS = {
     "InsertStmt": frozenset({"inserted", "updated"}),
-    # To another partition a row goes by being deleted and inserted.
+    # A row that moves to another partition is deleted and inserted.
     "UpdateStmt": frozenset({"updated", "deleted"}),
     "DeleteStmt": frozenset({"deleted"}),
     "MergeStmt": frozenset({"inserted", "updated", "deleted"}),
 }
 
 
-Wrote = Mapping[str, Mapping[str, int]]
-"""By table, as `schema.name`: how many rows were "inserted", "updated" and "deleted", those that are not zero."""
+RowsWritten = Mapping[str, Mapping[str, int]]
+"""By table, as `schema.name`: how many rows were "inserted", "updated" and "deleted", without zeros."""
 
 
 @dataclass(frozen=True)
 class Named:
-    """Which tables a text may name: those that were `there` before it, that are there `now`, and where their rows are counted."""
+    """The tables that a text may name: those `there` before it, those there `now`; and where their rows are counted."""
 
     there: AbstractSet[Key] = frozenset()
     now: AbstractSet[Key] = frozenset()
@@ -42,7 +42,7 @@ class Named:
 
     @cached_property
     def counted(self) -> frozenset[str]:
-        """The tables of which each row that is written is counted: pg_cron's are left out, and a foreign partition has no counts."""
+        """The tables of which every written row is counted: not those of pg_cron, and none if a foreign table may be a partition."""
         known = self.there | self.now
         if any(kind == "foreign table" for kind, _ in known):
             return frozenset()
@@ -78,29 +78,29 @@ class RowChange:
     summary: str
     table: str
     statement: Fields = field(default_factory=dict, compare=False, repr=False)
-    """What it says, if it inserts."""
+    """The parsed statement if it inserts, else nothing."""
     counted_as: frozenset[str] | None = None
-    """What the server counts if it changes a row, of "inserted", "updated", "deleted"; None: it counts nothing for sure."""
+    """What the server may count for a changed row: "inserted", "updated", "deleted"; None if the counts do not tell."""
     is_compared: bool = False
     """Whether it writes values anew which only a comparison of all values can tell to be the same."""
     counted_at: frozenset[str] | None = None
     """The tables, as `schema.name`, where it is counted; None: it may be any."""
 
-    def did(self, wrote: Wrote) -> frozenset[str]:
-        """Which of those were counted in the transactions of the whole migration, if this statement may have done it."""
-        tables = wrote.keys() if self.counted_at is None else self.counted_at & wrote.keys()
-        return frozenset(verb for table in tables for verb in wrote[table]) & (self.counted_as or frozenset())
+    def counted(self, rows_written: RowsWritten) -> frozenset[str]:
+        """Which of those the transactions of the whole migration counted in the tables of this statement."""
+        tables = rows_written.keys() if self.counted_at is None else self.counted_at & rows_written.keys()
+        return frozenset(verb for table in tables for verb in rows_written[table]) & (self.counted_as or frozenset())
 
-    def changed_rows(self, wrote: Wrote | None) -> bool:
+    def changed_rows(self, rows_written: RowsWritten | None) -> bool:
         """Whether it may have changed a row."""
-        return wrote is None or self.counted_as is None or bool(self.did(wrote))
+        return rows_written is None or self.counted_as is None or bool(self.counted(rows_written))
 
 
 def read_row_changes(sql: str, named: Named = NOTHING) -> tuple[RowChange, ...]:
     """The statements that write rows of tables and columns which the migration did not make.
 
-    A bare name means the one table of that name that was there, if the file moves its search_path. Of a name that was
-    there before and is one of what was made, too, the text decides: it is the new one's from the statement on that made it.
+    If the file sets its search_path, a bare name means the one table of that name that was there. If a name was there before
+    and was also made, it is the new table's from the statement that made it on.
     """
     found = _changes(split(sql, file="migration"), set(named.now - named.there), set(named.there), named)
     return tuple(change for change in found if not change.is_compared)
@@ -108,7 +108,7 @@ def read_row_changes(sql: str, named: Named = NOTHING) -> tuple[RowChange, ...]:
 
 def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], named: Named) -> tuple[RowChange, ...]:
     tables = {identity_of(key) for key in (*there, *made) if key[0] == "table"}
-    new = _New(made, there)
+    new = _NewNames(made, there)
     found = []
     for statement in statements:
         (raw,) = parse(statement.brief, file="migration")
@@ -116,7 +116,7 @@ def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], n
         if not statement.writes_rows:
             found += [
                 RowChange(statement.line, statement.summary, written, is_compared=True)
-                for written in _anew(name, stmt, new)
+                for written in _find_compared(name, stmt, new)
             ]
             new.read(name, stmt)
             continue
@@ -143,8 +143,8 @@ def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], n
     return tuple(found)
 
 
-def _anew(kind: str, stmt: Fields, new: _New) -> Iterator[str]:
-    """The tables and types of which ALTER writes values anew, by an expression that is no cast, or drops them."""
+def _find_compared(kind: str, stmt: Fields, new: _NewNames) -> Iterator[str]:
+    """The tables whose values ALTER rewrites by an expression that is no cast, and the types of which it drops an attribute."""
     if kind != "AlterTableStmt":
         return
     of = _name(stmt.get("relation"))
@@ -160,7 +160,7 @@ def _anew(kind: str, stmt: Fields, new: _New) -> Iterator[str]:
             yield of
 
 
-class _New:
+class _NewNames:
     """The tables and columns that a text made up to a point, by the names that they have there."""
 
     def __init__(self, made: set[Key], there: set[Key]) -> None:
@@ -171,7 +171,7 @@ class _New:
         return key in self.created or (key in self.made and key not in self.there)
 
     def read(self, kind: str, stmt: Fields) -> None:
-        """Follow what a statement makes, and what it calls differently."""
+        """Follow what a statement makes, renames or moves."""
         if kind == "CreateStmt":
             self._create(("table", _name(stmt.get("relation"))), bool(stmt.get("if_not_exists")))
         elif kind == "CreateTableAsStmt":
@@ -185,32 +185,32 @@ class _New:
         elif kind == "RenameStmt" and stmt.get("renameType") in ("OBJECT_TABLE", "OBJECT_COLUMN"):
             table, called = _name(stmt.get("relation")), identifier(text(stmt.get("newname")))
             if stmt["renameType"] == "OBJECT_TABLE":
-                self._call_table(table, table.with_name(called))
+                self._rename_table(table, table.with_name(called))
             elif (column_key := ("column", part_of(table, identifier(text(stmt.get("subname")))))) in self.created:
                 self.created.remove(column_key)
                 self.created.add(("column", part_of(table, called)))
         elif kind == "AlterObjectSchemaStmt" and stmt.get("objectType") == "OBJECT_TABLE":
             table = _name(stmt.get("relation"))
-            self._call_table(table, table.with_schema(identifier(text(stmt.get("newschema")))))
+            self._rename_table(table, table.with_schema(identifier(text(stmt.get("newschema")))))
 
     def _create(self, key: Key, if_not_exists: bool) -> None:
         if not if_not_exists or key not in self.there:
             self.created.add(key)
 
-    def _call_table(self, old: Identity, new: Identity) -> None:
-        """What was made is called so from now on, a column with its table."""
+    def _rename_table(self, old: Identity, new: Identity) -> None:
+        """Rename what was made, and the columns of a table with it."""
         tables = {key for key in self.created if key == ("table", old)}
         columns = {key for key in self.created if identity_of(key).relation == old}
         self.created -= tables | columns
         self.created |= {("table", new) for _ in tables} | {("column", identity_of(key).on(new)) for key in columns}
 
 
-def add_row_refusals(draft: Draft, sql: str, named: Named, going: AbstractSet[Key] = frozenset()) -> None:
-    """Refuse what changed rows, and what was dropped and made again; remark on what cannot be read."""
+def add_row_refusals(draft: Draft, sql: str, named: Named, undone_later: AbstractSet[Key] = frozenset()) -> None:
+    """Refuse what changed rows that cannot be brought back, delete what was inserted, and remark on what cannot be read."""
     statements = split(sql, file="migration")
-    changes = _changes(statements, draft.gone | going, draft.before.keys() - going, named)
-    by_values = _tables_written_by_values(changes, draft.wrote)
-    # What goes next, with what an older migration of the set made, takes its rows along. The last inserted may need those before.
+    changes = _changes(statements, draft.gone | undone_later, draft.before.keys() - undone_later, named)
+    by_values = _tables_written_by_values(changes, draft.rows_written)
+    # What is undone later takes its rows along. The rows inserted last may need those inserted before.
     for change in reversed(changes):
         if change.is_compared:
             if not draft.compared and _has_values(change.table, draft):
@@ -218,7 +218,7 @@ def add_row_refusals(draft: Draft, sql: str, named: Named, going: AbstractSet[Ke
                 draft.refusals.add(Refusal(f"values of {change.table}", reason))
             continue
         met_none = change.table in by_values and bool(change.statement) and not rows_of(change.statement)
-        if met_none or not change.changed_rows(draft.wrote):
+        if met_none or not change.changed_rows(draft.rows_written):
             draft.remarks.append(f"line {change.line} met no row in the rehearsal: {change.summary}")
             continue
         deletes = deletes_of(change.table, change.statement, draft) if draft.compared else ()
@@ -237,8 +237,8 @@ def add_row_refusals(draft: Draft, sql: str, named: Named, going: AbstractSet[Ke
             draft.remarks.append(f"what line {statement.line} did to rows cannot be read from it: {statement.summary}")
 
 
-def _tables_written_by_values(changes: Sequence[RowChange], wrote: Wrote | None) -> frozenset[str]:
-    """The tables of which all rows that were counted are those of `insert … values`: what else was inserted there met none."""
+def _tables_written_by_values(changes: Sequence[RowChange], rows_written: RowsWritten | None) -> frozenset[str]:
+    """The tables in which `insert … values` inserted all rows that were counted: any other insert there met no row."""
     listed: Counter[str] = Counter()
     for change in changes:
         if not change.is_compared and not change.statement.get("onConflictClause"):
@@ -248,12 +248,12 @@ def _tables_written_by_values(changes: Sequence[RowChange], wrote: Wrote | None)
         for change in changes
         if change.counted_at and len(change.counted_at) == 1
         for each in change.counted_at
-        if (wrote or {}).get(each) == {"inserted": listed[change.table]}
+        if (rows_written or {}).get(each) == {"inserted": listed[change.table]}
     )
 
 
 def _has_values(name: str, draft: Draft) -> bool:
-    """Whether it is a table, or a type that a column has; a type may be one of a table that is renamed by now, too."""
+    """Whether values may exist: of a table always, of a type if a column has it."""
     if ("type", name) not in draft.before:
         return True
     types = [str(fact.properties.get("type", "")) for key, fact in draft.before.items() if key[0] == "column"]

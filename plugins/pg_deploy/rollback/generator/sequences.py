@@ -1,4 +1,4 @@
-"""Sequences made again, and where they go on: never behind what their column holds, nor behind where they were."""
+"""Sequences made again; each continues after the values of its column and after its old position."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def add_sequence(draft: Draft, fact: Fact) -> None:
     persistence = "unlogged " if p.get("persistence") == "unlogged" else ""
     draft.add(Phase.CREATE, f"create {persistence}sequence {fact.identity} {sequence_options(fact)}", makes=True)
     owned = str(p.get("owned by", ""))
-    draft.add(Phase.CREATE, position(draft, fact))
+    draft.add(Phase.CREATE, position_statement(draft, fact))
     if owned:
         draft.add(Phase.DEFAULT_ON, f"alter sequence {fact.identity} owned by {owned}")
     else:
@@ -34,7 +34,7 @@ def sequence_options(fact: Fact) -> str:
     return start if is_of_identity(fact) else f"as {p['type']} {start}"
 
 
-def position(draft: Draft, fact: Fact) -> str:
+def position_statement(draft: Draft, fact: Fact) -> str:
     """The statement that sets the position: where it was, or the furthest value of its column if that is further."""
     value, called = draft.positions[fact.identity]
     name = literal(fact.identity)

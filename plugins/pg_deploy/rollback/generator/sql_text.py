@@ -1,4 +1,4 @@
-"""What several kinds of statements are written with: the database at hand, storage options, grantees."""
+"""Parts that several kinds of statements have in common: the database at hand, storage options, grantees, when a trigger fires."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable
 
 from pg_deploy.postgres.quoting import identifier, literal
+
+FIRING = {"never": "disable", "on replica": "enable replica", "always": "enable always", "normally": "enable"}
+"""How ALTER TABLE or ALTER EVENT TRIGGER makes a trigger or rule fire as its fact says."""
 
 HERE = "\0"
 """Stands for the database at hand in a statement: no name holds it."""

@@ -1,4 +1,4 @@
-"""The order of the statements: by phase, unless what one of them needs says otherwise."""
+"""The order of the statements: by phase, except where one of them needs another one to run first."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class _Places:
     makes: dict[Key, list[int]]
     alters: dict[Key, list[int]]
     joins: dict[Key, list[int]]
-    """The steps among `alters` that give a partition, or an heir, back to its parent."""
+    """Those of `alters` that give a partition, or an heir, back to its parent."""
 
 
 def order_steps(draft: Draft) -> list[Step]:
-    """All steps: dependents are dropped first, what is needed is made first, and nothing is dropped that is still in use."""
+    """All steps in order: dependents are dropped first, what is needed is made first, and nothing is dropped while it is in use."""
     steps = sorted(draft.steps, key=lambda step: step.phase)
     fixed_before = [step for step in steps if step.phase < _MOVABLE.start]
     movable = [step for step in steps if step.phase in _MOVABLE]
@@ -37,7 +37,7 @@ def order_steps(draft: Draft) -> list[Step]:
 def _sorted(steps: list[Step], draft: Draft) -> list[Step]:
     places = _places(steps)
     waits_for: list[set[int]] = [set() for _ in steps]
-    for first, second in _constraints(places, draft):
+    for first, second in _pairs_in_order(places, draft):
         if first != second:
             waits_for[second].add(first)
     # In a circle the phases decide.
@@ -47,7 +47,7 @@ def _sorted(steps: list[Step], draft: Draft) -> list[Step]:
 def _places(steps: list[Step]) -> _Places:
     places = _Places({}, {}, {}, {})
     for number, step in enumerate(steps):
-        # What is taken off waits for nothing, and the phases put it first.
+        # A default that is dropped waits for nothing: its phase puts it first.
         if step.subject is None or step.phase is Phase.DEFAULT_OFF:
             continue
         where = places.alters
@@ -61,15 +61,16 @@ def _places(steps: list[Step]) -> _Places:
     return places
 
 
-def _constraints(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
+def _pairs_in_order(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
+    """Pairs of steps of which the first must run before the second."""
     for key, numbers in places.drops.items():
         for one in draft.needs_after.by.get(key, ()):
-            carrier = _carrier(one, draft)
+            whole = _dropped_with(one, draft)
             firsts = [
-                *places.drops.get(carrier, ()),
+                *places.drops.get(whole, ()),
                 *(places.alters.get(one, ()) if one not in draft.dropped else ()),
             ]
-            yield from ((first, number) for first in firsts for number in numbers if carrier != key)
+            yield from ((first, number) for first in firsts for number in numbers if whole != key)
     freed: dict[str, list[int]] = {}
     for (_, identity), numbers in places.drops.items():
         freed.setdefault(identity, []).extend(numbers)
@@ -101,13 +102,13 @@ def _constraints(places: _Places, draft: Draft) -> Iterable[tuple[int, int]]:
         if key[0] == "column":
             columns.setdefault(identity_of(key).relation, []).extend(numbers)
     for key, numbers in places.joins.items():
-        # A table that joins must have columns like its parent's, which follow those of its own: they are as they were first.
+        # A table that joins must have the columns of its parent, so the parents' columns are changed back first.
         for parent in reached([key[1]], lambda table: _parents(table, draft)) - {key[1]}:
             yield from ((first, number) for first in columns.get(parent, ()) for number in numbers)
 
 
-def _carrier(key: Key, draft: Draft) -> Key:
-    """What it is dropped with: itself, or the relation that it is a part of."""
+def _dropped_with(key: Key, draft: Draft) -> Key:
+    """The key whose drop removes it: its own, or that of the relation or type that it is a part of."""
     fact = draft.after.get(key)
     relation = relation_of(fact) if fact is not None else identity_of(key).relation
     if column := owned_by(fact):
@@ -120,6 +121,6 @@ def _carrier(key: Key, draft: Draft) -> Key:
 
 
 def _parents(table: str, draft: Draft) -> list[str]:
-    """What a table inherited from before."""
+    """The tables that a table inherited from before."""
     found = draft.before.get(("table", table))
     return [str(each) for each in found.properties.get("inherits", ())] if found else []

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.postgres.quoting import identifier
 from pg_deploy.rollback.generator.creates import view_statement
 from pg_deploy.rollback.generator.definitions import add_server_options
-from pg_deploy.rollback.generator.draft import Draft, Phase
+from pg_deploy.rollback.generator.draft import Draft, Phase, differing
 from pg_deploy.rollback.generator.sql_text import role, storage_options
 
 _HANDLED = frozenset({
@@ -23,7 +20,7 @@ def add_relation(draft: Draft, old: Fact, new: Fact) -> None:
     """Statements that bring a changed relation from `new` back to `old`."""
     key = old.key
     before, after = old.properties, new.properties
-    differs = {each for each in before.keys() | after.keys() if before.get(each) != after.get(each)}
+    differs = differing(before, after)
     if unknown := differs - _HANDLED:
         draft.refuse(key, f"its {', '.join(sorted(unknown))} changed")
         return
@@ -33,7 +30,8 @@ def add_relation(draft: Draft, old: Fact, new: Fact) -> None:
     if "owner" in differs:
         draft.add(Phase.OWNER, f"{alter} owner to {role(str(before['owner']))}")
     if "row level security" in differs:
-        draft.add(Phase.ALTER, f"{alter} {_on(before, 'row level security')} row level security")
+        verb = "enable" if before.get("row level security") else "disable"
+        draft.add(Phase.ALTER, f"{alter} {verb} row level security")
     if "force row level security" in differs:
         word = "force" if before.get("force row level security") else "no force"
         draft.add(Phase.ALTER, f"{alter} {word} row level security")
@@ -58,10 +56,6 @@ def add_relation(draft: Draft, old: Fact, new: Fact) -> None:
         draft.add(Phase.ALTER, f"{alter} replica identity {before.get('replica identity', 'default')}")
     if differs & {"inherits", "partition bound"}:
         _add_parents(draft, old, new)
-
-
-def _on(properties: Mapping[str, Any], name: str) -> str:
-    return "enable" if properties.get(name) else "disable"
 
 
 def _add_options(draft: Draft, alter: str, before: list[str], after: list[str], prefix: str) -> None:
