@@ -16,7 +16,7 @@ from pathlib import Path
 from pg_deploy.catalog.reader import Fact
 from tests.faults import deployer
 from tests.faults.deployer import DEPLOYED, Order
-from tests.faults.scenarios import SCENARIOS, Scenario, copied, deployed_once, facts_of, our_backends, write
+from tests.faults.scenarios import SCENARIOS, Scenario, copied, facts_of, find_problems, our_backends, write
 from tests.faults.server import Server
 from tests.looking import Database
 
@@ -104,7 +104,7 @@ class Case:
             code = self.start().wait()
             if code != DEPLOYED:
                 return [f"the new run ended with {code}"]
-        wrong = deployed_once(self.database, self.scenario, self.reference)
+        wrong = find_problems(self.database, self.scenario, self.reference)
         return wrong + [
             f"run {number}: {line}"
             for number, run in enumerate(self.runs, start=1)
