@@ -146,12 +146,12 @@ class Bench:
         return self.exchanges[key]
 
     def run(self, label: str, name: str, disturb: Callable[[Case], None], *, fails_first: bool = False) -> Case:
-        """As `wrong_of`; fails the test if anything is wrong. Returns the case, for its logs."""
-        case, wrong = self.wrong_of(label, name, disturb, fails_first=fails_first)
+        """As `find_problems`; fails the test if anything is wrong. Returns the case, for its logs."""
+        case, wrong = self.find_problems(label, name, disturb, fails_first=fails_first)
         assert not wrong, "\n".join(wrong)
         return case
 
-    def wrong_of(
+    def find_problems(
         self, label: str, name: str, disturb: Callable[[Case], None], *, fails_first: bool
     ) -> tuple[Case, list[str]]:
         """Make a target, start what `disturb` starts and kills, settle; returns what is wrong, with the story."""
