@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
+from benchmarks.workload import peak_mb
 from demo import cluster
 from pg_deploy.access.facts.api import SUPABASE, api_of
 from pg_deploy.access.facts.settled_differences import settle
@@ -102,7 +103,7 @@ SOME_TABLES = """
 """
 
 
-def per_row() -> str:
+def per_row_migration() -> str:
     """Migration 3 in the guide's form: SQL whose policies call a boolean helper with each row's own value."""
     made = """
     create schema access_checks;
@@ -145,10 +146,10 @@ def cpu_seconds(pid: int) -> float:
     return used.user + used.system
 
 
-def peak_mb(pid: int) -> float:
-    """The largest resident memory of a process in MB, with the shared buffers that it touched."""
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+def temp_bytes(session: psycopg.Connection) -> int:
+    """The temporary space that a session's database has used so far."""
+    row = session.execute("select temp_bytes from pg_stat_database where datname = current_database()").fetchone()
+    return int(row[0]) if row else 0
 
 
 def main() -> None:
@@ -185,7 +186,7 @@ def other_shape(target: cluster.Cluster) -> list[str]:
             deployer.execute(SHAPE.encode())
     sides = [psycopg.connect(target.admin_url(name), autocommit=True, prepare_threshold=None) for name in names]
     with psycopg.connect(target.url(database=names[1]), autocommit=True) as deployer:
-        for said, change, budget, most in (
+        for name_of_change, change, budget, goal in (
             (
                 "an index and a comment",
                 "create index on public.papers (is_public); comment on table public.papers is 'p'",
@@ -198,13 +199,12 @@ def other_shape(target: cluster.Cluster) -> list[str]:
         ):
             if change:
                 deployer.execute(change.format(first).encode())
-            data = said != "an index and a comment"
             started = time.monotonic()
-            proof = prove(*sides, budget_s=budget, data_may_differ=data)
+            proof = prove(*sides, budget_s=budget, data_may_differ=goal != "index")
             wall = time.monotonic() - started
             peak = max(peak_mb(side.info.backend_pid) for side in sides)
             print(
-                f"another shape, {said}: {wall:.1f} s, {proof.asked} of {proof.subjects} asked, {peak:.0f} MB, {proof.verdict}"
+                f"another shape, {name_of_change}: {wall:.1f} s, {proof.asked} of {proof.subjects} asked, {peak:.0f} MB, {proof.verdict}"
             )
             print(
                 f"    {part_times(proof)}",
@@ -212,8 +212,8 @@ def other_shape(target: cluster.Cluster) -> list[str]:
                 sep="\n",
                 flush=True,
             )
-            if most and wall > GOALS_S[most]:
-                slow.append(f"another shape, {said}")
+            if goal and wall > GOALS_S[goal]:
+                slow.append(f"another shape, {name_of_change}")
     for side in sides:
         side.close()
     for name in names:
@@ -250,7 +250,7 @@ def measure_all(target: cluster.Cluster, numbers: Sequence[int]) -> list[str]:
     """Print one line for each form and number of users, and what each part cost. Returns what was too slow."""
     slow = []
     print("form     users  wall s  old cpu  new cpu  client cpu  old R  new R  old S  new S  peak MB  temp MB  verdict")
-    for form, text in (("array", ARRAY), ("per row", per_row())):
+    for form, text in (("array", ARRAY), ("per row", per_row_migration())):
         for number in numbers:
             names = ("access_bench_old", "access_bench_new")
             for name in names:
@@ -267,18 +267,7 @@ def measure_all(target: cluster.Cluster, numbers: Sequence[int]) -> list[str]:
             wall = time.monotonic() - started
             used = resource.getrusage(resource.RUSAGE_SELF)
             client = used.ru_utime + used.ru_stime - own.ru_utime - own.ru_stime
-            temp = sum(
-                (
-                    row[0]
-                    if (
-                        row := side.execute(
-                            "select temp_bytes from pg_stat_database where datname = current_database()"
-                        ).fetchone()
-                    )
-                    else 0
-                )
-                for side in sides
-            )
+            temp = sum(temp_bytes(side) for side in sides)
             print(
                 f"{form:8} {proof.subjects:6} {wall:7.1f} {cpu_seconds(pids[0]):8.1f} {cpu_seconds(pids[1]):8.1f} {client:11.1f}"
                 f" {proof.timings['old real']:6.1f} {proof.timings['new real']:6.1f}"

@@ -52,7 +52,7 @@ class Peak:
 
 
 def peak_mb(pid: int) -> float:
-    """The largest resident memory of a process in MB; 0 if it is gone."""
+    """The largest resident memory of a process in MB, with the shared buffers that it touched; 0 if it is gone."""
     try:
         text = Path(f"/proc/{pid}/status").read_text()
     except OSError:

@@ -29,9 +29,9 @@ SAME_START_S = 30.0
 
 
 def find_installation() -> Programs | None:
-    """The newest server here with pg_cron, pgcrypto and pg_stat_statements; None where there is none. Reads only.
+    """The newest server here with pg_cron, pgcrypto and pg_stat_statements; None if there is none. Reads only.
 
-    Looks where the engine does: at PG_DEPLOY_BINDIR alone where that is set.
+    It looks where the engine does: only at PG_DEPLOY_BINDIR, if that is set.
     """
     complete = [
         each

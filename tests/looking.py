@@ -13,6 +13,9 @@ import psycopg
 
 from pg_deploy.catalog.reader import Fact, read_facts
 
+OUR_SCHEMAS = ("deploy_ledger", "supabase_migrations")
+"""What a deployment adds to a database beside what its migrations make."""
+
 
 def schema_dump(bindir: Path, url: str, *left_out: str) -> str:
     """The schema as pg_dump writes it, without these schemas and without its random tokens."""

@@ -67,7 +67,7 @@ class Site:
 
 
 @contextmanager
-def used(script: str, packages: tuple[str, ...], folder: Path) -> Iterator[Site]:
+def use_application(script: str, packages: tuple[str, ...], folder: Path) -> Iterator[Site]:
     """Install the packages and the application's tables, use it, and yield its server, which is gone afterwards."""
     venv = folder / "venv"
     uv = (sys.executable, "-m", "uv")

@@ -14,7 +14,7 @@ _FOLLOWS = ("23503",)
 """A row is missing because the statement that should have made it failed: that is no fault of this one."""
 
 
-def replayed(site: Site, database: str) -> dict[int, str]:
+def replay_log(site: Site, database: str) -> dict[int, str]:
     """Send the log to a database, each statement by itself; the SQLSTATE of each that failed, by its place in the log."""
     lines = ["\\set VERBOSITY sqlstate", "\\set ON_ERROR_STOP 0"]
     for number, text in enumerate(site.literal_log()):
@@ -36,7 +36,7 @@ def replayed(site: Site, database: str) -> dict[int, str]:
 
 def newly_failing(site: Site, before: str, after: str) -> set[int]:
     """The statements that fail on the side after and not on the side before."""
-    old, new = replayed(site, before), replayed(site, after)
+    old, new = replay_log(site, before), replay_log(site, after)
     return {number for number, state in new.items() if number not in old and state not in _FOLLOWS}
 
 

@@ -15,7 +15,7 @@ from pg_deploy.ledger.kinds.workload import GATING, Effect, Workload, WorkloadPr
 from pg_deploy.postgres.session import Target
 from pg_deploy.workload.proof import ask_again, ask_before, compare_answers, sum_up_proof
 from pg_deploy.workload.record import record_workload
-from tests.applications.application import Site, used
+from tests.applications.application import Site, use_application
 from tests.applications.replay import newly_failing, recorded_texts
 
 pytestmark = pytest.mark.acceptance
@@ -63,7 +63,7 @@ APPLICATIONS = {
 def application(request: pytest.FixtureRequest) -> Iterator[tuple[Application, Site, Workload]]:
     """One of them, used once, and what the server recorded of that."""
     chosen = APPLICATIONS[request.param]
-    with tempfile.TemporaryDirectory() as folder, used(chosen.script, chosen.packages, Path(folder)) as site:
+    with tempfile.TemporaryDirectory() as folder, use_application(chosen.script, chosen.packages, Path(folder)) as site:
         with site.connect("app") as admin:
             workload = record_workload(admin, ledger="deploy_ledger")
         yield chosen, site, workload

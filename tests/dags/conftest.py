@@ -12,7 +12,7 @@ import pytest
 from tests import airflow_home
 from tests.dags.harness import Result, run_dag
 from tests.looking import Database
-from tests.servers import table
+from tests.servers.table import table_lines
 
 Deploy = Callable[..., Result]
 Monitor = Callable[..., Result]
@@ -21,7 +21,7 @@ Rollback = Callable[..., Result]
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table of docs/servers.md if whole runs on several servers were part of the tests."""
-    for line in table.lines():
+    for line in table_lines():
         terminalreporter.write_line(line)
 
 

@@ -83,14 +83,14 @@ def run_dag(
     os.environ["MIGRATIONS_DIR"] = str(folder)
     os.environ[CONNECTION] = airflow_connection(url, extra)
     # Loaded anew for each run: dag.test() writes the run's conf into the DAG object.
-    dag = load(PROJECT / "dags" / f"{dag_id}.py").dags[dag_id]
+    dag = load_dags(PROJECT / "dags" / f"{dag_id}.py").dags[dag_id]
     if after_parsing:
         after_parsing()
     lean = {**_any_folder(dag), **_lean(dag_id), **(conf or {})}
     return run_loaded(dag, lean, answer=answer, answered_by=answered_by, during=during, when=when)
 
 
-def load(path: Path) -> Any:
+def load_dags(path: Path) -> Any:
     """The bag of the DAGs of that file. Fails if the file has an import error."""
     from airflow.dag_processing.dagbag import DagBag
 

@@ -11,7 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 from tests.building import write_migration
-from tests.dags.harness import Result, airflow_connection, load, run_loaded
+from tests.dags.harness import Result, airflow_connection, load_dags, run_loaded
 from tests.looking import Database
 
 LEAN = {"backup": "none", "rehearse": "none"}
@@ -47,7 +47,7 @@ class Projects:
     def rewrite(self, **settings: Mapping[str, object]) -> None:
         """As `write`, and parse it, as the process of each later task does."""
         self.write(**settings)
-        load(self.file)
+        load_dags(self.file)
 
     def run(
         self,
@@ -59,8 +59,8 @@ class Projects:
         **how: Any,
     ) -> Result:
         """Run one of the DAGs to its end. `bundle` is the DAG bundle whose files the run is of."""
-        bag = load(self.file if bundle is None else Path(bundle.path) / "databases.py")
-        keep(bag)
+        bag = load_dags(self.file if bundle is None else Path(bundle.path) / "databases.py")
+        save_dags(bag)
         if after_parsing:
             after_parsing()
         lean = LEAN if dag_id.startswith("deploy_") else {}
@@ -82,7 +82,7 @@ def make_projects(folder: Path, urls: Mapping[str, str]) -> Projects:
     return made
 
 
-def keep(bag: Any) -> None:
+def save_dags(bag: Any) -> None:
     """Write the DAGs of a file to Airflow's metadata, as the DAG processor does."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import sync_bag_to_db

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,10 +16,12 @@ from pathlib import Path
 import pytest
 import redis
 
+from demo.server import port_is_free
 from pg_deploy.tasks.outside_connections import measure_outside
 from tests.core.preflight.conftest import free_port
 from tests.dags.harness import Result, run_dag
 from tests.looking import Database
+from tests.waiting import until
 
 
 @dataclass
@@ -65,11 +66,7 @@ def running(folder: Path, port: int, *command: str) -> Iterator[subprocess.Popen
     with (folder / f"{command[0]}.log").open("wb") as log:
         process = subprocess.Popen([program, *command[1:]], stdout=log, stderr=log, cwd=folder)
     try:
-        for _ in range(200):
-            with suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            time.sleep(0.1)
+        until(lambda: not port_is_free(port), f"{command[0]} listens")
         yield process
     finally:
         process.terminate()

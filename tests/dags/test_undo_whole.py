@@ -14,8 +14,8 @@ from demo import cluster
 from demo.cluster import Cluster
 from tests.building import write_migration
 from tests.dags.harness import Result, run_dag
-from tests.folders.looks import Look, look
 from tests.folders.running import WHOLE
+from tests.folders.state import State, read_state
 from tests.looking import Database
 
 NAME = "undo_whole"
@@ -141,15 +141,15 @@ def is_said_before_apply(result: Result, words: str) -> bool:
     return found >= 0 and (begun < 0 or found < begun)
 
 
-def look_at(at: Cluster, name: str) -> Look:
+def state_of(at: Cluster, name: str) -> State:
     """The database as pg_dump and the rows show it."""
-    return look(at.bindir, at.admin_url(name))
+    return read_state(at.bindir, at.admin_url(name))
 
 
 @pytest.mark.acceptance
 def test_a_failed_check_leads_back(demo_cluster: Cluster, place: str, change: Change, tmp_path: Path) -> None:
     """The check fails on the target alone, so the rehearsal cannot foresee it: the run has to go back by itself."""
-    before = look_at(demo_cluster, place)
+    before = state_of(demo_cluster, place)
     only_here = f"select 'only here' as problem where current_setting('port') = '{demo_cluster.port}';"
     write_migration(
         tmp_path / "migrations", STEM, change.migration, checks={"it_holds": only_here}, manifest=UNDECLARED
@@ -160,26 +160,26 @@ def test_a_failed_check_leads_back(demo_cluster: Cluster, place: str, change: Ch
     if change.lost:
         assert is_said_before_apply(result, f"cannot be undone: {change.lost}"), result.text[-6000:]
     else:
-        assert look_at(demo_cluster, place).difference(before) == "", result.text[-6000:]
+        assert state_of(demo_cluster, place).difference(before) == "", result.text[-6000:]
         assert "rolled back, the database is as before" in result.text
 
 
 @pytest.mark.acceptance
 def test_the_rollback_dag_leads_back(demo_cluster: Cluster, place: str, change: Change, tmp_path: Path) -> None:
     """Days later, with rows that came since."""
-    before = look_at(demo_cluster, place)
+    before = state_of(demo_cluster, place)
     write_migration(tmp_path / "migrations", STEM, change.migration, manifest=UNDECLARED)
     result = deploy(demo_cluster, place, tmp_path / "migrations", tmp_path / "backups")
     assert result.state == "success", result.text[-6000:]
-    deployed = look_at(demo_cluster, place)
+    deployed = state_of(demo_cluster, place)
     undo = undo_all(demo_cluster, place, tmp_path / "nothing")
     if change.lost:
         assert is_said_before_apply(result, f"cannot be undone: {change.lost}"), result.text[-6000:]
         assert undo.state == "failed"
-        assert look_at(demo_cluster, place).difference(deployed) == ""
+        assert state_of(demo_cluster, place).difference(deployed) == ""
     else:
         assert undo.state == "success", undo.text[-6000:]
-        assert look_at(demo_cluster, place).difference(before) == "", undo.text[-6000:]
+        assert state_of(demo_cluster, place).difference(before) == "", undo.text[-6000:]
 
 
 @pytest.mark.acceptance
@@ -200,7 +200,7 @@ def test_a_row_that_somebody_else_was_quicker_to_make_is_not_deleted(demo_cluste
     undo = undo_all(demo_cluster, name, tmp_path / "nothing")
     assert undo.state == "failed"
     assert "1 were inserted in the rehearsal, and here none" in undo.text
-    assert look_at(demo_cluster, name).rows["storage.buckets"].startswith("1 ")
+    assert state_of(demo_cluster, name).rows["storage.buckets"].startswith("1 ")
 
 
 @pytest.mark.acceptance
@@ -222,7 +222,7 @@ def test_rows_that_were_met_here_alone_are_not_called_as_before(
                 "insert into storage.buckets (id, name) values ('old', 'old')"
             )
 
-    before = look_at(demo_cluster, name)
+    before = state_of(demo_cluster, name)
     result = deploy(demo_cluster, name, folder, tmp_path / "backups", when="rehearsal passed", during=meanwhile)
     assert result.state == "success", result.text[-4000:]
     undo = undo_all(demo_cluster, name, tmp_path / "nothing")
@@ -231,4 +231,4 @@ def test_rows_that_were_met_here_alone_are_not_called_as_before(
         assert "line 1 met none in the rehearsal, and here rows were deleted" in undo.text
     else:
         assert undo.state == "success", undo.text[-4000:]
-        assert look_at(demo_cluster, name).difference(before) == ""
+        assert state_of(demo_cluster, name).difference(before) == ""

@@ -16,7 +16,7 @@ from pathlib import Path
 from pg_deploy.catalog.reader import Fact
 from tests.faults import deployer
 from tests.faults.deployer import DEPLOYED, Order
-from tests.faults.scenarios import SCENARIOS, Scenario, copied, deployed_once, facts_of, our_backends, write
+from tests.faults.scenarios import SCENARIOS, Scenario, copied, facts_of, find_problems, our_backends, write
 from tests.faults.server import Server
 from tests.looking import Database
 
@@ -104,7 +104,7 @@ class Case:
             code = self.start().wait()
             if code != DEPLOYED:
                 return [f"the new run ended with {code}"]
-        wrong = deployed_once(self.database, self.scenario, self.reference)
+        wrong = find_problems(self.database, self.scenario, self.reference)
         return wrong + [
             f"run {number}: {line}"
             for number, run in enumerate(self.runs, start=1)
@@ -146,12 +146,12 @@ class Bench:
         return self.exchanges[key]
 
     def run(self, label: str, name: str, disturb: Callable[[Case], None], *, fails_first: bool = False) -> Case:
-        """As `wrong_of`; fails the test if anything is wrong. Returns the case, for its logs."""
-        case, wrong = self.wrong_of(label, name, disturb, fails_first=fails_first)
+        """As `find_problems`; fails the test if anything is wrong. Returns the case, for its logs."""
+        case, wrong = self.find_problems(label, name, disturb, fails_first=fails_first)
         assert not wrong, "\n".join(wrong)
         return case
 
-    def wrong_of(
+    def find_problems(
         self, label: str, name: str, disturb: Callable[[Case], None], *, fails_first: bool
     ) -> tuple[Case, list[str]]:
         """Make a target, start what `disturb` starts and kills, settle; returns what is wrong, with the story."""

@@ -145,7 +145,7 @@ def our_backends(database: Database) -> list[str]:
     return [row[0] for row in rows]
 
 
-def deployed_once(database: Database, scenario: Scenario, expected: frozenset[Fact]) -> list[str]:
+def find_problems(database: Database, scenario: Scenario, expected: frozenset[Fact]) -> list[str]:
     """What is wrong, in words; nothing if the migration is deployed and verified once, and everything says so."""
     wrong = []
     if (x := database.value("select x from public.counter")) != scenario.counter:

@@ -100,7 +100,7 @@ def _many(kind: str, count: int, chance: random.Random, directory: Path) -> tupl
             name, fails_first = chance.choice(list(SCENARIOS)), chance.random() < 0.4
             what, disturb = _disturbance(kind, bench, name, fails_first, chance)
             label = f"{kind}_{number}"
-            _, wrong = bench.wrong_of(label, name, disturb, fails_first=fails_first)
+            _, wrong = bench.find_problems(label, name, disturb, fails_first=fails_first)
             if wrong:
                 failures.append("\n".join([f"{label}: {name}, fails first: {fails_first}, {what}", *wrong]))
             print(f"{label}: {name} {fails_first} {what}: {'FAILED' if wrong else 'ok'}", flush=True)

@@ -20,7 +20,7 @@ from demo import cluster
 from demo.cluster import Cluster
 from tests.dags.harness import Result, run_dag
 from tests.folders.case import Case, Expectation, Step
-from tests.folders.looks import Look, look
+from tests.folders.state import State, read_state
 
 WHOLE = {"approval": "none", "backup": "full", "rehearse": "full"}
 _CLI_NAME = re.compile(r"\d+_.*\.sql")
@@ -52,9 +52,9 @@ def run_case(at: Cluster, case: Case, *, undo: bool | None = None) -> list[Outco
     return found
 
 
-def _run_step(at: Cluster, name: str, step: Step, beside: tuple[str, Look | None], *, undo: bool) -> Outcome:
+def _run_step(at: Cluster, name: str, step: Step, beside: tuple[str, State | None], *, undo: bool) -> Outcome:
     expected = step.expected
-    before = look(at.bindir, at.admin_url(name))
+    before = read_state(at.bindir, at.admin_url(name))
     files = sum(1 for path in step.migrations.iterdir() if path.suffix == ".sql")
     with (
         tempfile.TemporaryDirectory(prefix="pg-deploy-test-backups-") as store,
@@ -62,7 +62,7 @@ def _run_step(at: Cluster, name: str, step: Step, beside: tuple[str, Look | None
     ):
         conf = {**WHOLE, **(expected.conf if expected else {})}
         result = run_dag("deploy_migrations", at.url(database=name), step.migrations, conf)
-        after = look(at.bindir, at.admin_url(name))
+        after = read_state(at.bindir, at.admin_url(name))
         untouched = not after.difference(before)
         ours = "deployed" if result.state == "success" else "refused" if untouched else "failed"
         if conf.get("dry_run") and ours == "deployed":
@@ -76,12 +76,12 @@ def _run_step(at: Cluster, name: str, step: Step, beside: tuple[str, Look | None
     return _judged(step, files, ours, beside[0], equal, undone, again, result)
 
 
-def _undo(at: Cluster, name: str, deployed: Look, before: Look) -> tuple[str, str | None, Result]:
+def _undo(at: Cluster, name: str, deployed: State, before: State) -> tuple[str, str | None, Result]:
     with tempfile.TemporaryDirectory() as nothing:
         result = run_dag(
             "rollback_migrations", at.url(database=name), Path(nothing), {"approval": "none", "down_to": "0"}
         )
-    now = look(at.bindir, at.admin_url(name))
+    now = read_state(at.bindir, at.admin_url(name))
     if result.state == "success":
         return "yes", now.difference(before), result
     # A rollback that began and was aborted left the catalog as it was, but not the ledger: the next undo has to finish it.
@@ -142,7 +142,7 @@ def _first_sentence(result: Result) -> str:
     return next((line for line in result.log if "✗" in line), "")
 
 
-def _with_psql(at: Cluster, case: Case, steps: int) -> tuple[str, Look | None]:
+def _with_psql(at: Cluster, case: Case, steps: int) -> tuple[str, State | None]:
     """Each file in a session of its own, as the deploying role, in the CLI's order; files of earlier steps are not run again."""
     with _database(at, case) as name:
         done: set[str] = set()
@@ -160,7 +160,7 @@ def _with_psql(at: Cluster, case: Case, steps: int) -> tuple[str, Look | None]:
                     errors = ran.stderr.decode(errors="replace").strip().splitlines()
                     first = next((line for line in errors if "ERROR" in line), "failed")
                     return first.rsplit("migrations/", 1)[-1], None
-        return "accepts", look(at.bindir, at.admin_url(name))
+        return "accepts", read_state(at.bindir, at.admin_url(name))
 
 
 @contextmanager

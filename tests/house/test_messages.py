@@ -49,3 +49,12 @@ def test_nobody_who_installed_the_package_is_sent_to_make() -> None:
     assert {"baseline", "refresh", "monitor", "deploy"} <= set(TARGETS)
     sent = [(name, text) for name, text in _told(PACKAGE) if _NAMED.search(text) and "checkout" not in text]
     assert sent == []
+
+
+def test_the_guard_sees_texts_and_make_targets_and_passes_over_docstrings() -> None:
+    """A guard that sees nothing is always green."""
+    tree = ast.parse('"""Read by developers."""\nx = f"run make {y}"\nz = "run make monitor"\n')
+    assert list(_texts(tree, is_runbook=False)) == ["run make {}", "run make monitor"]
+    assert "Read by developers." in _texts(tree, is_runbook=True)
+    assert _NAMED.search("run make monitor")
+    assert not _NAMED.search("make room")

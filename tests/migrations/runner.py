@@ -10,7 +10,7 @@ import psycopg
 
 from pg_deploy.grammar import ast
 from pg_deploy.grammar.parser import parse_sql, split
-from tests.looking import schema_dump
+from tests.looking import OUR_SCHEMAS, schema_dump
 
 FOLDER = Path(__file__).resolve().parents[2] / "sql" / "migrations"
 STEMS = tuple(sorted(path.stem for path in FOLDER.glob("*.sql")))
@@ -120,7 +120,7 @@ def findings(
 
 def state(url: str, bindir: Path) -> str:
     """The schema as pg_dump writes it and the cron jobs, as one comparable text."""
-    lines = schema_dump(bindir, url, "deploy_ledger", "supabase_migrations").splitlines()
+    lines = schema_dump(bindir, url, *OUR_SCHEMAS).splitlines()
     with connect(url) as connection, suppress(psycopg.errors.UndefinedTable):
         lines += [str(job) for job in connection.execute("select * from cron.job order by jobid").fetchall()]
     return "\n".join(lines)

@@ -69,8 +69,9 @@ def test_a_dry_run_says_each_step_in_order_and_does_none(repository: Repository)
 
 def test_it_uploads_only_if_it_is_told_to(repository: Repository) -> None:
     """What is on a package index cannot be taken back."""
-    assert "twine upload" in repository.release(UPLOAD="1").stdout
-    assert "release: .venv/bin/python -m twine upload" not in repository.release(UPLOAD="").stdout
+    upload = "release: .venv/bin/python -m twine upload"
+    assert upload in repository.release(UPLOAD="1").stdout
+    assert upload not in repository.release(UPLOAD="").stdout
 
 
 @pytest.mark.parametrize(

@@ -25,12 +25,12 @@ class Run:
 _runs: list[Run] = []
 
 
-def keep(run: Run) -> None:
+def keep_run(run: Run) -> None:
     """Remember a run for the table."""
     _runs.append(run)
 
 
-def lines() -> Iterator[str]:
+def table_lines() -> Iterator[str]:
     """The table in Markdown; nothing if nothing was run."""
     if not _runs:
         return

@@ -15,7 +15,9 @@ import pytest
 from demo import cluster
 from tests.building import fixture, write_migration
 from tests.core.working import working_on
+from tests.looking import Database
 from tests.ui.conftest import Site, Visit, serious_violations, tabbed_through
+from tests.waiting import until
 
 PROJECT = Path(__file__).resolve().parents[2]
 FIXTURES = PROJECT / "tests" / "fixtures" / "migrations"
@@ -219,19 +221,13 @@ def test_a_rollback_run_shows_what_it_undid(site: Site, new_target: Callable[[st
 
 def run_that_builds(url: str, phase: str) -> str:
     """Wait until an index of public.people is being built, in a phase like that one; returns the id of the run."""
-    with psycopg.connect(url, autocommit=True) as looking:
-        for _ in range(600):
-            # The table is named, because making the ledger builds indexes too.
-            found = looking.execute(
-                "select count(*) from pg_stat_progress_create_index where relid = 'public.people'::regclass and phase like %s",
-                [phase],
-            ).fetchone()
-            if found and found[0]:
-                break
-            looking.execute("select pg_sleep(0.2)")
-        run = looking.execute("select airflow_run from deploy_ledger.deployment").fetchone()
-    assert run is not None
-    return str(run[0])
+    database = Database(url)
+    # The table is named, because making the ledger builds indexes too.
+    building = (
+        "select count(*) from pg_stat_progress_create_index where relid = 'public.people'::regclass and phase like %s"
+    )
+    until(lambda: database.value(building, [phase]), f"an index is built, in a phase like {phase}", 120)
+    return str(database.value("select airflow_run from deploy_ledger.deployment"))
 
 
 def test_the_page_of_a_running_build_shows_its_progress_and_ends_by_itself(

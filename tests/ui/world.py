@@ -76,12 +76,12 @@ def do_admin() -> None:
 
 def do_projects(folder: str, urls: dict[str, str], settings: dict[str, Any]) -> None:
     """Make projects and their DAGs, as a DAG processor does that reads a team's file."""
-    from tests.dags.harness import load
-    from tests.dags.projects import keep, make_projects
+    from tests.dags.harness import load_dags
+    from tests.dags.projects import make_projects, save_dags
 
     made = make_projects(Path(folder), urls)
     made.write(**settings)
-    keep(load(made.file))
+    save_dags(load_dags(made.file))
 
 
 def do_forget_projects() -> None:

@@ -17,7 +17,7 @@ from tests.undo_cases.grammar import RULES
 from tests.undo_cases.odd_names import with_odd_names
 from tests.undo_cases.pool import run_all, run_sequences
 from tests.undo_cases.sequence import SequenceResult
-from tests.undo_cases.server import binaries
+from tests.undo_cases.server import find_binaries
 
 _ENOUGH_FOR_EACH_KIND = 1000
 """If at least so many sequences are drawn, each kind must be among them."""
@@ -127,14 +127,14 @@ def main() -> int:
     options.add_argument("--first", type=int, default=0, help="the number of the first sequence")
     given = options.parse_args()
     if given.crossings:
-        return _crossings(binaries(given.server), given)
+        return _crossings(find_binaries(given.server), given)
     cases = [read_case(path) for path in sorted(given.folder.glob("*.yaml")) if given.only in path.stem]
     if given.sequences:
-        return _sequences(cases, binaries(given.server), given)
+        return _sequences(cases, find_binaries(given.server), given)
     if given.odd_names:
         cases = [with_odd_names(case) for case in cases]
     found = []
-    for each in run_all(cases, binaries(given.server), workers=given.workers):
+    for each in run_all(cases, find_binaries(given.server), workers=given.workers):
         found.append(each)
         print(each.line, flush=True)
         if given.verbose:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import sql
 
-from tests.undo_cases.judging import OURS
+from tests.looking import OUR_SCHEMAS
 
 _TABLES = """
 select c.oid, n.nspname, c.relname from pg_catalog.pg_class c
@@ -56,14 +56,14 @@ def _fill_all(connection: psycopg.Connection[Any]) -> None:
     connection.execute("set search_path = ''")
     for _ in range(2):
         # Twice: a table may need one that comes later.
-        for oid, namespace, name in connection.execute(_TABLES, [list(OURS)]).fetchall():
+        for oid, namespace, name in connection.execute(_TABLES, [list(OUR_SCHEMAS)]).fetchall():
             table = sql.Identifier(namespace, name)
             if connection.execute(sql.SQL("select exists (select from {})").format(table)).fetchone() == (False,):
                 _fill_table(connection, oid, table)
     for (name,) in connection.execute(
         """select c.oid::regclass::text from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = relnamespace
         where c.relkind = 'S' and n.nspname <> all (%s)""",
-        [list(OURS)],
+        [list(OUR_SCHEMAS)],
     ).fetchall():
         for _ in range(3):
             _try(connection, sql.SQL("select nextval({})").format(sql.Literal(name)))

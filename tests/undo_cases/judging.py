@@ -11,9 +11,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from tests.looking import OUR_SCHEMAS
 from tests.undo_cases.server import Server
-
-OURS = ("deploy_ledger", "supabase_migrations")
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def _dump(server: Server, database: str) -> tuple[str, ...]:
         [
             server.bindir / "pg_dump",
             "--schema-only",
-            *(f"--exclude-schema={name}" for name in OURS),
+            *(f"--exclude-schema={name}" for name in OUR_SCHEMAS),
             "--dbname",
             server.url("admin", database),
         ],
@@ -74,7 +73,7 @@ def _contents(connection: psycopg.Connection[Any]) -> Iterator[tuple[str, str]]:
         join pg_catalog.pg_namespace n on n.oid = c.relnamespace
         where (c.relkind in ('r', 'S') or (c.relkind = 'm' and c.relispopulated))
           and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and n.nspname <> all (%s)""",
-        [list(OURS)],
+        [list(OUR_SCHEMAS)],
     ).fetchall()
     for namespace, name, kind in relations:
         relation = sql.Identifier(namespace, name)

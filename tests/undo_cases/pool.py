@@ -13,7 +13,7 @@ from typing import TypeVar
 from tests.undo_cases.case import Case, Outcome, run_case
 from tests.undo_cases.drawing import DrawnStatements, SequenceSeed
 from tests.undo_cases.sequence import SequenceResult, run_sequence
-from tests.undo_cases.server import Server, started
+from tests.undo_cases.server import Server, new_server
 
 _WORKERS = 2
 Task = TypeVar("Task")
@@ -23,7 +23,7 @@ _servers: list[Server] = []
 
 def _start_server(bindir: Path) -> None:
     stack = ExitStack()
-    _servers.append(stack.enter_context(started(bindir)))
+    _servers.append(stack.enter_context(new_server(bindir)))
     multiprocessing.util.Finalize(None, stack.close, exitpriority=10)
 
 

@@ -60,7 +60,7 @@ class Server:
                     connection.execute(sql.SQL("drop owned by {0}; drop role {0}").format(sql.Identifier(role)))
 
 
-def binaries(wanted: str) -> Path:
+def find_binaries(wanted: str) -> Path:
     """The folder of a server's programs: as given, of that major version, or of the newest that is installed."""
     if "/" in wanted:
         return Path(wanted)
@@ -71,7 +71,7 @@ def binaries(wanted: str) -> Path:
 
 
 @contextmanager
-def started(bindir: Path) -> Iterator[Server]:
+def new_server(bindir: Path) -> Iterator[Server]:
     """A cluster with the roles and the template; gone afterwards."""
     with throwaway(bindir, "admin", _SETTINGS, _memory()) as port:
         server = Server(bindir, port)

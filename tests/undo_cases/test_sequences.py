@@ -15,7 +15,7 @@ from tests.undo_cases.drawing import DrawnStatements, draw_all
 from tests.undo_cases.grammar import PLACES, RULES
 from tests.undo_cases.pool import run_all, run_sequences
 from tests.undo_cases.sequence import SequenceResult
-from tests.undo_cases.server import binaries
+from tests.undo_cases.server import find_binaries
 
 FOLDER = Path(__file__).resolve().parents[1] / "cases" / "ddl"
 _COUNT, _SETS, _CROSSINGS = 2000, 500, 1000
@@ -62,7 +62,7 @@ def test_drawn_sequences_are_undone_or_refused_for_a_loss() -> None:
     """Else a mixture of changes that no case holds is undone only in part."""
     cases = [case for path in sorted(FOLDER.glob("*.yaml")) if not (case := read_case(path)).superuser]
     seed = f"{date.today():%Y%m%d}"
-    found = list(run_sequences(draw_all(cases, seed, _COUNT), binaries("")))
+    found = list(run_sequences(draw_all(cases, seed, _COUNT), find_binaries("")))
 
     line, faults = summary(found)
     print(f"seed {seed}; {line}")
@@ -76,7 +76,7 @@ def test_drawn_sets_are_undone_whole_or_refused_before_anything_is() -> None:
     """Else a set of migrations, deployed without a rehearsal, is undone half way, or what it did is taken for another's."""
     cases = [case for path in sorted(FOLDER.glob("*.yaml")) if not (case := read_case(path)).superuser]
     seed = f"{date.today():%Y%m%d}-sets"
-    found = list(run_sequences(draw_all(cases, seed, _SETS), binaries(""), as_sets=True))
+    found = list(run_sequences(draw_all(cases, seed, _SETS), find_binaries(""), as_sets=True))
 
     line, faults = summary(found, as_sets=True)
     assert (faults, [each.line for each in found if each.outcome.verdict == "wrong"]) == ([], []), (
@@ -96,7 +96,7 @@ def test_the_same_seed_draws_the_same_crossings() -> None:
 def test_crossings_are_undone() -> None:
     """Else the way back of one change uses names that another change gave."""
     seed = f"{date.today():%Y%m%d}"
-    found = list(run_all(draw_crossings(seed, 0, _CROSSINGS), binaries("")))
+    found = list(run_all(draw_crossings(seed, 0, _CROSSINGS), find_binaries("")))
 
     assert [each.line for each in found if each.verdict == "wrong"] == [], f"seed {seed}"
     assert sum(each.verdict == "not applied" for each in found) < 0.3 * _CROSSINGS

@@ -8,25 +8,24 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from tests.looking import schema_dump
+from tests.looking import OUR_SCHEMAS, schema_dump
 
-OURS_TOO = ("deploy_ledger", "supabase_migrations")
 # What differs between two runs of the same file: moments, random identifiers, salted hashes.
 _OF_THE_MOMENT = (
     r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d(:?\d\d)?)?",
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
-    r"\$2[aby]\$[^,)" "]*",
+    r"\$2[aby]\$[^,)]*",
 )
 
 
 @dataclass(frozen=True)
-class Look:
+class State:
     """A database at one moment; two that are equal have the same schema and the same rows."""
 
     schema: str
     rows: dict[str, str]
 
-    def difference(self, other: Look) -> str:
+    def difference(self, other: State) -> str:
         """The first difference in a few words; empty if there is none."""
         if self.schema != other.schema:
             mine, theirs = self.schema.splitlines(), other.schema.splitlines()
@@ -37,11 +36,11 @@ class Look:
         return f"rows of {', '.join(tables[:5])}" if tables else ""
 
 
-def look(bindir: Path, admin_url: str) -> Look:
+def read_state(bindir: Path, admin_url: str) -> State:
     """Read the database as a superuser, without what is ours."""
-    schema = schema_dump(bindir, admin_url, *OURS_TOO)
+    schema = schema_dump(bindir, admin_url, *OUR_SCHEMAS)
     with psycopg.connect(admin_url, autocommit=True) as connection:
-        return Look(schema, _rows(connection))
+        return State(schema, _rows(connection))
 
 
 def _rows(connection: psycopg.Connection) -> dict[str, str]:
@@ -52,7 +51,7 @@ def _rows(connection: psycopg.Connection) -> dict[str, str]:
         where c.relkind in ('r', 'm') and c.relpersistence <> 't' and n.nspname !~ '^pg_'
             and n.nspname <> all (%s) and (c.relkind = 'r' or c.relispopulated)
         order by 1, 2""",
-        [["information_schema", *OURS_TOO]],
+        [["information_schema", *OUR_SCHEMAS]],
     ).fetchall()
     text: sql.Composable = sql.SQL("t::text")
     for pattern in _OF_THE_MOMENT:
