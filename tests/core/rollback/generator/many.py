@@ -91,4 +91,4 @@ def many(count: int, beside: int = 0) -> tuple[Facts, Facts]:
             definition=f"CREATE INDEX i_{number} ON shop.t_{number} USING btree (a)",
         )
         before.need("index", oid + 6, oid, 1, "a")
-    return before.reading(), after.facts_read()
+    return before.reading(), after.reading()
