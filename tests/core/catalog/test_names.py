@@ -59,7 +59,7 @@ def test_parts_print_as_the_catalog_prints_them(facts: Facts) -> None:
 
 
 @pytest.mark.server
-def test_what_a_comment_or_a_right_is_on_is_a_fact(facts: Facts) -> None:
+def test_what_a_comment_or_a_dependency_on_an_extension_is_about_is_a_fact(facts: Facts) -> None:
     """A comment names a function's types of the server with their schema: it is on the function all the same."""
     none = {
         ("column", '"a (b"."pair, of"."x.y"'),  # an attribute is no fact

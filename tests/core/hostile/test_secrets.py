@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import subprocess
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -94,7 +93,7 @@ def test_a_checks_rows_show_no_column_that_is_named_like_a_secret(empty_database
     assert result.rows == (("7", "***", "password=***"),)
 
 
-def test_a_command_line_holds_nothing_that_opens_a_door(tmp_path: Path) -> None:
+def test_a_command_line_holds_nothing_that_opens_a_door() -> None:
     """What `ps` shows, everybody on the worker reads."""
     conninfo = f"host=/nowhere dbname=x user=y password={SECRET} sslpassword={SECRET} options='-c app.key={SECRET}'"
     with credentials(conninfo) as (plain, environment):

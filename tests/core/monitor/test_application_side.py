@@ -60,7 +60,7 @@ def test_a_slow_and_a_failing_endpoint_are_told_and_a_quick_one_is_not(applicati
     assert found[1].cause == "3 of 3 requests to /broken failed: HTTP 500"
 
 
-def test_an_application_that_is_down_is_told(application: str) -> None:
+def test_an_application_that_is_down_is_told() -> None:
     """Else no answer would count as a quick one."""
     found = judge(measure_endpoints(Endpoints("http://127.0.0.1:1", {"api": "/"})), read_thresholds())
 
@@ -69,9 +69,9 @@ def test_an_application_that_is_down_is_told(application: str) -> None:
     ]
 
 
-def test_the_token_stands_in_no_repr(application: str) -> None:
+def test_the_token_stands_in_no_repr() -> None:
     """Else a log of the values would hold it."""
-    assert "token" not in repr(Endpoints(application, {}, {"Authorization": "Bearer token"}))
+    assert "token" not in repr(Endpoints("http://127.0.0.1:1", {}, {"Authorization": "Bearer token"}))
 
 
 @contextmanager

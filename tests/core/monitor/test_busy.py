@@ -51,6 +51,7 @@ def test_eight_busy_clients_raise_nothing_in_thirty_runs(cron_monitor: Monitor) 
             outcome = monitor.run()
             started += outcome.started
             assert outcome.problems == ()
+        assert all(client.is_alive() for client in clients), "a client failed: the database was not busy"
     finally:
         stop.set()
         for client in clients:

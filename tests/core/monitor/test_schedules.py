@@ -47,6 +47,7 @@ def test_dues_are_those_of_each_minute_also_when_the_clock_changes(zone: str, mo
         schedule = read_schedule(text)
         assert schedule is not None
         known = dues(text, every_minute)
+        assert known, text
         for moment in [begin + (end - begin) * chance.random() for _ in range(20)] + known[:5] + known[-5:]:
             place = bisect_right(known, moment)
             if place < len(known):

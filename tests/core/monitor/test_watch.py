@@ -207,7 +207,7 @@ def test_what_a_deployment_measures_hides_nothing_from_the_monitor(empty_databas
 
     with target.session("test") as connection:
         assert (samples.read_newest_rows(connection), samples.read_last_counters(connection)) == (before, counters)
-    assert [one.calls for one in kept.statements.values() if one.calls == 20], "not counted since the last look"
+    assert [each for each in kept.statements.values() if each.calls == 20], "not counted since the last look"
     assert kept.counted == "the time since the monitor's last look"
 
 

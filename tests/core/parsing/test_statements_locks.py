@@ -239,7 +239,7 @@ def claimed(sql: str) -> tuple[dict[str, Lock], Lock | None]:
     return named, max(unnamed, default=None)
 
 
-def compare(sql: str, held: dict[str, Lock]) -> None:
+def assert_claims_match(sql: str, held: dict[str, Lock]) -> None:
     named, unnamed = claimed(sql)
     # PostgreSQL 18 locks the relation of a GRANT, in a mode that blocks nobody.
     least = Lock.ACCESS_SHARE if sql.startswith(("grant ", "revoke ")) else 0
@@ -258,7 +258,7 @@ def test_a_statement_locks_what_is_claimed_and_nothing_else(server: str, sql: st
         connection.execute(sql)
         rows = connection.execute(HELD, [connection.info.backend_pid]).fetchall()
         connection.rollback()
-    compare(sql, strongest(rows, names))
+    assert_claims_match(sql, strongest(rows, names))
 
 
 CONCURRENT = [

@@ -14,12 +14,12 @@ from psycopg import RawCursor
 from pg_deploy.ledger.kinds.workload import RecordedStatement, Workload
 from pg_deploy.postgres.session import Target
 from pg_deploy.workload.record import record_workload
+from tests.core.workload.breaking_migrations import Break, breaking_migrations
+from tests.core.workload.named_objects import Named
+from tests.core.workload.oracle import Oracle, Verdict
+from tests.core.workload.sent_statements import PATHS, QUIET, SHOP_SQL, STATEMENTS, Sent
 from tests.installed import installed
 from tests.throwaway import throwaway
-from tests.workload_breaks import Break, breaks
-from tests.workload_named import Named
-from tests.workload_oracle import Oracle, Verdict
-from tests.workload_shop import PATHS, QUIET, SHOP, STATEMENTS, Sent
 
 _SETTINGS = {
     "shared_preload_libraries": "pg_cron,pg_stat_statements",
@@ -102,7 +102,7 @@ class Shop:
         self.renew()
         with self.connect() as admin:
             jobs = admin.execute("select username, command from cron.job where username = 'shop_jobs'").fetchall()
-            return tuple(breaks(Named(admin, STATEMENTS, PATHS), [Sent(*job) for job in jobs]))
+            return tuple(breaking_migrations(Named(admin, STATEMENTS, PATHS), [Sent(*job) for job in jobs]))
 
     @cached_property
     def workload(self) -> Workload:
@@ -123,7 +123,7 @@ def shop() -> Iterator[Shop]:
         with made.connect("postgres") as admin:
             admin.execute("create database shop")
         with made.connect() as admin:
-            admin.execute(SHOP.read_bytes())
+            admin.execute(SHOP_SQL.read_bytes())
             admin.execute("create extension pg_stat_statements with schema public")
             admin.execute("select pg_stat_statements_reset()")
             made.keys = dict(_send_each(made, admin, (*STATEMENTS, *QUIET)))

@@ -12,10 +12,10 @@ from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.ledger.kinds.workload import GATING, Effect, WorkloadFinding
 from pg_deploy.workload.observation import Observation, compare_observations, observe, run_on_both
 from pg_deploy.workload.proof import ask_again, ask_before
+from tests.core.workload.breaking_migrations import KINDS, Break
+from tests.core.workload.oracle import Verdict
 from tests.core.workload.planted import Harm, Shop, function_of, shop
-from tests.workload_breaks import KINDS, Break
-from tests.workload_oracle import Verdict
-from tests.workload_shop import STATEMENTS
+from tests.core.workload.sent_statements import STATEMENTS
 
 LOG = logging.getLogger(__name__)
 FAILS = {*GATING, Effect.SHAPE_CHANGED}

@@ -10,7 +10,6 @@ import psycopg
 import psycopg.conninfo
 import pytest
 
-from demo import cluster
 from pg_deploy.ledger.kinds.workload import Recording, Workload
 from pg_deploy.migrations.migration import Migration, load_all, scan_folder
 from pg_deploy.postgres.session import Target
@@ -133,7 +132,7 @@ def test_counters_that_were_just_reset_say_so(database: Database, application: s
 
 
 def test_what_looks_like_a_secret_is_masked_and_comes_back_from_the_ledger(
-    database: Database, application: str, demo_cluster: cluster.Cluster
+    database: Database, application: str
 ) -> None:
     """A comment is no constant: the server keeps it as it is."""
     _send(database, application, "select note from public.orders -- https://me:hunter2@example.org")

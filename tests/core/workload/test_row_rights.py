@@ -82,6 +82,7 @@ def test_what_the_role_may_use_and_write_is_no_finding(
     """Else a migration that brings its grants, or needs none, fails its rehearsal."""
     found = _found(session, workload_database, migration)
 
+    assert found.keys() == {*_ALL}
     assert not [each for each in found.values() if each.effect is Effect.FORBIDDEN]
 
 

@@ -24,26 +24,28 @@ _CLASSES = {
 
 
 class _Side:
+    """One reading of the catalog while it is put together. `needs` are rows of pg_depend."""
+
     def __init__(self) -> None:
         self.facts: list[Fact] = []
-        self.rows: list[tuple[str, str, int, int, int]] = []
-        self.edges: list[tuple[int, int, int, int, int, int, str]] = []
+        self.objects: list[tuple[str, str, int, int, int]] = []
+        self.needs: list[tuple[int, int, int, int, int, int, str]] = []
 
     def add(self, kind: str, identity: str, oid: int, number: int = 0, **properties: object) -> None:
         self.facts.append(Fact(kind, parsed(kind, identity), json.dumps(properties, sort_keys=True), "database"))
         if kind in _CLASSES:
-            self.rows.append((kind, identity, _CLASSES[kind], oid, number))
+            self.objects.append((kind, identity, _CLASSES[kind], oid, number))
 
     def need(self, kind: str, oid: int, table: int, number: int, why: str = "n") -> None:
-        self.edges.append((_CLASSES[kind], oid, 0, 1259, table, number, why))
+        self.needs.append((_CLASSES[kind], oid, 0, 1259, table, number, why))
 
     def table(self, name: str, oid: int, columns: tuple[str, ...]) -> None:
         self.add("table", f"shop.{name}", oid, owner="deployer")
         for number, column in enumerate(columns, 1):
             self.add("column", f"shop.{name}.{column}", oid, number, position=number, type="integer")
 
-    def done(self) -> Facts:
-        objects = Objects("1", 5, tuple(self.rows), True, tuple(sorted(self.edges)), ())
+    def reading(self) -> Facts:
+        objects = Objects("1", 5, tuple(self.objects), True, tuple(sorted(self.needs)), ())
         return Facts(frozenset(self.facts), 150000, _AT, objects)
 
 
@@ -89,4 +91,4 @@ def many(count: int, beside: int = 0) -> tuple[Facts, Facts]:
             definition=f"CREATE INDEX i_{number} ON shop.t_{number} USING btree (a)",
         )
         before.need("index", oid + 6, oid, 1, "a")
-    return before.done(), after.done()
+    return before.reading(), after.reading()

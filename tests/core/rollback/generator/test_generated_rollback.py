@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from demo import cluster as demo
 from demo.cluster import Cluster
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.reader import Facts, read_facts
@@ -47,8 +48,6 @@ class Place:
         self.open()
 
     def open(self) -> None:
-        from demo import cluster as demo
-
         demo.drop(self.cluster, "rollback_cases")
         self.url = demo.empty(self.cluster, "rollback_cases")
         self.connection = psycopg.connect(self.url, autocommit=True)
@@ -59,8 +58,6 @@ class Place:
 
 @pytest.fixture(scope="module")
 def shared(demo_cluster: Cluster) -> Iterator[Place]:
-    from demo import cluster as demo
-
     place = Place(demo_cluster)
     yield place
     place.connection.close()
@@ -101,8 +98,9 @@ def test_what_cannot_be_brought_back_is_refused_with_its_reason(place: Place, na
     migration, wanted = REFUSED[name]
     run(place.connection, migration)
     generated = generate_rollback(place.facts, read_facts(place.connection, objects="all"), migration_sql=migration)
+    # Rows that changed are in no fact: the database is made anew whatever the comparison says.
+    place.connection.close()
+    place.open()
     said = "\n".join(map(str, generated.refusals))
     for words in wanted:
         assert words in said, said
-    place.connection.close()
-    place.open()

@@ -12,7 +12,7 @@ from psycopg import sql
 from pg_deploy.grammar import ast
 from pg_deploy.grammar.nodes import Node, walked
 from pg_deploy.grammar.parser import parse_sql
-from tests.workload_shop import Sent
+from tests.core.workload.sent_statements import Sent
 
 _N = TypeVar("_N", bound=Node)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from tests.workload_shop import Sent
+from tests.core.workload.sent_statements import Sent
 
 Types = tuple[str, ...]
 

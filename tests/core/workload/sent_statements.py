@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-SHOP = Path(__file__).parent / "cases" / "workload" / "shop.sql"
+SHOP_SQL = Path(__file__).parents[2] / "cases" / "workload" / "shop.sql"
 PATHS = {"shop_app": ("shop, public",), "": ('"$user", public',)}
 """The search paths that the roles' sessions begin with."""
 _CUSTOMER, _PRODUCT, _ORDER = "7", "9", "11"

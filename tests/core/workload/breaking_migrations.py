@@ -1,7 +1,7 @@
 """Migrations that break something for somebody, made from what recorded statements name.
 
 PostgreSQL's parser finds the relations, columns, functions and enums that the statements name; the catalog says what they are. Nobody
-chooses an object by hand. Whether a migration breaks anything, and what, is not said here: tests/workload_oracle.py finds it out.
+chooses an object by hand. Whether a migration breaks anything, and what, is not said here: oracle.py finds it out.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from tests.workload_named import Named, Relation, Routine
-from tests.workload_shop import Sent
+from tests.core.workload.named_objects import Named, Relation, Routine
+from tests.core.workload.sent_statements import Sent
 
 A_KIND = 2
 """How many migrations of a kind are taken, as far apart as can be."""
@@ -30,7 +30,7 @@ class Break:
         return f"{self.kind}: {self.subject}"
 
 
-def breaks(named: Named, jobs: Iterable[Sent]) -> Iterator[Break]:
+def breaking_migrations(named: Named, jobs: Iterable[Sent]) -> Iterator[Break]:
     """At most A_KIND migrations of each kind, of those that the database takes. Changes nothing; depends on the statements alone."""
     of_jobs = named.others(jobs)
     for kind, make in KINDS.items():
