@@ -22,7 +22,7 @@ from pg_deploy.access.predicates.subjects import MADE, Subject
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection
 
-HIDDEN = "42501"
+NOT_PERMITTED = "42501"
 """What the server answers if a grant is missing, or if a new row violates a policy."""
 MOST_DELETED = 2_000
 """Rows that a sample deletes at most, before the deletion is rolled back."""
@@ -30,7 +30,7 @@ MOST_DELETED = 2_000
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Where the real machinery and the predicates differ: never resolved, always shown."""
+    """A place where the real machinery and the predicates differ: it is never resolved, and always shown."""
 
     side: str
     cell: Cell
@@ -59,8 +59,8 @@ def acting_as(
 ) -> Iterator[None]:
     """Be the subject until the block ends; everything done meanwhile is rolled back.
 
-    On a copy names are looked up as in the role's own sessions. On the target they are ours: what is found there by a name could set
-    the role back to ours.
+    On a copy names are looked up as in the role's own sessions. On the target search_path is empty: an object found by its name
+    alone could set the role back to ours.
     """
     with connection.transaction(force_rollback=True):
         for name, value in (settings or {}).items():
@@ -73,19 +73,19 @@ def acting_as(
         yield
 
 
-def digest(relation: Relation, whole: str = "t::text") -> str:
-    """The query of a relation's rows: their number and two digests of their keys, as the weights of a universe have them.
+def digest_query(relation: Relation, whole: str = "t::text") -> str:
+    """The query of the number of a relation's rows and of two digests of their keys, as the weights of a universe have them.
 
-    `whole` is a row without a key, as text.
+    Rows without a key are digested as `whole`, the expression of a row `t` as text.
     """
     if relation.key:
         key = f"row({', '.join('t.' + quote(part) for part in relation.key)})"
         return f"{_hashes('hash_record_extended', key)} from {relation.quoted} t"
-    return digest_of_texts(relation, whole)
+    return text_digest_query(relation, whole)
 
 
-def digest_of_texts(relation: Relation, row: str) -> str:
-    """The query of a relation's rows as `digest`, of what `row` makes of each as text: a view has no key."""
+def text_digest_query(relation: Relation, row: str) -> str:
+    """The query as digest_query(), for a relation without a key such as a view: `row` is the expression of a row `t` as text."""
     return f"{_hashes('hashtextextended', row)} from {relation.quoted} t"
 
 
@@ -95,22 +95,20 @@ def _hashes(function: str, value: str) -> str:
     )
 
 
-def read(
+def read_as(
     connection: Connection,
     api: Api,
     subject: Subject,
-    relation: Relation,
-    query: str | None = None,
+    query: str,
     *,
-    seconds: float | None = None,
+    seconds: float,
 ) -> Answer | None:
-    """What the subject reads of a relation, through the real policies; None if that takes longer. Reads only."""
+    """What a digest's query gives the subject, through the real policies; None if it takes longer than `seconds`. Reads only."""
     with acting_as(connection, api, subject.role, subject.claims, subject.settings):
         try:
             with connection.transaction():
-                if seconds is not None:
-                    _limit(connection, seconds)
-                row = connection.execute((query or digest(relation)).encode()).fetchone()
+                _limit(connection, seconds)
+                row = connection.execute(query.encode()).fetchone()
         except psycopg.errors.QueryCanceled:
             return None
         except psycopg.Error as error:
@@ -130,12 +128,12 @@ def cross_check(
     """Compare what these subjects really read with the rows of the tuples that the predicates allow.
 
     `expected` are the answers of an engine compiled with rows for every table. Returns what disagrees, and how many
-    answers were compared before the deadline (monotonic). Tables `apart` have rows that the weights leave out.
-    Of a table without rows one subject of each role is asked: only rights can differ there. Reads only.
+    answers were compared before the deadline (monotonic). Tables `apart` have rows that the weights leave out, and are skipped.
+    For a table without rows one subject of each role is asked: only rights can differ there. Reads only.
     """
     found: list[Disagreement] = []
     compared = 0
-    once = _Once(engine)
+    empty = _EmptyTables(engine)
     for subject in subjects:
         for cell in sorted(expected):
             left = deadline - time.monotonic()
@@ -148,15 +146,15 @@ def cross_check(
                 or engine.effective[cell].kind != "policies"
             ):
                 continue
-            if subject.sid not in expected[cell] or once.again(cell):
+            if subject.sid not in expected[cell] or empty.was_asked(cell):
                 continue
             said = expected[cell][subject.sid]
             relation = engine.side.relations[cell.table]
-            query = digest(relation, engine.side.row_text(cell.table))
-            really = read(engine.side.connection, engine.api, subject, relation, query, seconds=left / 2)
+            query = digest_query(relation, engine.side.row_text(cell.table))
+            really = read_as(engine.side.connection, engine.api, subject, query, seconds=left / 2)
             if really is None or (
                 really.error
-                and really.error.startswith(HIDDEN)
+                and really.error.startswith(NOT_PERMITTED)
                 and not said.error
                 and _lacks_key(engine.side, relation, cell.role)
             ):
@@ -180,7 +178,7 @@ def cross_check_writes(
     """
     found: list[Disagreement] = []
     compared = 0
-    once = _Once(engine)
+    empty = _EmptyTables(engine)
     connection = engine.side.connection
     for subject in subjects:
         for table in sorted(engine.universes):
@@ -193,7 +191,7 @@ def cross_check_writes(
                 table not in apart
                 and subject.sid in expected.get(delete, {})
                 and expected[delete][subject.sid].allowed <= MOST_DELETED
-                and not once.again(delete)
+                and not empty.was_asked(delete)
             ):
                 said = expected[delete][subject.sid]
                 really = _delete(connection, engine.api, subject, relation, left / 2)
@@ -203,25 +201,25 @@ def cross_check_writes(
                         Disagreement(engine.side.name, delete, subject.label, f"{said.allowed} rows", f"{really} rows")
                     )
             insert = Cell(table, "insert", subject.role)
-            if insert in engine.cells and relation.key and table not in once.empty:
-                disagreeing, tried = _inserts(engine, subject, relation, insert)
+            if insert in engine.cells and relation.key and table not in empty.tables:
+                disagreeing, tried = _try_inserts(engine, subject, relation, insert)
                 found += disagreeing
                 compared += tried
     return found, compared
 
 
-class _Once:
-    """Lets each cell of a table without rows through once: another subject of its role would be told the same."""
+class _EmptyTables:
+    """The tables without rows. A cell of one is asked once: another subject of its role would get the same answer."""
 
     def __init__(self, engine: RealEngine) -> None:
-        self.empty = {table for table in engine.universes if not _has_rows(engine.side, table)}
-        self.seen: set[Cell] = set()
+        self.tables = {table for table in engine.universes if not _has_rows(engine.side, table)}
+        self.asked: set[Cell] = set()
 
-    def again(self, cell: Cell) -> bool:
-        """Whether this cell, of an empty table, was let through before."""
-        before = cell in self.seen
-        self.seen.add(cell)
-        return before and cell.table in self.empty
+    def was_asked(self, cell: Cell) -> bool:
+        """Whether this cell, if its table is empty, was asked before; from now on it was."""
+        before = cell in self.asked
+        self.asked.add(cell)
+        return before and cell.table in self.tables
 
 
 def _has_rows(side: Side, table: str) -> bool:
@@ -243,7 +241,9 @@ def _delete(connection: Connection, api: Api, subject: Subject, relation: Relati
                 return f"{error.sqlstate}"
 
 
-def _inserts(engine: RealEngine, subject: Subject, relation: Relation, cell: Cell) -> tuple[list[Disagreement], int]:
+def _try_inserts(
+    engine: RealEngine, subject: Subject, relation: Relation, cell: Cell
+) -> tuple[list[Disagreement], int]:
     """Insert one row that the predicates allow and one that they do not; what disagrees, and how many were tried."""
     connection = engine.side.connection
     question = engine.cells[cell]
@@ -282,7 +282,7 @@ def _inserts(engine: RealEngine, subject: Subject, relation: Relation, cell: Cel
                             f" select {columns} from pg_temp.access_proof_row".encode()
                         )
                 except psycopg.Error as error:
-                    if error.sqlstate == HIDDEN:
+                    if error.sqlstate == NOT_PERMITTED:
                         outcome = "refused" if "row-level security" in str(error) else "no grant"
         tried += outcome != "no grant"
         if outcome != "no grant" and (outcome == "allowed") != expected:
@@ -317,12 +317,12 @@ def _shown(answer: Answer) -> str:
     return answer.error or f"{answer.allowed} rows (digest {answer.first:x})"
 
 
-def choose_subjects(side: Side, subjects: Sequence[Subject], answers: Answers, number: int = 8) -> list[Subject]:
-    """Subjects worth a sample: those who reach most, least and middling, and everybody who is no user."""
-    weight: Mapping[int, int] = _reach_of(answers)
+def choose_subjects(subjects: Sequence[Subject], answers: Answers, number: int) -> list[Subject]:
+    """Subjects worth a sample: up to `number` users, from who reaches least to who reaches most, and everybody who is no user."""
+    reach = _reach_of(answers)
     subjects = [subject for subject in subjects if subject.kind != MADE]
     users = [subject for subject in subjects if subject.claims and "sub" in json.loads(subject.claims)]
-    ordered = sorted(users, key=lambda subject: (weight.get(subject.sid, 0), subject.sid))
+    ordered = sorted(users, key=lambda subject: (reach.get(subject.sid, 0), subject.sid))
     step = max(1, len(ordered) // max(1, number - 2))
     chosen = [*ordered[::step][: number - 1], *ordered[-1:]]
     sids = {subject.sid for subject in users}
@@ -331,9 +331,10 @@ def choose_subjects(side: Side, subjects: Sequence[Subject], answers: Answers, n
 
 
 def _reach_of(answers: Answers) -> dict[int, int]:
-    found: dict[int, int] = {}
+    """By subject, how many tuples all questions allow."""
+    reach: dict[int, int] = {}
     # cells of one question share one dictionary
-    for by_subject in {id(found): found for found in answers.values()}.values():
+    for by_subject in {id(each): each for each in answers.values()}.values():
         for sid, answer in by_subject.items():
-            found[sid] = found.get(sid, 0) + answer.allowed
-    return found
+            reach[sid] = reach.get(sid, 0) + answer.allowed
+    return reach

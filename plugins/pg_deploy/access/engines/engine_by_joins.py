@@ -28,6 +28,7 @@ from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import one_line
 from pg_deploy.postgres.sql_files import engine_sql
 
+NOTHING = Answer(0, 0, 0)
 MOST_PAIRS = 60_000_000
 """Estimated allowed pairs of subject and tuple above which a predicate is refused as dense: memory, not time."""
 
@@ -48,7 +49,23 @@ class Compiled:
     @cached_property
     def text(self) -> str:
         """A comparable form: equal on both sides where the predicate means the same, whatever the data."""
-        return "\n".join(sorted(" ; ".join([*(t for _, t in d.tables), *d.normal_texts]) for d in self.alternatives))
+        return "\n".join(
+            sorted(" ; ".join([*(table for _, table in each.tables), *each.normal_texts]) for each in self.alternatives)
+        )
+
+
+@dataclass(frozen=True)
+class _Digests:
+    """The answers of a role's subjects: `every_tuple` for `unhindered` subjects, for others `shared` and what is their `own`."""
+
+    unhindered: frozenset[int]
+    every_tuple: Answer
+    shared: Answer
+    own: Mapping[int, Answer]
+
+    def of(self, sid: int) -> Answer:
+        """The answer of one subject."""
+        return self.every_tuple if sid in self.unhindered else _sum(self.shared, self.own.get(sid, NOTHING))
 
 
 @dataclass
@@ -61,7 +78,7 @@ class SymbolicEngine:
     keys: dict[str, list[list[str]]] = field(default_factory=dict)
     compiled: dict[Cell, Compiled] = field(default_factory=dict)
     errors: dict[int, str] = field(default_factory=dict)
-    _memo: dict[object, dict[int, Answer]] = field(default_factory=dict)
+    _answers: dict[object, dict[int, Answer]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         connection = self.side.connection
@@ -98,10 +115,10 @@ class SymbolicEngine:
             relation = self.side.relations[cell.table]
             key = (relation.id, effective, cell.role)
             if key not in seen:
-                seen[key] = self._one(effective, cell)
+                seen[key] = self._compile_one(effective, cell)
             self.compiled[cell] = seen[key]
 
-    def _one(self, effective: Effective, cell: Cell) -> Compiled:
+    def _compile_one(self, effective: Effective, cell: Cell) -> Compiled:
         relation = self.side.relations[cell.table]
         self.compiler.aliases = 0
         try:
@@ -115,22 +132,22 @@ class SymbolicEngine:
     def evaluate(self) -> None:
         """Evaluate every attribute for real, for every subject, as the role that is in force there.
 
-        What the role may not even ask is refused in every predicate that holds it: engine R gets the error that users get.
+        A predicate with an attribute that the role may not even ask is refused: engine R gets the error that users get.
         """
-        attributes = sorted(self.compiler.attributes.values(), key=lambda attribute: attribute.number)
+        attributes = list(self.compiler.attributes.values())
         connection = self.side.connection
         connection.execute(engine_sql("access/attributes"))
         connection.execute("create unlogged table access_proof.s as select sid, role from access_proof.subject")
         for role in dict.fromkeys(attribute.role for attribute in attributes):
             own = [attribute for attribute in attributes if attribute.role == role]
-            # asked as a role, for the subjects of every role of the API: an owner's body is entered by all of them
-            asked = [role] if role in self.api.roles else list(self.api.roles)
+            # subjects of every role of the API enter the body of an owner's function
+            subject_roles = [role] if role in self.api.roles else list(self.api.roles)
             refused = self._refused_to(role, own)
             for cell, compiled in self.compiled.items():
                 if found := [reason for attribute, reason in refused.items() if attribute in compiled.attributes]:
                     self.compiled[cell] = Compiled(refused=found[0])
             if kept := [attribute for attribute in own if attribute not in refused]:
-                self._evaluate_as(role, kept, asked)
+                self._evaluate_as(role, kept, subject_roles)
         connection.execute("create unique index on access_proof.s (sid); analyze access_proof.s")
 
     def _refused_to(self, role: str, own: Sequence[Attribute]) -> dict[Attribute, str]:
@@ -175,7 +192,8 @@ class SymbolicEngine:
                     if error is not None:
                         self.errors[sid] = error
         columns = ", ".join(
-            f"(v.texts[{i}])::{kind} as {a.name}" for i, (a, kind) in enumerate(zip(own, types, strict=True), 1)
+            f"(v.texts[{place}])::{kind} as {attribute.name}"
+            for place, (attribute, kind) in enumerate(zip(own, types, strict=True), start=1)
         )
         connection.execute(
             f"create unlogged table access_proof.s_next as select s.*, {columns} from access_proof.s s"
@@ -192,66 +210,50 @@ class SymbolicEngine:
         ).fetchone()
         return str(row[0]) if row else "text"
 
-    def answer(
-        self, cell: Cell, question: Question, subjects: Sequence[Subject], forced: Mapping[str, bool] | None = None
-    ) -> dict[int, Answer]:
-        """The answer of every subject of the cell's role, in the digest of `question`. Raises Refuse if it is dense.
-
-        `forced` replaces boolean attributes by a constant: what would be, if the claims said so.
-        """
+    def answer(self, cell: Cell, question: Question, subjects: Sequence[Subject]) -> dict[int, Answer]:
+        """The answer of every subject of the cell's role, in the digest of `question`. Raises Refuse if it is dense."""
         compiled = self.compiled[cell]
         key = (question.universe, question.weight, cell.role, compiled.clauses)
-        memo_key = (key, tuple(sorted((forced or {}).items())))
-        if memo_key not in self._memo:
-            everyone, fixed, own = self._digests(compiled, question, cell.role, forced or {})
-            none = Answer(0, 0, 0)
-            self._memo[memo_key] = {
-                subject.sid: self._failed(subject.sid, compiled)
-                or (everyone[1] if subject.sid in everyone[0] else _sum(fixed, own.get(subject.sid, none)))
+        if key not in self._answers:
+            digests = self._digests(compiled, question, cell.role)
+            self._answers[key] = {
+                subject.sid: self._failed(subject.sid, compiled) or digests.of(subject.sid)
                 for subject in subjects
                 if subject.role == cell.role
             }
-        return self._memo[memo_key]
+        return self._answers[key]
 
     def _failed(self, sid: int, compiled: Compiled) -> Answer | None:
         error = self.errors.get(sid)
         return Answer(0, 0, 0, error) if error and compiled.attributes else None
 
-    def _digests(
-        self, compiled: Compiled, question: Question, role: str, forced: Mapping[str, bool]
-    ) -> tuple[tuple[frozenset[int], Answer], Answer, dict[int, Answer]]:
+    def _digests(self, compiled: Compiled, question: Question, role: str) -> _Digests:
         universe = question.universe
-        source = self._forced(forced)
-        of_all = [d for d in compiled.alternatives if not d.uses(ROW)]
-        of_tuples = [d for d in compiled.alternatives if d.uses(ROW) and not d.uses(SUBJECT)]
-        of_pairs = [d for d in compiled.alternatives if d.uses(ROW) and d.uses(SUBJECT)]
-        sids: set[int] = set()
+        of_all = [each for each in compiled.alternatives if not each.uses(ROW)]
+        of_tuples = [each for each in compiled.alternatives if each.uses(ROW) and not each.uses(SUBJECT)]
+        of_pairs = [each for each in compiled.alternatives if each.uses(ROW) and each.uses(SUBJECT)]
+        unhindered: set[int] = set()
         for alternative in of_all:
-            text = from_clause(alternative, None, role).replace("access_proof.s ", source, 1)
-            sids.update(row[0] for row in self._run(f"select distinct {SUBJECT}.sid{text}"))
-        whole = self._total(f"select tid, h1, h2 from {universe}", question.weight) if sids else Answer(0, 0, 0)
-        fixed = Answer(0, 0, 0)
-        fixed_text = " union ".join(
-            f"select {ROW}.tid, {ROW}.h1, {ROW}.h2{from_clause(d, universe, None)}" for d in of_tuples
+            rows = self._run(f"select distinct {SUBJECT}.sid{from_clause(alternative, None, role)}")
+            unhindered.update(row[0] for row in rows)
+        every_tuple = self._total(f"select tid, h1, h2 from {universe}", question.weight) if unhindered else NOTHING
+        shared_text = " union ".join(
+            f"select {ROW}.tid, {ROW}.h1, {ROW}.h2{from_clause(each, universe, None)}" for each in of_tuples
         )
-        if of_tuples:
-            fixed = self._total(fixed_text, question.weight)
+        shared = self._total(shared_text, question.weight) if of_tuples else NOTHING
         own: dict[int, Answer] = {}
         cuts = find_cuts(of_pairs[0]) if len(of_pairs) == 1 and not of_tuples else ()
-        factored = next(
-            (found for cut in cuts if (found := self._factored(cut, universe, role, source, question))), None
-        )
+        factored = next((found for cut in cuts if (found := self._factored(cut, universe, role, question))), None)
         if factored is not None:
             own = factored
         elif of_pairs:
             pairs = " union all ".join(
-                f"select {SUBJECT}.sid, {ROW}.tid, {ROW}.h1, {ROW}.h2"
-                + from_clause(d, universe, role).replace("access_proof.s ", source, 1)
-                for d in of_pairs
+                f"select {SUBJECT}.sid, {ROW}.tid, {ROW}.h1, {ROW}.h2{from_clause(each, universe, role)}"
+                for each in of_pairs
             )
             distinct = f"select distinct sid, tid, h1, h2 from ({pairs}) p"
             if of_tuples:
-                distinct += f" where not exists (select from ({fixed_text}) f where f.tid = p.tid)"
+                distinct += f" where not exists (select from ({shared_text}) f where f.tid = p.tid)"
             self._require_sparse(distinct)
             measure = "count(*), bit_xor(h1), bit_xor(h2)"
             if question.weight:
@@ -259,43 +261,29 @@ class SymbolicEngine:
                 distinct = f"select * from ({distinct}) d join {question.weight} w using (tid)"
             for row in self._run(f"select sid, {measure} from ({distinct}) y group by sid"):
                 own[row[0]] = Answer(row[1], row[2], row[3])
-        return (frozenset(sids), whole), fixed, own
+        return _Digests(frozenset(unhindered), every_tuple, shared, own)
 
-    def _factored(
-        self, cut: Cut, universe: str, role: str, source: str, question: Question
-    ) -> dict[int, Answer] | None:
-        """The answers by way of a link that every tuple has one value of, so that no pair has to be held; else None."""
+    def _factored(self, cut: Cut, universe: str, role: str, question: Question) -> dict[int, Answer] | None:
+        """The answers by way of the cut, so that no pair has to be held; None if a tuple may have several links."""
         if not is_determined(cut.tuple_side, lambda table: self.keys.get(table, [])):
             return None
-        tuples = f"select {cut.tuple_link} as link, {ROW}.tid, {ROW}.h1, {ROW}.h2" + from_clause(
-            cut.tuple_side, universe, None
+        tuples = (
+            f"select {cut.tuple_link} as link, {ROW}.tid, {ROW}.h1, {ROW}.h2"
+            f"{from_clause(cut.tuple_side, universe, None)}"
         )
         measure = "count(*) as n, bit_xor(h1) as a, bit_xor(h2) as b"
         if question.weight:
             tuples = f"select x.link, w.n, w.x1, w.x2 from ({tuples}) x join {question.weight} w using (tid)"
             measure = "sum(n)::bigint as n, bit_xor(x1) as a, bit_xor(x2) as b"
-        subjects = f"select distinct {SUBJECT}.sid, {cut.subject_link} as link" + from_clause(
-            cut.subject_side, None, role
-        ).replace("access_proof.s ", source, 1)
+        subjects = (
+            f"select distinct {SUBJECT}.sid, {cut.subject_link} as link{from_clause(cut.subject_side, None, role)}"
+        )
         rows = self._run(
             f"with tuples as materialized (select link, {measure} from ({tuples}) t group by link),"
             f" subjects as materialized ({subjects})"
             " select sid, sum(n)::bigint, bit_xor(a), bit_xor(b) from subjects join tuples using (link) group by sid"
         )
         return {row[0]: Answer(row[1], row[2], row[3]) for row in rows}
-
-    def _forced(self, forced: Mapping[str, bool]) -> str:
-        if not forced:
-            return "access_proof.s "
-        columns = [
-            row[0]
-            for row in self._run(
-                "select attname::text from pg_catalog.pg_attribute"
-                " where attrelid = 'access_proof.s'::regclass and attnum > 0 and not attisdropped"
-            )
-        ]
-        listed = ", ".join(f"{str(forced[name]).lower()} as {name}" if name in forced else name for name in columns)
-        return f"(select {listed} from access_proof.s) "
 
     def _total(self, tuples: str, weight: str | None) -> Answer:
         if weight:

@@ -23,14 +23,17 @@ SAMPLE = 8
 
 @dataclass(frozen=True)
 class Measured:
-    """Answers by cell and subject of engine R (`real`, of those it `asked`) and of engine S (`symbolic`)."""
+    """The answers of both engines by cell and subject; `asked` are the subjects whom engine R asked.
+
+    `refused` holds the cells that engine S does not answer, each with the reason.
+    """
 
     side: Side
-    engine: RealEngine
-    symbols: SymbolicEngine
-    real: Answers
+    real_engine: RealEngine
+    symbolic_engine: SymbolicEngine
+    real_answers: Answers
     asked: set[int]
-    symbolic: Mapping[Cell, Mapping[int, Answer]]
+    symbolic_answers: Mapping[Cell, Mapping[int, Answer]]
     refused: Mapping[Cell, str]
     timings: dict[str, float]
 
@@ -43,7 +46,7 @@ class Measured:
 def build(
     side: Side, subjects: tuple[Subject, ...], universes: Sequence[Universe]
 ) -> tuple[dict[str, Universe], dict[str, RowMap], dict[str, str]]:
-    """Make the scratch schema, the universes and the row maps; both by table. Tables for which that fails, with the reason."""
+    """Make the scratch schema; returns the universes and the row maps by table, and why that failed for which tables."""
     prepare_scratch(side, subjects)
     by_table: dict[str, Universe] = {}
     maps: dict[str, RowMap] = {}
@@ -71,52 +74,52 @@ def measure(
 ) -> Measured:
     """Run both engines; `by_rows` names the tables whose rows are digested instead of tuples."""
     mark = time.monotonic()
-    engine = RealEngine(side, api, universes)
-    engine.compile(by_rows)
-    symbols = SymbolicEngine(side, api)
-    symbols.compile({cell: engine.effective[cell] for cell in engine.cells})
+    real_engine = RealEngine(side, api, universes)
+    real_engine.compile(by_rows)
+    symbolic_engine = SymbolicEngine(side, api)
+    symbolic_engine.compile({cell: real_engine.effective[cell] for cell in real_engine.cells})
     timings = {"compile": time.monotonic() - mark}
     mark = time.monotonic()
-    symbols.evaluate()
-    symbolic: dict[Cell, Mapping[int, Answer]] = {}
+    symbolic_engine.evaluate()
+    symbolic_answers: dict[Cell, Mapping[int, Answer]] = {}
     refused: dict[Cell, str] = {}
-    for cell, question in engine.cells.items():
-        reason = symbols.compiled[cell].refused
+    for cell, question in real_engine.cells.items():
+        reason = symbolic_engine.compiled[cell].refused
         try:
             if reason is None:
-                symbolic[cell] = symbols.answer(cell, question, subjects)
+                symbolic_answers[cell] = symbolic_engine.answer(cell, question, subjects)
         except Refuse as refusal:
             reason = refusal.reason
         if reason is not None:
             refused[cell] = reason
     timings["symbolic"] = time.monotonic() - mark
     mark = time.monotonic()
-    real, asked = engine.run(_spread(subjects), mark + budget_s)
+    real_answers, asked = real_engine.run(_spread(subjects), mark + budget_s)
     timings["real"] = time.monotonic() - mark
-    return Measured(side, engine, symbols, real, asked, symbolic, refused, timings)
+    return Measured(side, real_engine, symbolic_engine, real_answers, asked, symbolic_answers, refused, timings)
 
 
 def _spread(subjects: tuple[Subject, ...]) -> list[Subject]:
-    """Those who are no user first, then users in an order that spreads: whoever was asked by a deadline is a fair sample."""
+    """First those who are no user, then users in a scattered order, so that whoever was asked by a deadline is a fair sample."""
     users = [subject for subject in subjects if subject.user]
     others = [subject for subject in subjects if not subject.user]
     return others + sorted(users, key=lambda subject: (subject.sid * 2654435761) % 2**32)
 
 
 def rows_of_samples(one: Measured, chosen: Sequence[Subject]) -> tuple[RealEngine, Answers]:
-    """Engine R once more for some subjects, digesting rows in every table, without stand-ins: what the cross-check expects."""
-    engine = RealEngine(one.side, one.engine.api, one.engine.universes, use_stand_ins=False)
-    engine.inliner = one.engine.inliner
-    engine.compile(set(one.engine.universes))
+    """Ask engine R once more for some subjects: it digests rows in every table, without stand-ins. The cross-check expects that."""
+    engine = RealEngine(one.side, one.real_engine.api, one.real_engine.universes, use_stand_ins=False)
+    engine.inliner = one.real_engine.inliner
+    engine.compile(set(one.real_engine.universes))
     answers, _ = engine.run(chosen)
     return engine, answers
 
 
 def same_meaning(old: Measured, new: Measured, cell: Cell) -> bool:
     """Whether both sides' predicates were read to the same form, with the same expressions in it."""
-    before, after = old.symbols.compiled[cell], new.symbols.compiled[cell]
+    before, after = old.symbolic_engine.compiled[cell], new.symbolic_engine.compiled[cell]
     return not before.refused and before.text == after.text and _values(old, cell) == _values(new, cell)
 
 
 def _values(one: Measured, cell: Cell) -> list[tuple[str, str]]:
-    return sorted((attribute.role, attribute.text) for attribute in one.symbols.compiled[cell].attributes)
+    return sorted((attribute.role, attribute.text) for attribute in one.symbolic_engine.compiled[cell].attributes)

@@ -61,20 +61,20 @@ class StandIns:
         if lookup is None or universe.tuples < SMALLEST:
             return None
         view = self.owned.get(lookup.table) if lookup.schema == "access_proof" else None
-        schema, table = (view.schema, view.table) if view else (lookup.schema, lookup.table)
+        schema, table, owner = (view.schema, view.table, view.owner) if view else (lookup.schema, lookup.table, None)
         relation = self._relations.get((schema, table))
         if relation is None or relation.kind != "r" or not relation.plain:
             return None
         wanted = self._columns(relation, lookup, universe)
         if wanted is None:
             return None
-        key = (source, relation.id, lookup.column, lookup.key, wanted, view.owner if view else None)
+        key = (source, relation.id, lookup.column, lookup.key, wanted, owner)
         if key not in self._found:
-            self._found[key] = self._make(universe, source, relation, lookup, wanted, view.owner if view else None)
+            self._found[key] = self._make(universe, source, relation, lookup, wanted, owner)
         name = self._found[key]
         if name is None:
             return None
-        # read by nobody, and there for the rights and the recursion of the real table's own policies to be judged
+        # It reads no row: with it PostgreSQL judges the rights on the real table, and the recursion of its policies.
         listed = ", ".join(f"r.{quote(column)}" for column in (lookup.key, *wanted))
         real = f"not exists (select {listed} from {quote(lookup.schema, lookup.table)} r where false)"
         return (
@@ -127,7 +127,7 @@ class StandIns:
             connection.execute(f"create index on {name} ({quote(column)})".encode())
         connection.execute(f"vacuum (analyze) {name}".encode())
         try:
-            self._secure(schema, name, relation)
+            self._secure(name, relation)
         except psycopg.Error as error:
             if error.sqlstate is None:
                 raise
@@ -143,7 +143,7 @@ class StandIns:
         )
         return view
 
-    def _secure(self, schema: str, name: str, relation: Relation) -> None:
+    def _secure(self, name: str, relation: Relation) -> None:
         """Give the stand-in the table's owner and policies. Raises psycopg.Error if a policy cannot be made on it."""
         connection = self.side.connection
         if relation.secured:

@@ -185,7 +185,7 @@ class Drill:
         )
 
     def _rows(self, cell: Cell, subject: Subject) -> _Found:
-        before, after = self.old.real[cell].get(subject.sid), self.new.real[cell].get(subject.sid)
+        before, after = self.old.real_answers[cell].get(subject.sid), self.new.real_answers[cell].get(subject.sid)
         had_error = before.error if before and after and before.error != after.error else None
         if before and after and after.error and before.error != after.error:
             return _Found(0, 0, (), (), error=after.error, had_error=had_error)
@@ -224,7 +224,7 @@ class Drill:
         )
 
     def _because(self, cell: Cell) -> Iterator[str]:
-        before, after = self.old.engine.effective[cell], self.new.engine.effective[cell]
+        before, after = self.old.real_engine.effective[cell], self.new.real_engine.effective[cell]
         if before.kind != after.kind:
             was, now = self.old.side.relations[cell.table], self.new.side.relations[cell.table]
             if was.secured != now.secured:
@@ -262,13 +262,16 @@ class Drill:
         return f"now says {is_now} where it said {was}"
 
     def _read(self, cell: Cell) -> set[str]:
-        alternatives = (*self.old.symbols.compiled[cell].alternatives, *self.new.symbols.compiled[cell].alternatives)
+        alternatives = (
+            *self.old.symbolic_engine.compiled[cell].alternatives,
+            *self.new.symbolic_engine.compiled[cell].alternatives,
+        )
         return {table.replace('"', "") for alternative in alternatives for _, table in alternative.tables}
 
 
 def _tuples(one: Measured, cell: Cell, subject: Subject) -> dict[tuple[int, int], tuple[int, str]] | None:
     """The allowed tuples by digest: number and values. None if there are too many to tell, or an error."""
-    engine = one.engine
+    engine = one.real_engine
     universe = engine.universes[cell.table]
     shown = " || ' and ' || ".join(
         f"{literal(column.name + ' = ')} || coalesce(quote_literal(left(q.{quote(column.name)}::text, 80)), 'null')"
@@ -292,7 +295,7 @@ def _keys(one: Measured, cell: Cell, tids: list[int]) -> tuple[int, tuple[str, .
         return 0, ()
     connection = one.side.connection
     relation = one.side.relations[cell.table]
-    universe = one.engine.universes[cell.table]
+    universe = one.real_engine.universes[cell.table]
     row = connection.execute(
         f"select coalesce(sum(n), 0)::bigint from {weight_name(relation.id)} where tid = any (%s)".encode(), [tids]
     ).fetchone()

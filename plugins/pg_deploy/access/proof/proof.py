@@ -233,7 +233,7 @@ def _prove_rows(
         moved=_plain(settlement.views_with_other_rows),
         defined=_plain(settlement.views_defined_otherwise),
     )
-    chosen = choose_subjects(old, subjects, measured[0].real, SAMPLE)
+    chosen = choose_subjects(subjects, measured[0].real_answers, SAMPLE)
     asking = [*chosen, *(subject for subject in subjects if subject.kind == MADE)]
     doubts = [each.object for each in unsettled + unwritten] + [each.cell.table for each in disagreements]
     of_calls, uncalled, called = call_differences(
@@ -252,7 +252,7 @@ def _prove_rows(
         for phase in PHASES
         for role in api.roles
     )
-    asked = len(measured[0].asked & measured[1].asked) if measured[0].engine.cells else 0
+    asked = len(measured[0].asked & measured[1].asked) if measured[0].real_engine.cells else 0
     proof = Proof(
         verdict=Verdict.NOT_PROVED,
         changes=changes,
@@ -354,7 +354,7 @@ def _without_other_columns(
         columns = incomparable(old, new, cell.table)
         if not columns or cell.phase in READING:
             kept.append(suspect)
-        elif measured[0].engine.effective[cell] != measured[1].engine.effective[cell]:
+        elif measured[0].real_engine.effective[cell] != measured[1].real_engine.effective[cell]:
             named = ", ".join(columns)
             reason = f"what may be written there depends on {named}, which only one side has or has as another type"
             unsettled[Unsettled(cell.table, reason)] = None
@@ -429,12 +429,12 @@ def _cross_checked(
     """What the real machinery says otherwise, and how many of its answers were compared."""
 
     def check(one: Measured) -> tuple[list[Disagreement], int]:
-        if not one.engine.cells:
+        if not one.real_engine.cells:
             return [], 0
-        chosen = choose_subjects(one.side, subjects, one.real, SAMPLE)
+        chosen = choose_subjects(subjects, one.real_answers, SAMPLE)
         engine, expected = rows_of_samples(one, chosen)
         started = time.monotonic()
-        writers = [subject for subject in chosen if subject.role == one.engine.api.signed_in]
+        writers = [subject for subject in chosen if subject.role == one.real_engine.api.signed_in]
         left_out = apart if one.side.name == "new" else frozenset()
         read, reads = cross_check(engine, expected, chosen, started + seconds / 2, left_out)
         written, writes = cross_check_writes(

@@ -47,10 +47,10 @@ def judge(
             }
         return seen[key]
 
-    for cell in sorted(old.engine.cells.keys() & new.engine.cells.keys()):
-        real = differing(old.real[cell], new.real[cell])
-        symbolic = differing(old.symbolic.get(cell), new.symbolic.get(cell))
-        own = {one.side.name: differing(one.real[cell], one.symbolic.get(cell)) for one in (old, new)}
+    for cell in sorted(old.real_engine.cells.keys() & new.real_engine.cells.keys()):
+        real = differing(old.real_answers[cell], new.real_answers[cell])
+        symbolic = differing(old.symbolic_answers.get(cell), new.symbolic_answers.get(cell))
+        own = {one.side.name: differing(one.real_answers[cell], one.symbolic_answers.get(cell)) for one in (old, new)}
         labels = _labels(old, new, cell, api, roles[cell.role])
         labels += [
             f"the two engines disagree about {len(sids)} subjects ({cell.phase}, {cell.role}) on the {side} side, such as"
@@ -81,8 +81,8 @@ def _same(one: Answer, other: Answer) -> bool:
 
 
 def _direction(old: Measured, new: Measured, cell: Cell, sid: int) -> int:
-    before = old.real[cell].get(sid) or old.symbolic.get(cell, {}).get(sid)
-    after = new.real[cell].get(sid) or new.symbolic.get(cell, {}).get(sid)
+    before = old.real_answers[cell].get(sid) or old.symbolic_answers.get(cell, {}).get(sid)
+    after = new.real_answers[cell].get(sid) or new.symbolic_answers.get(cell, {}).get(sid)
     if before is None or after is None or after.error:
         return 0
     if before.error:
@@ -97,7 +97,7 @@ def _labels(old: Measured, new: Measured, cell: Cell, api: Api, sids: frozenset[
             labels.append(f"its policies {one.when} cannot be asked twice with one answer: {one.refused[cell]}")
         if not sids <= one.asked:
             labels.append(f"only {len(sids & one.asked)} of {len(sids)} subjects of {cell.role} were asked in time")
-    before, after = old.symbols.compiled[cell], new.symbols.compiled[cell]
+    before, after = old.symbolic_engine.compiled[cell], new.symbolic_engine.compiled[cell]
     if same_meaning(old, new, cell):
         return labels
     for attribute in sorted(before.attributes | after.attributes, key=lambda found: found.text):

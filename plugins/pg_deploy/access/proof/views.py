@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psycopg
 
 from pg_deploy.access.engines.compared_sides import Side
-from pg_deploy.access.engines.cross_check import digest_of_texts, read
+from pg_deploy.access.engines.cross_check import read_as, text_digest_query
 from pg_deploy.access.engines.engine_by_impersonation import Answer
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.facts.unsettled import Unsettled
@@ -77,8 +77,8 @@ def view_differences(
             if time.monotonic() > deadline:
                 unread.append(Unsettled(name, f"only {number} of {len(reading)} subjects read it in {seconds:g} s"))
                 break
-            was = read(old.connection, api, subject, before, query, seconds=VIEW_S)
-            now = read(new.connection, api, subject, after, query, seconds=VIEW_S)
+            was = read_as(old.connection, api, subject, query, seconds=VIEW_S)
+            now = read_as(new.connection, api, subject, query, seconds=VIEW_S)
             if was is None or now is None:
                 unread.append(
                     Unsettled(name, f"view takes over {VIEW_S:g} s to be read: what it shows was not compared")
@@ -108,7 +108,7 @@ def _query(old: Side, new: Side, before: Relation, after: Relation, *, counted: 
         return f"select count(*), 0::bigint, 0::bigint from {before.quoted}"
     there = columns(new.connection, after)
     shared = [name for name in columns(old.connection, before) if name in there]
-    return digest_of_texts(before, f"row({', '.join('t.' + quote(name) for name in shared)})::text")
+    return text_digest_query(before, f"row({', '.join('t.' + quote(name) for name in shared)})::text")
 
 
 def _changes_by_itself(old: Side, new: Side, relation: Relation) -> bool:
