@@ -6,7 +6,7 @@ The migration's own checks and benchmarks are left out: the access proof alone f
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,11 +103,6 @@ def _said(database: Database) -> str:
     )
 
 
-def _only_this_one_in_make_test(quick: str, names: Iterable[str]) -> list[object]:
-    """The names, all but `quick` for `make acceptance` alone."""
-    return [name if name == quick else pytest.param(name, marks=pytest.mark.acceptance) for name in names]
-
-
 @pytest.mark.acceptance
 @pytest.mark.parametrize("name", SAYS)
 def test_a_plant_is_undone_without_a_rehearsal(demo: Demo, tmp_path: Path, name: str) -> None:
@@ -122,7 +117,8 @@ def test_a_plant_is_undone_without_a_rehearsal(demo: Demo, tmp_path: Path, name:
     assert database.attempts == [(STEM[:14], "rolled_back")]
 
 
-@pytest.mark.parametrize("name", _only_this_one_in_make_test("a delete policy widened", PLANTS))
+@pytest.mark.acceptance
+@pytest.mark.parametrize("name", PLANTS)
 def test_a_plant_is_found_on_the_copy_before_the_target_is_touched(demo: Demo, tmp_path: Path, name: str) -> None:
     """A leak should be found in the rehearsal, with everybody whom it concerns, before it harms anybody."""
     result = _deploy(demo, tmp_path / "m", PLANTS[name][0], UNDO.get(name, ""), REHEARSED)
@@ -150,10 +146,9 @@ SUPERUSERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("name", _only_this_one_in_make_test("auth.uid() replaced", SUPERUSERS))
-@pytest.mark.parametrize(
-    "conf", [ALONE, pytest.param(REHEARSED, marks=pytest.mark.acceptance)], ids=["alone", "rehearsed"]
-)
+@pytest.mark.acceptance
+@pytest.mark.parametrize("name", SUPERUSERS)
+@pytest.mark.parametrize("conf", [ALONE, REHEARSED], ids=["alone", "rehearsed"])
 def test_what_the_superuser_does_meanwhile_is_reported_too(
     demo: Demo, tmp_path: Path, name: str, conf: dict[str, object]
 ) -> None:

@@ -22,7 +22,6 @@ from tests.looking import Database
 FOLDER = Path(__file__).resolve().parents[1] / "cases" / "access"
 OF_THE_DEMO = ("q01_initplan_wrap", "q03_definer_helper_rewritten_equal", "b03_guard_trigger_dropped", "p_or4_one_user")
 CASES = [case for case in read_cases(FOLDER) if case.name.startswith("w") or case.name in OF_THE_DEMO]
-QUICK = ("w1_quiet_select_wrap", "w3_harm_members_as_admins")
 REHEARSED = {"approval": "none", "backup": "full", "rehearse": "full"}
 STEM = "20260101000000_case"
 
@@ -33,10 +32,8 @@ def templates(demo_cluster: cluster.Cluster) -> Iterator[Templates]:
         yield templates_of(demo_cluster, folder)
 
 
-@pytest.mark.parametrize(
-    "case",
-    [pytest.param(case, id=case.name, marks=() if case.name in QUICK else (pytest.mark.acceptance,)) for case in CASES],
-)
+@pytest.mark.acceptance
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_world_is_deployed_or_left_alone(
     case: Case, templates: Templates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,6 +89,7 @@ def test_a_failure_inside_a_transaction_leaves_nothing_and_runs_no_rollback(
     assert "nothing had taken effect, nothing was run" in result.text
 
 
+@pytest.mark.acceptance
 def test_a_failure_between_two_concurrent_builds_leaves_neither_index(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:

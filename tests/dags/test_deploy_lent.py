@@ -88,6 +88,7 @@ def test_a_run_that_keeps_the_target_is_named_and_nothing_is_applied(
     assert not database.has("public.risky")
 
 
+@pytest.mark.acceptance
 def test_what_was_deployed_meanwhile_is_not_asked_about_nor_applied_twice(
     database: Database, deploy: Deploy, folder: Path
 ) -> None:

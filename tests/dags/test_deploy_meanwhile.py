@@ -217,9 +217,8 @@ def _read_until(url: str, stop: threading.Event, waits: list[float]) -> None:
 KILLED_AT = {"verify": ("^checks$", 0.0, "applied"), "apply": ("^  line 1: update", 0.5, "applying")}
 
 
-@pytest.mark.parametrize(
-    "task", [pytest.param(task, marks=[] if task == "verify" else pytest.mark.acceptance) for task in KILLED_AT]
-)
+@pytest.mark.acceptance
+@pytest.mark.parametrize("task", KILLED_AT)
 def test_a_run_killed_in_the_middle_is_finished_by_the_next_one_without_applying_twice(
     database: Database, deploy: Deploy, tmp_path: Path, task: str
 ) -> None:

@@ -180,6 +180,7 @@ def test_a_run_after_an_upgrade_finds_everything_deployed_and_nothing_changed(fo
     assert "changed by hand" not in again.text
 
 
+@pytest.mark.acceptance
 def test_what_was_deployed_before_an_upgrade_is_undone_after_it(folder: Path, tmp_path: Path) -> None:
     """Else a new version would take away the way back from everything that an older one deployed."""
     with restored(folder) as server:

@@ -58,6 +58,7 @@ def test_an_approval_marked_success_approves_nothing(database: Database, deploy:
     assert database.attempts == []
 
 
+@pytest.mark.acceptance
 def test_the_floor_demands_it_as_well(database: Database, deploy: Deploy, tmp_path: Path) -> None:
     """Else the connection's word would end where the approval's task does."""
     _write(tmp_path / "m")

@@ -178,6 +178,7 @@ def test_a_closed_window_refuses_before_the_claim_and_lets_a_dry_run_and_a_rollb
     assert not shop.has("goods")
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("marked", [None, r".*make_prices\.snapshot"], ids=["as it is", "snapshot marked as done"])
 def test_a_window_that_closes_while_an_approval_waits_lets_nothing_more_be_applied(
     projects: Projects, marked: str | None

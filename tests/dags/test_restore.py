@@ -57,6 +57,7 @@ def test_a_backup_comes_back_beside_the_target_with_the_steps_to_switch(
         cluster.drop(demo_cluster, "restored_here")
 
 
+@pytest.mark.acceptance
 def test_a_damaged_or_a_missing_backup_makes_no_database(
     empty_database: str, demo_cluster: cluster.Cluster, stored: Path, tmp_path: Path
 ) -> None:

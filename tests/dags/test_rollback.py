@@ -263,6 +263,7 @@ def test_a_target_without_a_ledger_is_refused(database: Database, rollback: Roll
     assert not database.has("deploy_ledger.deployment")
 
 
+@pytest.mark.acceptance
 def test_a_migration_that_declares_that_it_cannot_be_undone_is_refused_with_its_reason(
     database: Database, deploy: Deploy, rollback: Rollback, tmp_path: Path
 ) -> None:

@@ -126,15 +126,16 @@ def test_a_login_trigger_does_not_fire_in_the_copy_and_is_named(place: Place, tm
             admin.execute("drop database if exists with_trigger with (force)")
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize(
     "case",
     [
         # A rollback set a default on a generated column and failed, and the migration before it stayed too.
         "m-expression",
         # The maker of the new role may only hand it on: `create role` was refused for an access that nobody got.
-        pytest.param("m-create-role", marks=pytest.mark.acceptance),
+        "m-create-role",
         # A view that was grown: what the server writes for itself made a right rollback look wrong, or the view opened.
-        pytest.param("m-view", marks=pytest.mark.acceptance),
+        "m-view",
     ],
 )
 def test_what_was_refused_once_is_deployed_and_undone_down_to_nothing(place: Place, tmp_path: Path, case: str) -> None:

@@ -109,6 +109,7 @@ def test_a_file_for_other_versions_is_no_part_of_the_run(database: Database, dep
     assert len(database.evidence("criteria")) == 1
 
 
+@pytest.mark.acceptance
 def test_another_folders_file_is_no_part_of_a_run(database: Database, deploy: Deploy, tmp_path: Path) -> None:
     """In the production shape a project's folder is mounted in the place of ours, and our criteria.yaml lies beside it."""
     (tmp_path / "criteria.yaml").write_text((PROJECT / "sql" / "criteria.yaml").read_text())

@@ -112,6 +112,7 @@ def test_a_valid_index_of_another_definition_is_not_taken_for_the_earlier_try(
         _apply(database, tmp_path / "m", BUILD)
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize(
     ("reattach", "sentence"),
     [

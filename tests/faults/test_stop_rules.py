@@ -68,6 +68,7 @@ def standby(server: Server) -> Iterator[Server]:
         yield made
 
 
+@pytest.mark.acceptance
 def test_a_replica_that_falls_behind_pauses_it_until_it_has_caught_up(bench: Bench, standby: Server) -> None:
     """Else a deployment would make the application read older and older data from its replicas."""
 

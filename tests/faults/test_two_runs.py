@@ -43,6 +43,7 @@ def test_who_waits_says_for_whom_and_in_which_phase(bench: Bench) -> None:
     assert re.search(r"who_waits run 1 holds the target, in phase apply 20250101000000_change: waiting", log)
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("line", ["INFO   line 1: update", pytest.param("INFO task apply", marks=pytest.mark.faults)])
 def test_a_run_whose_fence_was_raised_commits_nothing_more(bench: Bench, line: str) -> None:
     """Else a run that was thought dead, and was only slow, would go on beside the one that took its place."""

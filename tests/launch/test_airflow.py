@@ -51,6 +51,7 @@ def test_another_port_than_the_running_ones_is_refused(launcher: Launcher, runni
         airflow.start(launcher.where, {**launcher.variables, "AIRFLOW_PORT": str(running.port + 1)})
 
 
+@pytest.mark.acceptance
 def test_a_deployment_prints_each_task_the_report_and_the_page(launcher: Launcher, running: airflow.Running) -> None:
     """This is what a person sees of `make deploy`; the password must not be part of it."""
     code, output = launcher.deploy()

@@ -23,6 +23,7 @@ GENERATED = {
 }
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize("name", [*ON_18, *GENERATED])
 def test_what_18_keeps_otherwise_is_undone_to_equal_facts_and_an_equal_dump(newer: Server, name: str) -> None:
     """Else everyday migrations cannot be undone on the newest server, and a failed check leaves it between two states."""

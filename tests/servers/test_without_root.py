@@ -134,6 +134,7 @@ with tempfile.TemporaryDirectory() as folder, throwaway(found.bindir, "supabase_
 """
 
 
+@pytest.mark.acceptance
 def test_a_whole_rehearsal_runs_as_an_ordinary_user_with_the_wheel_alone(bindir: Path, tmp_path: Path) -> None:
     """Else "without root" is a word: backup, restore, masking and rehearsal each start programs and change files."""
     home = tmp_path / "home"

@@ -61,7 +61,8 @@ def large(site: Site, new_target: Callable[[str], str]) -> Target:
     return target
 
 
-@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.acceptance)], ids=["light", "dark"])
+@pytest.mark.acceptance
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_a_month_of_samples_and_500_deployments_are_charts_and_a_list(
     site: Site, large: Target, visit: Open, dark: bool
 ) -> None:
@@ -108,6 +109,7 @@ def test_each_deployment_leads_to_its_evidence_and_its_logs(site: Site, large: T
     ]
 
 
+@pytest.mark.acceptance
 def test_a_deployment_with_200_checks_is_one_readable_page(site: Site, large: Target, visit: Open) -> None:
     """Many checks must not hide the few that failed."""
     page = visit().open(site.run_page("filled_500"))

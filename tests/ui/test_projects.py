@@ -260,6 +260,7 @@ def worst_first(site: Site, demo_cluster: cluster.Cluster, tmp_path_factory: pyt
         cluster.drop(demo_cluster, database)
 
 
+@pytest.mark.acceptance
 def test_the_overview_lists_the_worst_first_and_each_line_leads_to_its_database(worst_first: Site, visit: Open) -> None:
     """Whoever is responsible for thirty databases looks at the first line only."""
     window = visit()

@@ -230,6 +230,7 @@ def run_that_builds(url: str, phase: str) -> str:
     return str(database.value("select airflow_run from deploy_ledger.deployment"))
 
 
+@pytest.mark.acceptance
 def test_the_page_of_a_running_build_shows_its_progress_and_ends_by_itself(
     site: Site, new_target: Callable[[str], str], visit: Open, tmp_path: Path
 ) -> None:

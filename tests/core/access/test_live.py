@@ -47,6 +47,7 @@ def test_a_policy_that_opens_rows_is_told(pair: Pair) -> None:
         assert any("can no longer select" in said and '"public.messages"' in said for said in _said(compared))
 
 
+@pytest.mark.acceptance
 @pytest.mark.parametrize(
     ("statement", "command"),
     [
@@ -70,6 +71,7 @@ def test_what_can_be_written_is_sampled_too(pair: Pair, statement: str, command:
         assert any(command in sentence and 'because policy "x"' in sentence for sentence in said), said
 
 
+@pytest.mark.acceptance
 def test_a_suspended_member_is_in_the_sample_with_rows_of_their_tenant(pair: Pair) -> None:
     """A forgotten status is seen only by asking those who have it about what they would gain."""
     with connect(pair.url) as target:
@@ -140,6 +142,7 @@ def test_an_old_policy_whose_ground_was_changed_is_no_witness(pair: Pair) -> Non
         assert not still_valid("public.conversations", "public.composed()", composing, composing, ())
 
 
+@pytest.mark.acceptance
 def test_a_row_whose_key_looks_like_an_error_is_a_row(pair: Pair) -> None:
     """Else whoever chooses keys chooses which rows may come and go unseen."""
     with connect(pair.url) as target:

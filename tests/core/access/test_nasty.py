@@ -17,6 +17,7 @@ from pg_deploy.access.facts.api import SUPABASE, Api
 from pg_deploy.access.proof.proof import Proof, prove
 from pg_deploy.access.sampling.sample import ask_again, take_sample
 from tests.core.access.conftest import said
+from tests.long import only_quick
 
 SCHEMA = (Path(__file__).parent / "nasty.sql").read_text()
 
@@ -164,7 +165,17 @@ PLANTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("name", PLANTS)
+QUICK = (
+    "a restrictive policy dropped",
+    "a helper that returns more",
+    "a partition opened by its own name",
+    "a row moved in a table without a key",
+    "an enum's other label",
+)
+"""The others take `make acceptance` their time."""
+
+
+@pytest.mark.parametrize("name", only_quick(PLANTS, QUICK))
 def test_a_nasty_plant_is_found(sides: tuple[psycopg.Connection[tuple[object, ...]], ...], name: str) -> None:
     """The engines were made for one schema; people have others."""
     statements, expected = PLANTS[name]

@@ -93,6 +93,7 @@ def test_one_plan_is_one_answer_and_a_hidden_limit_is_none(pair: Pair) -> None:
     assert plans[2:] == [None, None]
 
 
+@pytest.mark.acceptance
 def test_a_view_that_takes_too_long_to_be_compared_is_named(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """Left out without a word it would count as proved, although nobody has looked at what it shows."""
     monkeypatch.setattr(views, "VIEW_S", 0.3)

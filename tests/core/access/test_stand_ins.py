@@ -12,6 +12,7 @@ from pg_deploy.access.engines.universe import plan_universes
 from pg_deploy.access.facts.api import SUPABASE
 from pg_deploy.access.predicates.subjects import read_subjects
 from tests.core.access.conftest import Pair
+from tests.long import only_quick
 
 SELECT = Cell("public.messages", "select", "authenticated")
 MEMBER = "(select om.organization_id from public.organization_members om where om.user_id = auth.uid() and om.status = 'active')"
@@ -123,16 +124,12 @@ NOT_USED = {
 
 QUICK = (
     "a membership",
-    "policies of the table looked up",
     "no right to read the table",
-    "an owner to whom the policies apply",
 )
 """Those that `make test` runs; the others are run by `make acceptance`."""
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.acceptance) for name in USED]
-)
+@pytest.mark.parametrize("name", only_quick(USED, QUICK))
 def test_a_stand_in_answers_as_its_table_does(pair: Pair, name: str) -> None:
     """Anything else would prove a leak unchanged, or raise an alarm over nothing."""
     try:

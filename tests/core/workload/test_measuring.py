@@ -131,6 +131,7 @@ def test_writes_leave_nothing_behind_on_either_side(shop: Target, catalog_server
     assert update.is_from_rows
 
 
+@pytest.mark.acceptance
 def test_what_takes_too_long_afterwards_is_told_and_not_waited_for(shop: Target, catalog_server: str) -> None:
     """Else one endless statement would hold up the rehearsal. The planner does not know that this one is slow."""
     slow = "create or replace function public.price(numeric) returns numeric language sql volatile as 'select {}'"

@@ -16,6 +16,7 @@ from tests.core.workload.breaking_migrations import KINDS, Break
 from tests.core.workload.oracle import Verdict
 from tests.core.workload.planted import Harm, Shop, function_of, shop
 from tests.core.workload.sent_statements import STATEMENTS
+from tests.long import only_quick
 
 LOG = logging.getLogger(__name__)
 FAILS = {*GATING, Effect.SHAPE_CHANGED}
@@ -56,8 +57,26 @@ def before(planted: Shop) -> tuple[Observation, Facts]:
     return observe(planted.target, ask_before(planted.target, planted.workload, LOG)), facts
 
 
+QUICK = (
+    "column dropped",
+    "view renamed",
+    "view with fewer columns",
+    "function's signature changed",
+    "function's body does not compile",
+    "label of a default renamed",
+    "execute revoked",
+    "left out column not null",
+    "written column generated",
+    "unique index behind on conflict dropped",
+    "column of a trigger's function dropped",
+    "a job's function dropped",
+    "search_path changed",
+)
+"""One of each way to break; the others take `make acceptance` their time."""
+
+
 @pytest.mark.server
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", only_quick(KINDS, QUICK))
 @pytest.mark.parametrize("most", [1, pytest.param(None, marks=pytest.mark.acceptance)], ids=["one", "all"])
 def test_what_the_database_refuses_after_a_migration_is_named_and_nothing_else_is(
     planted: Shop, before: tuple[Observation, Facts], kind: str, most: int | None
