@@ -139,16 +139,15 @@ def _written(job: Job, attempt: Attempt) -> tuple[Written, ...]:
 def _by_writing(
     written: Sequence[Written], migration: Migration, connection: Connection, api: Api, facts: tuple[Facts, Facts]
 ) -> tuple[RowDifference, ...]:
-    there = {fact.identity.plain for fact in facts[0].facts if fact.kind == "table"}
-    older = [each for each in written if each.table in there]
-    if not older:
+    if not written:
         return ()
     relations = {relation.full_name: relation for relation in reachable(connection, api) if relation.is_table}
     return written_differences(
-        older,
+        written,
         migration.file.sql,
         relations,
         read_policies(connection, api),
         looked_up_by(*facts),
         policy_words(facts[0]) | policy_words(facts[1]),
+        facts,
     )

@@ -1,0 +1,381 @@
+"""Which columns of rows that were there a migration set: told only of tables that nothing but its text can have updated."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pg_deploy.catalog.dependencies import text_of, words_of
+from pg_deploy.catalog.kinds import RELATIONS, ROUTINES, VIEWS
+from pg_deploy.catalog.names import elements, parsed, unquoted
+from pg_deploy.catalog.reach import reached
+from pg_deploy.catalog.reader import Fact, Facts
+from pg_deploy.errors import PgDeployError
+from pg_deploy.grammar.nodes import walked
+from pg_deploy.parsing.expressions import call_name, words
+from pg_deploy.parsing.statements import split
+from pg_deploy.parsing.syntax import trees_of
+
+_WRITERS = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "TruncateStmt", "CopyStmt")
+_OF_DATA = (*_WRITERS, "SelectStmt", "VariableSetStmt")
+"""Statements that fire no event trigger."""
+_ANYTHING = (
+    *("DoStmt", "CallStmt", "ExecuteStmt", "CreateExtensionStmt", "AlterExtensionStmt"),
+    *("RuleStmt", "AlterObjectSchemaStmt"),
+)
+"""Statements whose text does not show what they do to rows, or after which others do something else than they say."""
+_NOT_RUN = ("CreateFunctionStmt", "CreatePolicyStmt", "AlterPolicyStmt")
+_RENAMED_APART = ("OBJECT_COLUMN", "OBJECT_POLICY", "OBJECT_TABCONSTRAINT", "OBJECT_INDEX", "OBJECT_TRIGGER")
+"""What may be renamed so that the names of tables and routines say throughout what they say at the end."""
+_REWRITES = ("AT_AlterColumnType", "AT_AddColumn", "AT_SetExpression")
+_BEFORE, _UPDATE = 2, 16
+"""The server's bits for a trigger's time and event."""
+
+_UPDATES = re.compile(r"(?<!')\b(update|merge|execute|spi_\w+)\b", re.IGNORECASE)
+"""What a routine that updates rows says. One that inserts or deletes updates by triggers and foreign keys of tables whose rows
+are counted."""
+_OTHER_LANGUAGE = re.compile(r"^\s*LANGUAGE (?!sql\b|plpgsql\b|internal\b)", re.IGNORECASE | re.MULTILINE)
+_HARMLESS = frozenset(
+    ["crypt", "digest", "email", "gen_random_bytes", "gen_random_uuid", "gen_salt", "hmac", "jwt", "role", "uid"]
+    + [f"uuid_generate_v{version}" for version in ("1", "1mc", "3", "4", "5")]
+)
+"""Functions in other schemas that write nothing, where no fact says it: those of extensions."""
+_HARMLESS_SCHEMAS = ("pg_catalog", "cron")
+"""Those of the server, and of pg_cron, which changes jobs only."""
+_COLUMNS_AS_ARGUMENTS = frozenset(["moddatetime", "tsvector_update_trigger", "suppress_redundant_updates_trigger"])
+"""Functions for triggers that set no other columns than those that they are given by name."""
+_CALLED = re.compile(r"EXECUTE (?:FUNCTION|PROCEDURE) (.*?)\(", re.DOTALL)
+_BEFORE_UPDATE = re.compile(r"\bBEFORE\b.*?\bUPDATE\b.*? ON ", re.DOTALL)
+_ACTION = re.compile(
+    r'FOREIGN KEY \((?P<columns>.*?)\) REFERENCES (?P<parent>(?:"(?:[^"]|"")+"|[^("])+)\(.*? ON'
+    r" (UPDATE (CASCADE|SET)|DELETE SET) ?",
+    re.DOTALL,
+)
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_OF_NEW = re.compile(r'\bnew\s*\.\s*(?:"([^"]+)"|(\w+))')
+_RETURN = re.compile(r"\breturn\s+(?:new|old|null|coalesce\(\s*new\s*,\s*old\s*\))\s*;")
+
+
+@dataclass(frozen=True)
+class _Trigger:
+    """A trigger: all that it says, its function, and whether it may change a row that is about to be updated."""
+
+    words: frozenset[str]
+    function: str
+    changes_row: bool
+
+
+class ColumnsSet:
+    """What a migration's text can have set, with its facts before and after and the tables where rows were counted.
+
+    Tables are named `schema.name`. A name without its schema counts for every table that is called so.
+    """
+
+    def __init__(self, sql: str, written: Iterable[str], sides: Sequence[Facts]) -> None:
+        self._sides = sides
+        self._written = frozenset(written)
+        self._kinds, trees = _parsed(sql)
+        self._run = [tree for tree in trees if _kind(tree) not in _NOT_RUN]
+        self._nodes = [found for tree in self._run for found in _nodes(tree)]
+        self._functions = [tree for tree in trees if _kind(tree) == "CreateFunctionStmt"]
+
+    def ancestors(self, table: str) -> frozenset[str]:
+        """The tables that it is a partition of, or inherits from, through any depth."""
+        return reached([table], lambda each: self._parents.get(each, ())) - {table}
+
+    @cached_property
+    def by_table(self) -> Mapping[str, frozenset[str]]:
+        """For each table whose updates are told by the text, the columns that may have been set."""
+        named = self._named()
+        touched = self._touched() if self._run and not self._is_hidden() else None
+        if touched is None or self._calls_writer(touched):
+            return {}
+        found = {}
+        for table in {relative for each in named for relative in self._family(each)}:
+            columns = self._all_columns(table, named)
+            if columns is not None:
+                found[table] = columns
+        return found
+
+    # What is there
+
+    @cached_property
+    def _facts(self) -> tuple[Fact, ...]:
+        return tuple(frozenset().union(*(side.facts for side in self._sides)))
+
+    @cached_property
+    def _relations(self) -> Mapping[str, list[Fact]]:
+        """By the name alone."""
+        found = defaultdict(list)
+        for fact in self._facts:
+            if fact.kind in RELATIONS:
+                found[fact.identity.plain_name].append(fact)
+        return found
+
+    @cached_property
+    def _parts(self) -> Mapping[str, list[Fact]]:
+        found = defaultdict(list)
+        for fact in self._facts:
+            if fact.kind in ("column", "constraint", "trigger", "rule"):
+                found[fact.identity.relation.plain].append(fact)
+        return found
+
+    @cached_property
+    def _parents(self) -> Mapping[str, frozenset[str]]:
+        found: dict[str, frozenset[str]] = {}
+        for fact in self._facts:
+            for parent in fact.properties.get("inherits", ()) if fact.kind == "table" else ():
+                name = parsed("table", str(parent).removesuffix(" (detach pending)")).plain
+                found[fact.identity.plain] = found.get(fact.identity.plain, frozenset()) | {name}
+        return found
+
+    @cached_property
+    def _children(self) -> Mapping[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for table, parents in self._parents.items():
+            for parent in parents:
+                found.setdefault(parent, set()).add(table)
+        return found
+
+    def _family(self, table: str) -> frozenset[str]:
+        """A table with those whose updates may reach it, and whose rows it may show."""
+        return self.ancestors(table) | reached([table], lambda each: self._children.get(each, ()))
+
+    @cached_property
+    def _texts(self) -> Mapping[str, list[str]]:
+        """What routines and views say, on any side and in the text, by name."""
+        found = defaultdict(list)
+        for fact in self._facts:
+            if fact.kind in ROUTINES or fact.kind in VIEWS:
+                found[fact.identity.plain_name.lower()].append(text_of(fact))
+        for made in self._functions:
+            texts = [str(node.sval) for kind, node in _nodes(made) if kind == "String"]
+            options = {each.defname: each.arg for each in made.options or ()}
+            language = f"LANGUAGE {options['language'].sval}" if "language" in options else "LANGUAGE sql"
+            # a body in the standard's way is statements: that it updates is no string in it
+            body = list(_nodes(made.sql_body))
+            statements = [kind.removesuffix("Stmt") for kind, _ in body]
+            calls = [call_name(node)[1] for kind, node in body if kind == "FuncCall"]
+            found[words(made.funcname)[-1].lower()].append("\n".join([language, *texts, *statements, *calls]))
+        return found
+
+    # What the text does
+
+    def _is_hidden(self) -> bool:
+        """Whether what was done to rows, or what names meant, is not to be read."""
+        return any(
+            kind in _ANYTHING
+            or (kind == "RenameStmt" and node.renameType.name not in _RENAMED_APART)
+            or (kind == "TruncateStmt" and node.behavior.name == "DROP_CASCADE")
+            for kind, node in self._nodes
+        )
+
+    def _tables_of(self, relation: Any) -> list[Fact]:
+        return [
+            fact
+            for fact in self._relations.get(relation.relname, ())
+            if relation.schemaname in (None, "", unquoted(fact.identity.schema))
+        ]
+
+    def _touched(self) -> frozenset[str] | None:
+        """The tables whose triggers may have fired; None where one is a view or unknown, or has rules."""
+        made = {
+            (node.rel if kind == "IntoClause" else node.relation).relname
+            for kind, node in self._nodes
+            if kind in ("CreateStmt", "IntoClause") and not (kind == "IntoClause" and node.rel is None)
+        }
+        found = set(self._written)
+        for relation in self._targets():
+            facts = self._tables_of(relation)
+            if any(fact.kind != "table" for fact in facts) or not (facts or relation.relname in made):
+                return None
+            found |= {fact.identity.plain for fact in facts}
+        found |= {relative for table in found for relative in self._family(table)}
+        ruled = any(part.kind == "rule" for table in found for part in self._parts.get(table, ()))
+        return None if ruled else frozenset(found)
+
+    def _targets(self) -> Iterator[Any]:
+        for kind, node in self._nodes:
+            if kind == "TruncateStmt":
+                yield from node.relations
+            elif kind == "CopyStmt":
+                if node.is_from:
+                    yield node.relation
+            elif kind in _WRITERS:
+                yield node.relation
+
+    def _named(self) -> Mapping[str, frozenset[str]]:
+        """By table, the columns that updates of the text set."""
+        found: dict[str, frozenset[str]] = {}
+        for kind, node in self._nodes:
+            for targets in _targets_set(kind, node):
+                for table in self._tables_of(node.relation):
+                    columns = frozenset(target.name for target in targets if target.name)
+                    name = table.identity.plain
+                    found[name] = found.get(name, frozenset()) | columns
+        return found
+
+    # What else it sets off
+
+    def _calls_writer(self, touched: AbstractSet[str]) -> bool:
+        """Whether a function that may update rows can have run: called by name, as a default, by a trigger, through others."""
+        names: set[str] = set()
+        for kind, node in self._nodes:
+            if kind == "FuncCall":
+                schema, name = call_name(node)
+                is_known = schema in ("", *_HARMLESS_SCHEMAS) or name.lower() in self._texts or name in _HARMLESS
+                if not is_known:
+                    return True
+                names.add(name.lower())
+            elif kind == "RangeVar":
+                names.add(node.relname.lower())
+            elif kind == "CreateTrigStmt":
+                names.add(words(node.funcname)[-1].lower())
+        for table in touched:
+            for part in self._parts.get(table, ()):
+                if part.kind == "constraint" or "default" in part.properties:
+                    names |= words_of(text_of(part))
+            for trigger in self._triggers(table):
+                names |= trigger.words
+        names |= self._functions_of_events()
+        known = self._texts.keys()
+        following = lambda name: known & frozenset().union(*map(words_of, self._texts[name]))  # noqa: E731
+        every = reached(known & names, following)
+        return any(
+            _UPDATES.search(_COMMENT.sub(" ", text)) or _OTHER_LANGUAGE.search(text)
+            for name in every
+            for text in self._texts[name]
+        )
+
+    def _functions_of_events(self) -> set[str]:
+        """What the functions of event triggers are called that a statement of the text fires."""
+        makes_table = any(kind == "IntoClause" for kind, _ in self._nodes)
+        if not makes_table and all(_kind(tree) in _OF_DATA for tree in self._run):
+            return set()
+        found: set[str] = set()
+        for fact in self._facts:
+            if fact.kind == "event trigger":
+                tags = {str(tag).lower() for tag in fact.properties.get("tags") or ()}
+                if not tags or any(
+                    kind.startswith(tag) or tag.startswith(kind) for kind in self._kinds for tag in tags
+                ):
+                    found |= words_of(str(fact.properties["function"]))
+        return found
+
+    def _triggers(self, table: str) -> Iterator[_Trigger]:
+        for part in self._parts.get(table, ()):
+            if part.kind == "trigger":
+                said = part.definition_text
+                called = _CALLED.search(said)
+                name = parsed("function", f"{called[1]}()").plain_name.lower() if called else ""
+                yield _Trigger(words_of(said), name, bool(_BEFORE_UPDATE.search(said)))
+        for kind, node in self._nodes:
+            if kind == "CreateTrigStmt" and any(
+                fact.identity.plain == table for fact in self._tables_of(node.relation)
+            ):
+                name = words(node.funcname)[-1].lower()
+                given = frozenset(words(node.args))
+                is_before = bool(node.timing & _BEFORE and node.events & _UPDATE)
+                yield _Trigger(given | {name}, name, is_before)
+
+    # What follows from the columns named
+
+    def _all_columns(self, table: str, named: Mapping[str, frozenset[str]]) -> frozenset[str] | None:
+        """The columns that the text names for a table and its relatives, and those that change with them; None: any."""
+        family = self._family(table)
+        columns = frozenset().union(*(named.get(each, frozenset()) for each in family))
+        for each in family:
+            for trigger in self._triggers(each):
+                more = self._set_by(trigger) if trigger.changes_row else frozenset()
+                if more is None:
+                    return None
+                columns |= more
+            for part in self._parts.get(each, ()):
+                columns |= self._set_by_parent(part) if part.kind == "constraint" else frozenset()
+        for kind, node in self._nodes:
+            if kind in ("AlterTableStmt", "RenameStmt") and node.relation is not None:
+                if not family & {fact.identity.plain for fact in self._tables_of(node.relation)}:
+                    continue
+                if kind == "RenameStmt" and node.renameType.name == "OBJECT_COLUMN":
+                    return None
+                columns |= {
+                    command.name or getattr(command, "def").colname
+                    for command in (node.cmds or () if kind == "AlterTableStmt" else ())
+                    if command.subtype.name in _REWRITES and self._was_there(family, command)
+                }
+        return columns | self._generated(family, columns)
+
+    def _set_by(self, trigger: _Trigger) -> frozenset[str] | None:
+        """The columns of the row that a trigger may set before it is written; None if it may be any."""
+        texts = self._texts.get(trigger.function, [])
+        if not texts:
+            return trigger.words if trigger.function in _COLUMNS_AS_ARGUMENTS else None
+        found: frozenset[str] = frozenset()
+        for text in texts:
+            body = _COMMENT.sub(" ", text).lower()
+            columns = {quoted or plain for quoted, plain in _OF_NEW.findall(body)}
+            left = _RETURN.sub(" ", _OF_NEW.sub(" ", body))
+            if re.search(r"\b(new|return|alias)\b", left):
+                return None
+            found |= columns
+        return found
+
+    def _set_by_parent(self, constraint: Fact) -> frozenset[str]:
+        """The columns that a foreign key sets when a row that it points at changes its key or goes, if any such was written."""
+        action = _ACTION.search(constraint.definition_text)
+        if not action or not self._family(parsed("table", action["parent"]).plain) & self._written:
+            return frozenset()
+        return frozenset(elements(action["columns"]))
+
+    def _was_there(self, family: AbstractSet[str], command: Any) -> bool:
+        """Whether a column of that name held values before: one that is dropped and added again is another's."""
+        name = command.name or getattr(command, "def").colname
+        return any(
+            fact.kind == "column" and fact.identity.plain_name == name and fact.identity.relation.plain in family
+            for fact in self._sides[0].facts
+        )
+
+    def _generated(self, family: AbstractSet[str], columns: AbstractSet[str]) -> frozenset[str]:
+        lowered = {column.lower() for column in columns}
+        return frozenset(
+            part.identity.plain_name
+            for table in family
+            for part in self._parts.get(table, ())
+            if part.properties.get("generated") and lowered & words_of(str(part.properties.get("default", "")))
+        )
+
+
+def _parsed(sql: str) -> tuple[frozenset[str], list[Any]]:
+    """The kinds and the trees of a text's statements; nothing if one of them cannot be read."""
+    try:
+        statements = split(sql, file="migration")
+    except PgDeployError:
+        return frozenset(), []
+    trees = [tree for statement in statements for tree in trees_of(statement.brief)]
+    return frozenset(each.kind for each in statements), trees if len(trees) == len(statements) else []
+
+
+def _kind(node: object) -> str:
+    return type(node).__name__
+
+
+def _nodes(tree: object) -> Iterator[tuple[str, Any]]:
+    """Every node of a tree with its kind: not all kinds have a class that declares their fields."""
+    return ((_kind(node), node) for node in walked(tree))
+
+
+def _targets_set(kind: str, node: Any) -> Iterator[Sequence[Any]]:
+    """What is set by a statement that updates rows, for each of its clauses that does."""
+    if kind == "UpdateStmt":
+        yield node.targetList or ()
+    elif kind == "InsertStmt" and node.onConflictClause is not None and node.onConflictClause.targetList:
+        yield node.onConflictClause.targetList
+    elif kind == "MergeStmt":
+        for clause in node.mergeWhenClauses or ():
+            if clause.commandType.name == "CMD_UPDATE":
+                yield clause.targetList or ()
