@@ -120,7 +120,7 @@ class Compiler:
         """A scalar expression with its columns resolved and its closed parts made attributes of the subject."""
         changed = self._closed(node, place)
         changed = replaced(changed, lambda part: self._resolved(part, place))
-        require_plain(changed, self.functions)
+        require_plain(changed)
         return changed
 
     def _closed(self, node: ast.Node, place: Place) -> ast.Node:

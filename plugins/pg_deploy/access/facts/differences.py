@@ -121,7 +121,7 @@ def _changed_rights(
     has: frozenset[str],
 ) -> Iterator[AccessChange]:
     kind, name = target if target[0] != "database" else ("this", "database")
-    members = _concerned(role, api, before, after)
+    members = _concerned(role, api)
     gained = sorted(right for right in has - had if any(not has_right(before, target, m, right) for m in members))
     lost = sorted(right for right in had - has if any(not has_right(after, target, m, right) for m in members))
     if grantable := [right for right in gained if right.endswith(GRANTABLE)]:
@@ -142,7 +142,7 @@ def _verbs(rights: tuple[str, ...]) -> str:
     return words("use" if right == "usage" else right for right in rights)
 
 
-def _concerned(role: str, api: Api, before: Facts, after: Facts) -> tuple[str, ...]:
+def _concerned(role: str, api: Api) -> tuple[str, ...]:
     """Whose rights a grant to `role` may change: its own, or if that is PUBLIC those of every role of the API."""
     return api.roles if role == PUBLIC else (role,)
 

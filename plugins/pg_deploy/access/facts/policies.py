@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from pg_deploy.access.facts.access_change import AccessChange, Rewritten
+from pg_deploy.access.facts.access_change import AccessChange, Rewritten, cut
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.facts.rights import PUBLIC, reachable_roles
 from pg_deploy.catalog.reader import Fact, Facts
@@ -40,9 +40,10 @@ def shown(policy: Fact, *, whole: bool = False) -> str:
         "to " + ", ".join(str(role) for role in properties.get("roles", [])),
     ]
     parts += [
-        f"{part} ({' '.join(str(properties[part]).split()) if whole else _flat(properties[part])})"
+        f"{part} ({clause if whole else cut(clause, 300)})"
         for part in ("using", "with check")
         if part in properties
+        for clause in (" ".join(str(properties[part]).split()),)
     ]
     return ", ".join(parts)
 
@@ -138,8 +139,7 @@ def _by_itself(
     """Whether more policies are a difference whatever rows say: unless one of before was split, and none says the same twice."""
     if any(not counted[table, role, command] for command in commands):
         return True
-    rewritten = [key for key, fact in old.items() if (key[0] == table and key not in new) or fact != new.get(key, fact)]
-    if not [key for key in rewritten if key[0] == table]:
+    if not any(key[0] == table and new.get(key) != fact for key, fact in old.items()):
         return True
     return any(
         _says_the_same(fact, other)
@@ -171,8 +171,3 @@ def _counted(policies: dict[tuple[str, str], Fact], facts: Facts, api: Api) -> C
 
 def _quoted(names: list[str]) -> str:
     return " and ".join(f"{in_quotes(name)}" for name in names)
-
-
-def _flat(text: object) -> str:
-    flat = " ".join(str(text).split())
-    return flat if len(flat) <= 300 else flat[:299] + "…"

@@ -41,7 +41,7 @@ def is_whole_claims(text: str) -> bool:
     return bool(re.search(r"\bjwt\(\)|request\.jwt", text)) and not re.search(r"->|#>", text)
 
 
-def require_plain(node: ast.Node, functions: Functions) -> None:
+def require_plain(node: ast.Node) -> None:
     """Refuse a condition that holds anything but columns, constants and operators that cannot raise."""
     for part in nodes(node):
         if isinstance(part, ast.SubLink):

@@ -25,11 +25,10 @@ MOST_TUPLES = 300_000
 
 @dataclass(frozen=True)
 class Suspect:
-    """A cell that differs, and for whom: `direction` is 1 for more rows, -1 for fewer, 0 for others or an error, 2 for no error."""
+    """A cell that differs, and for whom: those of one cell who gain rows apart from those who lose some."""
 
     cell: Cell
     subjects: tuple[int, ...]
-    direction: int = 0
 
 
 @dataclass(frozen=True)

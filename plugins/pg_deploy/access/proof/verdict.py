@@ -62,7 +62,7 @@ def judge(
         for direction in (2, 1, -1, 0):
             sids = tuple(sorted(sid for sid in different if _direction(old, new, cell, sid) == direction))
             if sids:
-                suspects.append(Suspect(cell, sids, direction))
+                suspects.append(Suspect(cell, sids))
         verdict = CellOutcome.DIFFERENT if different else CellOutcome.EQUAL if labels else CellOutcome.PROVED
         kinds = tuple(sorted({names[sid].kind for sid in different}))
         verdicts.append(CellVerdict(cell, verdict, tuple(labels), kinds, _notes(old, new, cell)))
@@ -81,6 +81,7 @@ def _same(one: Answer, other: Answer) -> bool:
 
 
 def _direction(old: Measured, new: Measured, cell: Cell, sid: int) -> int:
+    """1 for more rows, -1 for fewer, 0 for others or an error, 2 for no error any more."""
     before = old.real_answers[cell].get(sid) or old.symbolic_answers.get(cell, {}).get(sid)
     after = new.real_answers[cell].get(sid) or new.symbolic_answers.get(cell, {}).get(sid)
     if before is None or after is None or after.error:
