@@ -139,7 +139,8 @@ def _written(job: Job, attempt: Attempt) -> tuple[Written, ...]:
 def _by_writing(
     written: Sequence[Written], migration: Migration, connection: Connection, api: Api, facts: tuple[Facts, Facts]
 ) -> tuple[RowDifference, ...]:
-    if not written:
+    there = {fact.identity.plain for fact in facts[0].facts if fact.kind == "table"}
+    if there.isdisjoint(each.table for each in written):
         return ()
     relations = {relation.full_name: relation for relation in reachable(connection, api) if relation.is_table}
     return written_differences(
