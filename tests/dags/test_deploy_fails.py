@@ -306,6 +306,7 @@ def test_a_rollback_that_would_drop_an_older_object_is_refused(
     assert 'public.ledgers"' in result.text
 
 
+@pytest.mark.acceptance
 def test_a_benchmark_over_its_limit_undoes_the_migration(database: Database, deploy: Deploy, tmp_path: Path) -> None:
     """Else a migration that makes a query crawl would be called deployed, because its checks hold."""
     folder = fixture("slower", tmp_path)

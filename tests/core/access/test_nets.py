@@ -97,11 +97,12 @@ def _tampering(monkeypatch: pytest.MonkeyPatch, engines: tuple[str, ...], sides:
         if found.side.name not in sides:
             return found
         for engine in engines:
-            answers = {cell: dict(of) for cell, of in getattr(found, engine).items()}
+            name = f"{engine}_answers"
+            answers = {cell: dict(of) for cell, of in getattr(found, name).items()}
             for cell, of in answers.items():
                 if (cell.table, cell.phase, cell.role) == ("public.docs", "select", "authenticated"):
                     of[1] = Answer(of[1].allowed + 1, 7, 7)
-            found = replace(found, **{engine: answers})  # type: ignore[arg-type]
+            found = replace(found, **{name: answers})  # type: ignore[arg-type]
         return found
 
     monkeypatch.setattr(proving, "measure", measure)

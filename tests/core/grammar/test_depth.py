@@ -66,6 +66,7 @@ for texts, read in ((DEEP, parse_sql), (BODIES, parse_plpgsql), (few, split), (f
 """
 
 
+@pytest.mark.acceptance
 def test_no_text_ends_the_process() -> None:
     """A migration, a policy or a statement in pg_stat_activity would take the worker with it."""
     project = Path(__file__).resolve().parents[3]
