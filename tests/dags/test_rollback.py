@@ -94,8 +94,8 @@ def test_a_deployment_is_undone_from_another_airflow_with_the_same_ledger(
     deploy(folder)
 
     script = (
-        "import tests.dags.conftest, sys\n"
-        "from airflow.utils.db import initdb; initdb()\n"
+        "import sys, tests.conftest\n"
+        "from tests import airflow_home; airflow_home.fill()\n"
         "from pathlib import Path\n"
         "from tests.dags.harness import run_dag\n"
         "made = run_dag('rollback_migrations', sys.argv[1], Path(sys.argv[2]), {'deployment': 'last', 'approval': 'none'})\n"
@@ -148,8 +148,9 @@ def test_one_that_nothing_needs_is_undone_from_the_middle_while_others_changes_s
     assert undone.state == "success", undone.text
     assert {f"{fact.kind} {fact.identity}" for fact in facts - database.facts} == {"index public.notes_body"}
     assert database.facts < facts
-    assert "2 objects changed by hand since deployment 1" in undone.text
+    assert "5 objects changed by hand since deployment 1" in undone.text
     assert "added table public.theirs" in undone.text
+    assert "added grant table public.notes to anon" in undone.text
 
 
 @pytest.mark.acceptance
@@ -292,7 +293,7 @@ def test_rows_that_stay_changed_are_named_with_their_key(
     write_migration(
         folder,
         NOTES,
-        "create table public.notes (id integer primary key, body text);",
+        "create table public.notes (id integer primary key, body text);\ninsert into public.notes values (1, 'a');",
         rollback="drop table public.notes;",
     )
     write_migration(

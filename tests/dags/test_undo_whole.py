@@ -125,7 +125,9 @@ def make_database(at: Cluster, before: str) -> str:
 def deploy(at: Cluster, name: str, folder: Path, store: Path, **how: Any) -> Result:
     """Deploy as production does: with a backup, a rehearsal and the defaults."""
     with mock.patch.dict(os.environ, BACKUP_URI=f"file://{store}"):
-        return run_dag("deploy_migrations", at.url(database=name), folder, WHOLE, **how)
+        # The rows that this test reads are recorded too, and a schema that was renamed would break their query.
+        conf = {**WHOLE, "workload": "none"}
+        return run_dag("deploy_migrations", at.url(database=name), folder, conf, **how)
 
 
 def undo_all(at: Cluster, name: str, nothing: Path) -> Result:

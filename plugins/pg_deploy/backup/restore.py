@@ -157,7 +157,9 @@ def restore_login_triggers(
 def _login_triggers(manifest: BackupManifest, folder: Path) -> tuple[str, ...]:
     facts = read_facts_file(manifest, folder).facts
     return tuple(
-        sorted(each.identity for each in facts if each.kind == "event trigger" and each.properties["event"] == "login")
+        sorted(
+            each.identity.name for each in facts if each.kind == "event trigger" and each.properties["event"] == "login"
+        )
     )
 
 

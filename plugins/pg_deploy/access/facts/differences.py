@@ -286,8 +286,8 @@ def _publications(before: Facts, after: Facts, api: Api) -> Iterator[AccessChang
 
 
 def _roles(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
-    old = {fact.identity: fact.properties for fact in before.facts if fact.kind == "role"}
-    new = {fact.identity: fact.properties for fact in after.facts if fact.kind == "role"}
+    old = {fact.identity.plain_name: fact.properties for fact in before.facts if fact.kind == "role"}
+    new = {fact.identity.plain_name: fact.properties for fact in after.facts if fact.kind == "role"}
     for role in sorted(old.keys() | new.keys()):
         if role not in new:
             yield AccessChange("lost", role, role, (), f'role "{role}" is gone')
