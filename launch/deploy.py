@@ -80,12 +80,14 @@ def _announce(target: Target, folder: Path, conf: Mapping[str, object]) -> None:
 
 
 def prepare_ui(where: Place, running: airflow.Running, variables: Mapping[str, str]) -> None:
-    """Give the UI what a person needs to trigger runs: the demo target's connection, and the migrations of MIGRATIONS_DIR.
+    """Give the UI what a person needs to trigger runs: the connection of the demo target if there is one, and the migrations.
 
     Without MIGRATIONS_DIR the folder that was chosen last stays; at first that is our own. Raises LaunchError.
     """
     api = Api(running.url)
-    api.keep_connection(parse_target(demo.url(), DEMO_CONNECTION))
+    # Who measures a target of their own may never have made the demo's.
+    if demo.exists():
+        api.keep_connection(parse_target(demo.url(), DEMO_CONNECTION))
     named = variables.get("MIGRATIONS_DIR", "")
     if named.strip() or not where.pointer.exists():
         folder = migrations_folder(where, named)
