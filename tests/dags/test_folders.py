@@ -9,18 +9,16 @@ import pytest
 from demo.cluster import Cluster
 from tests.folders.case import cases_in
 from tests.folders.running import run_case
+from tests.long import only_quick
 
 FOLDERS = Path(__file__).resolve().parents[1] / "cases" / "files"
 # Folders whose expect.yaml says that they take long, or that a quicker folder of their kind shows the same.
 LONG = {path.parent.name for path in FOLDERS.glob("*/expect.yaml") if "long: true" in path.read_text()}
 
-
-def _marked_cases() -> list[object]:
-    names = sorted(path.name for path in FOLDERS.iterdir() if path.is_dir())
-    return [pytest.param(name, marks=[pytest.mark.acceptance] if name in LONG else [], id=name) for name in names]
+NAMES = sorted(path.name for path in FOLDERS.iterdir() if path.is_dir())
 
 
-@pytest.mark.parametrize("name", _marked_cases())
+@pytest.mark.parametrize("name", only_quick(NAMES, set(NAMES) - LONG))
 def test_a_folder_does_what_its_readme_says(demo_cluster: Cluster, name: str, tmp_path: Path) -> None:
     """People's folders run as psql runs them, or are refused in words that help."""
     for case in cases_in(FOLDERS / name, scratch=tmp_path):

@@ -26,6 +26,7 @@ from tests.faults.killing import (
 )
 from tests.faults.scenarios import SCENARIOS, make_template
 from tests.faults.server import new_server
+from tests.long import only_quick
 
 KILLS = int(os.environ.get("FAULTS_KILLS", "210"))
 CHANCE = random.Random(1)
@@ -60,9 +61,7 @@ QUICK = {
 }
 
 
-@pytest.mark.parametrize(
-    "place", [place if place in QUICK else pytest.param(place, marks=pytest.mark.faults) for place in PLACES]
-)
+@pytest.mark.parametrize("place", only_quick(PLACES, QUICK, otherwise=pytest.mark.faults))
 def test_after_a_kill_one_new_run_ends_deployed_and_nothing_was_done_twice(bench: Bench, place: str) -> None:
     """Else a dead worker, backend or server would leave a half-deployed migration, an invalid index, or an update done twice."""
     name, fails_first, disturb = PLACES[place]

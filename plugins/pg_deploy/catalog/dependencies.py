@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 from typing import TypeVar
 
 from pg_deploy.catalog.kinds import ON_RELATION, RELATIONS, ROUTINES, VIEWS
+from pg_deploy.catalog.names import Identity, parsed
 from pg_deploy.catalog.reach import reached
 from pg_deploy.catalog.reader import Fact, Facts
 
@@ -27,6 +28,9 @@ _WORD = re.compile(r"[^\W\d][\w$]*")
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"')
 _SYMBOL = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
 _DYNAMIC = re.compile(r"\bexecute\s+(?!on\b|function\b|procedure\b)", re.IGNORECASE)
+_CALLED = re.compile(r"EXECUTE (?:FUNCTION|PROCEDURE) (.*?)\(", re.DOTALL)
+_STRING = re.compile(r"'(?:[^']|'')*'")
+_DETACHING = " (detach pending)"
 _DECIDING = ("policy", *VIEWS, *ROUTINES)
 """What says in SQL which rows there are for whom."""
 _NAMING = (*_DECIDING, "trigger", "constraint", "rule", "operator", "cast")
@@ -218,6 +222,17 @@ def text_of(fact: Fact) -> str:
     if fact.kind in ROUTINES and "definition" in fact.properties:
         return str(fact.properties["definition"])
     return "\n".join(_values(fact.properties))
+
+
+def parents_of(fact: Fact) -> tuple[str, ...]:
+    """What a table inherits from or is a partition of, as the catalog writes it; a partition that is being detached still is one."""
+    return tuple(str(parent).removesuffix(_DETACHING) for parent in fact.properties.get("inherits") or ())
+
+
+def function_of_trigger(definition: str) -> Identity | None:
+    """The function that a trigger calls; None if the text is no trigger's definition."""
+    called = _CALLED.search(_STRING.sub("''", definition))
+    return parsed("function", f"{called[1]}()") if called else None
 
 
 def _values(value: object) -> Iterator[str]:

@@ -15,7 +15,7 @@ from pg_deploy.access.predicates.predicates import PHASE_WORDS, read_policies
 from pg_deploy.access.predicates.reach import reachable
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.sampling.counterfactual import still_valid
-from pg_deploy.access.sampling.rows_written import written_differences
+from pg_deploy.access.sampling.rows_written import of_older_tables, written_differences
 from pg_deploy.access.sampling.sample import Because, LiveComparison, LiveSample, ask_again, take_sample
 from pg_deploy.access.sampling.sample_context import looked_up_by
 from pg_deploy.catalog.reader import Facts
@@ -139,8 +139,7 @@ def _written(job: Job, attempt: Attempt) -> tuple[Written, ...]:
 def _by_writing(
     written: Sequence[Written], migration: Migration, connection: Connection, api: Api, facts: tuple[Facts, Facts]
 ) -> tuple[RowDifference, ...]:
-    there = {fact.identity.plain for fact in facts[0].facts if fact.kind == "table"}
-    if there.isdisjoint(each.table for each in written):
+    if not of_older_tables(written, facts[0]):
         return ()
     relations = {relation.full_name: relation for relation in reachable(connection, api) if relation.is_table}
     return written_differences(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from pg_deploy.catalog.dependencies import parents_of
 from pg_deploy.catalog.diff import Difference, compare
 from pg_deploy.catalog.kinds import DEPENDENCY, ON_RELATION, RELATION, RELATIONS, SAID
 from pg_deploy.catalog.names import Identity, Key, identity_of, parsed, unquoted
@@ -197,9 +198,7 @@ def _parents(facts: Iterable[Fact]) -> Mapping[str, frozenset[str]]:
     direct: dict[str, set[str]] = {}
     for fact in facts:
         if fact.kind in RELATIONS:
-            direct.setdefault(fact.identity, set()).update(
-                str(parent).removesuffix(" (detach pending)") for parent in fact.properties.get("inherits") or ()
-            )
+            direct.setdefault(fact.identity, set()).update(parents_of(fact))
     return {
         relation: reached(parents, lambda each: direct.get(each, ())) for relation, parents in direct.items() if parents
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pg_deploy.catalog.dependencies import text_of, words_of
+from pg_deploy.catalog.dependencies import function_of_trigger, text_of, words_of
 from pg_deploy.catalog.diff import Difference
 from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.parsing.tree import quoted
@@ -13,7 +13,7 @@ from pg_deploy.workload.asking import Form
 from pg_deploy.workload.new_rules import judged_anew, labels_gone
 from pg_deploy.workload.row_rights import RowRights
 from pg_deploy.workload.rows_written import WrittenRow, rows_written
-from pg_deploy.workload.trigger_rights import BlockedWrite, WriteOfRole, blocked_by_triggers, function_of_trigger
+from pg_deploy.workload.trigger_rights import BlockedWrite, WriteOfRole, blocked_by_triggers
 from pg_deploy.workload.writable_views import Table, WritableView, table_of, writable_views
 
 
@@ -172,7 +172,8 @@ def _filling_triggers(facts: Facts) -> dict[Table, frozenset[str]]:
     for fact in facts.facts:
         definition = str(fact.properties.get("definition", ""))
         if fact.kind == "trigger" and " BEFORE " in definition and "INSERT" in definition:
-            named = functions.get(function_of_trigger(definition), frozenset())
+            called = function_of_trigger(definition)
+            named = functions.get(called.plain, frozenset()) if called else frozenset()
             found[table_of(fact)] = found.get(table_of(fact), frozenset()) | named
     return found
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from pg_deploy.catalog.names import unquoted
+from pg_deploy.catalog.dependencies import function_of_trigger
 from pg_deploy.catalog.reader import Facts
 from pg_deploy.workload.routine_texts import always_runs, path_of, statements_of
 from pg_deploy.workload.rows_written import rows_written
@@ -44,7 +44,8 @@ def blocked_by_triggers(
         if fact.kind != "trigger" or fact.properties.get("fires") in {"never", "on replica"}:
             continue
         when, _, rest = str(fact.properties.get("definition", "")).partition(" ON ")
-        function = function_of_trigger(rest)
+        called = function_of_trigger(rest)
+        function = called.plain if called else ""
         is_certain = " WHEN " not in rest and " UPDATE OF " not in when
         for target, always in _inserted_into(functions.get(function, ""), tables):
             for role in roles.get(target, ()):
@@ -54,12 +55,6 @@ def blocked_by_triggers(
                         blocked = BlockedWrite(function, target, is_certain and always)
                         found[write] = max(blocked, found.get(write, blocked), key=lambda each: each.is_certain)
     return found
-
-
-def function_of_trigger(definition: str) -> str:
-    """Schema and name of the function that a trigger calls, as the catalog stores them, with a dot between."""
-    called = definition.rpartition(" EXECUTE FUNCTION ")[2].partition("(")[0]
-    return ".".join(unquoted(each) for each in called.split("."))
 
 
 def _inserted_into(definition: str, tables: Collection[Table]) -> Iterator[tuple[Table, bool]]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from pg_deploy.access.facts.functions import is_definer
+from pg_deploy.access.facts.functions import is_definer, without_comments
 from pg_deploy.access.facts.rights import bypasses
 from pg_deploy.catalog.dependencies import Closure, Node, text_of
 from pg_deploy.catalog.kinds import RELATIONS, ROUTINES
 from pg_deploy.catalog.reader import Fact
 from pg_deploy.catalog.switches import is_on
 
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _SETTING = re.compile(
     r"^ SET (?!search_path |jit |work_mem |statement_timeout |lock_timeout |enable_\w+ )", re.MULTILINE
 )
@@ -57,5 +56,4 @@ def carried_tables(closure: Closure, root: Node, touched: Collection[Node], dyna
 
 def _acts_otherwise(body: Fact) -> bool:
     head, _, text = text_of(body).partition("\nAS ")
-    said = _COMMENT.sub(" ", text or head)
-    return bool(_SETTING.search(head) or _LANGUAGE.search(head) or _OTHERWISE.search(said))
+    return bool(_SETTING.search(head) or _LANGUAGE.search(head) or _OTHERWISE.search(without_comments(text or head)))

@@ -9,12 +9,19 @@ from pg_deploy.catalog.reader import Fact, Facts
 
 _HEADER = re.compile(r"\A(.*?)^\s*(?:AS\s+\$|BEGIN ATOMIC|RETURN\s)", re.DOTALL | re.MULTILINE)
 
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+
 
 def is_definer(fact: Fact) -> bool:
     """Whether a function runs with the rights of its owner."""
     definition = str(fact.properties.get("definition", ""))
     header = _HEADER.match(definition)
     return "SECURITY DEFINER" in (header[1] if header else definition)
+
+
+def without_comments(body: str) -> str:
+    """A function's body with a space in the place of each comment."""
+    return _COMMENT.sub(" ", body)
 
 
 def policy_words(facts: Facts) -> frozenset[str]:

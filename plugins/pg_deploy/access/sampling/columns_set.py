@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pg_deploy.catalog.dependencies import text_of, words_of
+from pg_deploy.access.facts.functions import without_comments
+from pg_deploy.catalog.dependencies import function_of_trigger, parents_of, text_of, words_of
 from pg_deploy.catalog.kinds import RELATIONS, ROUTINES, VIEWS
 from pg_deploy.catalog.names import elements, parsed, unquoted
 from pg_deploy.catalog.reach import reached
@@ -49,14 +50,12 @@ _HARMLESS_SCHEMAS = ("pg_catalog", "cron")
 """Those of the server, and of pg_cron, which changes jobs only."""
 _COLUMNS_AS_ARGUMENTS = frozenset(["moddatetime", "tsvector_update_trigger", "suppress_redundant_updates_trigger"])
 """Functions for triggers that set no other columns than those that they are given by name."""
-_CALLED = re.compile(r"EXECUTE (?:FUNCTION|PROCEDURE) (.*?)\(", re.DOTALL)
 _BEFORE_UPDATE = re.compile(r"\bBEFORE\b.*?\bUPDATE\b.*? ON ", re.DOTALL)
 _ACTION = re.compile(
     r'FOREIGN KEY \((?P<columns>.*?)\) REFERENCES (?P<parent>(?:"(?:[^"]|"")+"|[^("])+)\(.*? ON'
     r" (UPDATE (CASCADE|SET)|DELETE SET) ?",
     re.DOTALL,
 )
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _OF_NEW = re.compile(r'\bnew\s*\.\s*(?:"([^"]+)"|(\w+))')
 _RETURN = re.compile(r"\breturn\s+(?:new|old|null|coalesce\(\s*new\s*,\s*old\s*\))\s*;")
 
@@ -77,12 +76,9 @@ class ColumnsSet:
     """
 
     def __init__(self, sql: str, written: Iterable[str], sides: Sequence[Facts]) -> None:
+        self._sql = sql
         self._sides = sides
         self._written = frozenset(written)
-        self._kinds, trees = _parsed(sql)
-        self._run = [tree for tree in trees if _kind(tree) not in _NOT_RUN]
-        self._nodes = [found for tree in self._run for found in _nodes(tree)]
-        self._functions = [tree for tree in trees if _kind(tree) == "CreateFunctionStmt"]
 
     def ancestors(self, table: str) -> frozenset[str]:
         """The tables that it is a partition of, or inherits from, through any depth."""
@@ -92,7 +88,7 @@ class ColumnsSet:
     def by_table(self) -> Mapping[str, frozenset[str]]:
         """For each table whose updates are told by the text, the columns that may have been set."""
         named = self._named()
-        touched = self._touched() if self._run and not self._is_hidden() else None
+        touched = self._touched() if self._nodes and not self._is_hidden() else None
         if touched is None or self._calls_writer(touched):
             return {}
         found = {}
@@ -101,6 +97,30 @@ class ColumnsSet:
             if columns is not None:
                 found[table] = columns
         return found
+
+    # The text, which may be large: it is read if a table's updates have to be told apart
+
+    @cached_property
+    def _statements(self) -> tuple[frozenset[str], Sequence[Any]]:
+        """The kinds and the trees of the text's statements; nothing if one of them cannot be read."""
+        try:
+            statements = split(self._sql, file="migration")
+        except PgDeployError:
+            return frozenset(), []
+        trees = [tree for statement in statements for tree in trees_of(statement.brief)]
+        return frozenset(each.kind for each in statements), trees if len(trees) == len(statements) else []
+
+    @cached_property
+    def _nodes(self) -> Mapping[str, Sequence[Any]]:
+        """By kind, every node of the statements that do something at once."""
+        found = defaultdict(list)
+        for tree in self._statements[1]:
+            for kind, node in _nodes(tree) if _kind(tree) not in _NOT_RUN else ():
+                found[kind].append(node)
+        return found
+
+    def _each(self, *kinds: str) -> Iterator[tuple[str, Any]]:
+        return ((kind, node) for kind in kinds for node in self._nodes.get(kind, ()))
 
     # What is there
 
@@ -129,9 +149,9 @@ class ColumnsSet:
     def _parents(self) -> Mapping[str, frozenset[str]]:
         found: dict[str, frozenset[str]] = {}
         for fact in self._facts:
-            for parent in fact.properties.get("inherits", ()) if fact.kind == "table" else ():
-                name = parsed("table", str(parent).removesuffix(" (detach pending)")).plain
-                found[fact.identity.plain] = found.get(fact.identity.plain, frozenset()) | {name}
+            if fact.kind == "table" and (parents := parents_of(fact)):
+                names = frozenset(parsed("table", parent).plain for parent in parents)
+                found[fact.identity.plain] = found.get(fact.identity.plain, frozenset()) | names
         return found
 
     @cached_property
@@ -153,7 +173,9 @@ class ColumnsSet:
         for fact in self._facts:
             if fact.kind in ROUTINES or fact.kind in VIEWS:
                 found[fact.identity.plain_name.lower()].append(text_of(fact))
-        for made in self._functions:
+        for made in self._statements[1]:
+            if _kind(made) != "CreateFunctionStmt":
+                continue
             texts = [str(node.sval) for kind, node in _nodes(made) if kind == "String"]
             options = {each.defname: each.arg for each in made.options or ()}
             language = f"LANGUAGE {options['language'].sval}" if "language" in options else "LANGUAGE sql"
@@ -168,11 +190,10 @@ class ColumnsSet:
 
     def _is_hidden(self) -> bool:
         """Whether what was done to rows, or what names meant, is not to be read."""
-        return any(
-            kind in _ANYTHING
-            or (kind == "RenameStmt" and node.renameType.name not in _RENAMED_APART)
-            or (kind == "TruncateStmt" and node.behavior.name == "DROP_CASCADE")
-            for kind, node in self._nodes
+        return (
+            any(kind in self._nodes for kind in _ANYTHING)
+            or any(node.renameType.name not in _RENAMED_APART for _, node in self._each("RenameStmt"))
+            or any(node.behavior.name == "DROP_CASCADE" for _, node in self._each("TruncateStmt"))
         )
 
     def _tables_of(self, relation: Any) -> list[Fact]:
@@ -184,11 +205,8 @@ class ColumnsSet:
 
     def _touched(self) -> frozenset[str] | None:
         """The tables whose triggers may have fired; None where one is a view or unknown, or has rules."""
-        made = {
-            (node.rel if kind == "IntoClause" else node.relation).relname
-            for kind, node in self._nodes
-            if kind in ("CreateStmt", "IntoClause") and not (kind == "IntoClause" and node.rel is None)
-        }
+        made = {node.relation.relname for _, node in self._each("CreateStmt")}
+        made |= {node.rel.relname for _, node in self._each("IntoClause") if node.rel is not None}
         found = set(self._written)
         for relation in self._targets():
             facts = self._tables_of(relation)
@@ -200,19 +218,16 @@ class ColumnsSet:
         return None if ruled else frozenset(found)
 
     def _targets(self) -> Iterator[Any]:
-        for kind, node in self._nodes:
+        for kind, node in self._each(*_WRITERS):
             if kind == "TruncateStmt":
                 yield from node.relations
-            elif kind == "CopyStmt":
-                if node.is_from:
-                    yield node.relation
-            elif kind in _WRITERS:
+            elif kind != "CopyStmt" or node.is_from:
                 yield node.relation
 
     def _named(self) -> Mapping[str, frozenset[str]]:
         """By table, the columns that updates of the text set."""
         found: dict[str, frozenset[str]] = {}
-        for kind, node in self._nodes:
+        for kind, node in self._each("UpdateStmt", "InsertStmt", "MergeStmt"):
             for targets in _targets_set(kind, node):
                 for table in self._tables_of(node.relation):
                     columns = frozenset(target.name for target in targets if target.name)
@@ -225,17 +240,14 @@ class ColumnsSet:
     def _calls_writer(self, touched: AbstractSet[str]) -> bool:
         """Whether a function that may update rows can have run: called by name, as a default, by a trigger, through others."""
         names: set[str] = set()
-        for kind, node in self._nodes:
-            if kind == "FuncCall":
-                schema, name = call_name(node)
-                is_known = schema in ("", *_HARMLESS_SCHEMAS) or name.lower() in self._texts or name in _HARMLESS
-                if not is_known:
-                    return True
-                names.add(name.lower())
-            elif kind == "RangeVar":
-                names.add(node.relname.lower())
-            elif kind == "CreateTrigStmt":
-                names.add(words(node.funcname)[-1].lower())
+        for _, node in self._each("FuncCall"):
+            schema, name = call_name(node)
+            is_known = schema in ("", *_HARMLESS_SCHEMAS) or name.lower() in self._texts or name in _HARMLESS
+            if not is_known:
+                return True
+            names.add(name.lower())
+        names |= {node.relname.lower() for _, node in self._each("RangeVar")}
+        names |= {words(node.funcname)[-1].lower() for _, node in self._each("CreateTrigStmt")}
         for table in touched:
             for part in self._parts.get(table, ()):
                 if part.kind == "constraint" or "default" in part.properties:
@@ -247,23 +259,21 @@ class ColumnsSet:
         following = lambda name: known & frozenset().union(*map(words_of, self._texts[name]))  # noqa: E731
         every = reached(known & names, following)
         return any(
-            _UPDATES.search(_COMMENT.sub(" ", text)) or _OTHER_LANGUAGE.search(text)
+            _UPDATES.search(without_comments(text)) or _OTHER_LANGUAGE.search(text)
             for name in every
             for text in self._texts[name]
         )
 
     def _functions_of_events(self) -> set[str]:
         """What the functions of event triggers are called that a statement of the text fires."""
-        makes_table = any(kind == "IntoClause" for kind, _ in self._nodes)
-        if not makes_table and all(_kind(tree) in _OF_DATA for tree in self._run):
+        kinds, trees = self._statements
+        if "IntoClause" not in self._nodes and all(_kind(tree) in (*_OF_DATA, *_NOT_RUN) for tree in trees):
             return set()
         found: set[str] = set()
         for fact in self._facts:
             if fact.kind == "event trigger":
                 tags = {str(tag).lower() for tag in fact.properties.get("tags") or ()}
-                if not tags or any(
-                    kind.startswith(tag) or tag.startswith(kind) for kind in self._kinds for tag in tags
-                ):
+                if not tags or any(kind.startswith(tag) or tag.startswith(kind) for kind in kinds for tag in tags):
                     found |= words_of(str(fact.properties["function"]))
         return found
 
@@ -271,13 +281,11 @@ class ColumnsSet:
         for part in self._parts.get(table, ()):
             if part.kind == "trigger":
                 said = part.definition_text
-                called = _CALLED.search(said)
-                name = parsed("function", f"{called[1]}()").plain_name.lower() if called else ""
+                called = function_of_trigger(said)
+                name = called.plain_name.lower() if called else ""
                 yield _Trigger(words_of(said), name, bool(_BEFORE_UPDATE.search(said)))
-        for kind, node in self._nodes:
-            if kind == "CreateTrigStmt" and any(
-                fact.identity.plain == table for fact in self._tables_of(node.relation)
-            ):
+        for _, node in self._each("CreateTrigStmt"):
+            if any(fact.identity.plain == table for fact in self._tables_of(node.relation)):
                 name = words(node.funcname)[-1].lower()
                 given = frozenset(words(node.args))
                 is_before = bool(node.timing & _BEFORE and node.events & _UPDATE)
@@ -297,17 +305,16 @@ class ColumnsSet:
                 columns |= more
             for part in self._parts.get(each, ()):
                 columns |= self._set_by_parent(part) if part.kind == "constraint" else frozenset()
-        for kind, node in self._nodes:
-            if kind in ("AlterTableStmt", "RenameStmt") and node.relation is not None:
-                if not family & {fact.identity.plain for fact in self._tables_of(node.relation)}:
-                    continue
-                if kind == "RenameStmt" and node.renameType.name == "OBJECT_COLUMN":
-                    return None
-                columns |= {
-                    command.name or getattr(command, "def").colname
-                    for command in (node.cmds or () if kind == "AlterTableStmt" else ())
-                    if command.subtype.name in _REWRITES and self._was_there(family, command)
-                }
+        for kind, node in self._each("AlterTableStmt", "RenameStmt"):
+            if node.relation is None or not family & {fact.identity.plain for fact in self._tables_of(node.relation)}:
+                continue
+            if kind == "RenameStmt" and node.renameType.name == "OBJECT_COLUMN":
+                return None
+            columns |= {
+                command.name or getattr(command, "def").colname
+                for command in (node.cmds or () if kind == "AlterTableStmt" else ())
+                if command.subtype.name in _REWRITES and self._was_there(family, command)
+            }
         return columns | self._generated(family, columns)
 
     def _set_by(self, trigger: _Trigger) -> frozenset[str] | None:
@@ -317,7 +324,7 @@ class ColumnsSet:
             return trigger.words if trigger.function in _COLUMNS_AS_ARGUMENTS else None
         found: frozenset[str] = frozenset()
         for text in texts:
-            body = _COMMENT.sub(" ", text).lower()
+            body = without_comments(text).lower()
             columns = {quoted or plain for quoted, plain in _OF_NEW.findall(body)}
             left = _RETURN.sub(" ", _OF_NEW.sub(" ", body))
             if re.search(r"\b(new|return|alias)\b", left):
@@ -348,16 +355,6 @@ class ColumnsSet:
             for part in self._parts.get(table, ())
             if part.properties.get("generated") and lowered & words_of(str(part.properties.get("default", "")))
         )
-
-
-def _parsed(sql: str) -> tuple[frozenset[str], list[Any]]:
-    """The kinds and the trees of a text's statements; nothing if one of them cannot be read."""
-    try:
-        statements = split(sql, file="migration")
-    except PgDeployError:
-        return frozenset(), []
-    trees = [tree for statement in statements for tree in trees_of(statement.brief)]
-    return frozenset(each.kind for each in statements), trees if len(trees) == len(statements) else []
 
 
 def _kind(node: object) -> str:

@@ -14,6 +14,12 @@ from pg_deploy.ledger.kinds.rows_written import Written
 from pg_deploy.postgres.quoting import in_quotes
 
 
+def of_older_tables(written: Iterable[Written], before: Facts) -> list[Written]:
+    """The rows of tables that were there before: nobody could reach those of the others."""
+    there = {fact.identity.plain for fact in before.facts if fact.kind == "table"}
+    return [each for each in written if each.table in there]
+
+
 def written_differences(
     written: Sequence[Written],
     sql: str,
@@ -30,9 +36,8 @@ def written_differences(
     `words` are those of all policies and of the functions that they call. An update counts as touching what policies rest
     on unless all that can have set columns is told by the text, and none of them is such.
     """
-    there = {fact.identity.plain for fact in facts[0].facts if fact.kind == "table"}
     columns = ColumnsSet(sql, [each.table for each in written], facts)
-    older = _with_ancestors((each for each in written if each.table in there), columns)
+    older = _with_ancestors(of_older_tables(written, facts[0]), columns)
     reading_themselves = _reading_themselves({each.table for each in older if each.updated}, facts)
     found = []
     for each in older:
