@@ -72,6 +72,11 @@ class Refusal:
         """Whether somebody held a lock, or planning took too long: that says nothing of the statement."""
         return self.sqlstate in _LATE
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it is no answer about the statement: the session could not ask it, or it came too late."""
+        return self.of_session or self.is_late
+
     def token_in(self, text: str) -> str:
         """The word of the text that the server points at; "" if it points nowhere."""
         if self.position is None or self.position >= len(text):

@@ -46,9 +46,11 @@ class Problem:
 
 
 def new_problems(before: Iterable[Problem], after: Iterable[Problem]) -> list[Problem]:
-    """Those after that were not there before: no problem with this SQLSTATE in the same statement."""
+    """Those after that were not there before: no problem with this SQLSTATE in the same statement. What came late is none."""
     known = {(each.statement, each.refusal.sqlstate) for each in before}
-    return [each for each in after if (each.statement, each.refusal.sqlstate) not in known]
+    return [
+        each for each in after if not each.refusal.says_nothing and (each.statement, each.refusal.sqlstate) not in known
+    ]
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def _ask(
 
 def _body_answer(text: str, answer: Answer) -> BodyAnswer:
     refusal = answer.refusal
-    if refusal is None or refusal.of_session:
+    if refusal is None or refusal.says_nothing:
         return BodyAnswer()
     return BodyAnswer((make_problem(text, refusal.sqlstate, refusal.message, refusal.position),))
 

@@ -34,7 +34,7 @@ def judge(
 ) -> WorkloadFinding:
     """The worst that the migration does to the statement. `before` and `after` are answers to one form."""
     refusal = after.refusal
-    if refusal is not None and (refusal.of_session or refusal.is_late):
+    if refusal is not None and refusal.says_nothing:
         return WorkloadFinding.about(statement, Effect.NOT_ASKABLE, f"cannot be asked: {refusal.message}")
     if before.refusal is not None:
         if before.refusal.is_forbidden or refusal is None:

@@ -130,3 +130,17 @@ def test_a_job_without_a_name_is_called_by_its_command(cron: Connection) -> None
 def test_without_pg_cron_there_are_no_jobs(workload_session: Connection) -> None:
     """Most databases have none."""
     assert read_jobs(workload_session) == {}
+
+
+def test_a_command_that_a_lock_kept_from_being_asked_is_neither_broken_nor_was_it(
+    cron: Connection, catalog_database: str
+) -> None:
+    """Else a busy moment fails a rehearsal, or a job that breaks counts as broken before."""
+    before = read_jobs(cron)
+    with Target("workload", catalog_database).session("locker") as other, other.transaction():
+        other.execute("lock table shop.orders in access exclusive mode")
+        locked = read_jobs(cron)
+    assert compare_jobs(before, locked) == ()
+    assert [subject for subject, job in locked.items() if job.problems] == ["cron job broken"]
+    cron.execute("alter table shop.orders drop column note")
+    assert "cron job insert" in {each.subject for each in compare_jobs(locked, read_jobs(cron))}
