@@ -51,11 +51,12 @@ BROKEN = "20251201000000_add_customer_notes"
 POLICIES = "20251118000002_optimize_rls_joins"
 # What a reviewer may well overlook among twelve policies.
 LEAK = "\nalter policy messages_select on public.messages using (true);\n"
+RENAMING = "20251201000001_rename_domain_name"
 _LOG = logging.getLogger("screenshots")
 
 
 def main(runs: list[str]) -> None:
-    """Run, measure, look; the demo target and Airflow are left running. With three ids of runs, only look."""
+    """Run, measure, look; the demo target and Airflow are left running. With four ids of runs, only look."""
     variables = {
         name: value for name, value in os.environ.items() if name not in ("CONF", "TARGET_URL", "MIGRATIONS_DIR")
     }
@@ -69,30 +70,33 @@ def main(runs: list[str]) -> None:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or "google-chrome"
     with sync_playwright() as playwright, an_application() as application:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        leaky, good, bad = runs or work(api, variables, target, application, browser)
+        leaky, breaking, good, bad = runs or work(api, variables, target, application, browser)
         # The folders of the other runs are gone: the form would show an empty one.
         prepare_ui(where, running, {"MIGRATIONS_DIR": str(ours)})
         await_dag(api, DEPLOY, stamp(ours))
         for width in WIDTHS:
-            pictures(browser, running.url, width, leaky, good, bad)
+            pictures(browser, running.url, width, leaky, breaking, good, bad)
         with stretched(target):
             for width in WIDTHS:
                 database(browser, running.url, width)
         browser.close()
-    print(f"the pictures are in {IMAGES}: look at them; to take them again: {leaky} {good} {bad}")
+    print(f"the pictures are in {IMAGES}: look at them; to take them again: {leaky} {breaking} {good} {bad}")
 
 
 def work(api: Api, variables: Mapping[str, str], target: Target, application: str, browser: Browser) -> list[str]:
-    """The ids of a run whose rehearsal found a leak, of a good run, and of one that was rolled back."""
+    """The ids of four runs: its rehearsal found a leak, or broken statements; it is good; it was rolled back."""
     alone = {"approval": "none", "migrations": [POLICIES[:14]], "benchmark": False}
     with leaking_migrations() as folder:
         leaky = run(api, variables, folder, alone, browser, ends="failed")
+    with renaming_migrations() as folder:
+        alone = {"approval": "none", "migrations": [RENAMING[:14]]}
+        breaking = run(api, variables, folder, alone, browser, ends="failed")
     with measuring(target, application):
         good = run(api, variables, CHECKOUT / "sql" / "migrations", {"approval": "risky"}, browser, ends="success")
         with broken_migrations() as folder:
             quickly = {"approval": "none", "rehearse": "none", "backup": "none"}
             bad = run(api, variables, folder, quickly, browser, ends="failed")
-    return [leaky, good, bad]
+    return [leaky, breaking, good, bad]
 
 
 def run(
@@ -224,6 +228,22 @@ def leaking_migrations() -> Iterator[Path]:
 
 
 @contextmanager
+def renaming_migrations() -> Iterator[Path]:
+    """Our own migrations and one that renames a column which the application still names."""
+    with tempfile.TemporaryDirectory(prefix="screenshots-") as name:
+        folder = Path(name) / "migrations"
+        shutil.copytree(CHECKOUT / "sql" / "migrations", folder)
+        companion = folder / RENAMING
+        companion.mkdir()
+        (folder / f"{RENAMING}.sql").write_text("alter table public.domains rename column name to title;\n")
+        (companion / "migration.yaml").write_text(
+            "title: Call a domain's name its title\nrisk: low\nimpact: one word in the catalog\naccess: unchanged\n"
+        )
+        (companion / "rollback.sql").write_text("alter table public.domains rename column title to name;\n")
+        yield folder
+
+
+@contextmanager
 def broken_migrations() -> Iterator[Path]:
     """Our own migrations and one more, whose check finds rows."""
     with tempfile.TemporaryDirectory(prefix="screenshots-") as name:
@@ -318,7 +338,7 @@ def trigger_form(browser: Browser, url: str, width: int) -> None:
         page.screenshot(path=IMAGES / f"trigger-form-{width}.png")
 
 
-def pictures(browser: Browser, url: str, width: int, leaky: str, good: str, bad: str) -> None:
+def pictures(browser: Browser, url: str, width: int, leaky: str, breaking: str, good: str, bad: str) -> None:
     """All pictures of that width but those of the database page."""
     runs = f"{url}/dags/{DEPLOY}/runs"
     trigger_form(browser, url, width)
@@ -342,23 +362,19 @@ def pictures(browser: Browser, url: str, width: int, leaky: str, good: str, bad:
             page.wait_for_timeout(1500)
             anonymous(page)
             page.screenshot(path=IMAGES / f"{name}-{width}.png")
-        page.goto(f"{runs}/{quote(leaky, safe='')}/plugin/deployment")
-        matrix = page.frame_locator("iframe[title=Deployment]").locator(".matrix").first
-        matrix.wait_for()
-        matrix.evaluate(
-            """(one) => {
-                const heads = [...one.closest("section").querySelectorAll("h3")];
-                heads.find((head) => head.textContent === "Access").scrollIntoView();
-                window.scrollBy(0, -40);
-            }"""
-        )
-        page.wait_for_timeout(1500)
-        anonymous(page)
-        page.screenshot(path=IMAGES / f"access-{width}.png")
-        for name, run_id in (("deployment-whole", good), ("rolled-back-whole", bad), ("access-whole", leaky)):
+        for title, run_id in (("Access", leaky), ("Workload", breaking)):
+            page.goto(f"{runs}/{quote(run_id, safe='')}/plugin/deployment")
+            head = page.frame_locator("iframe[title=Deployment]").locator("h3", has_text=title).first
+            head.wait_for()
+            head.evaluate("(head) => { head.scrollIntoView(); window.scrollBy(0, -40); }")
+            page.wait_for_timeout(1500)
+            anonymous(page)
+            page.screenshot(path=IMAGES / f"{title.lower()}-{width}.png")
+        whole = {"deployment": good, "rolled-back": bad, "access": leaky, "workload": breaking}
+        for name, run_id in whole.items():
             page.goto(f"{url}/pg-deploy/runs/{DEPLOY}/{quote(run_id, safe='')}")
             page.wait_for_timeout(2500)
-            page.screenshot(path=WHOLE / f"{name}-{width}.png", full_page=True)
+            page.screenshot(path=WHOLE / f"{name}-whole-{width}.png", full_page=True)
 
 
 def database(browser: Browser, url: str, width: int) -> None:

@@ -103,7 +103,13 @@ class _Drawing:
                     is_from_rows = False
                     break
                 is_there = takes_old_rows and number % 2 == 1
-                values[:] = choose_values(query, rows, values, number, SETS, NewRows() if is_there else new, bounds)
+                # Two rows of a sample may hold the same: then the next rows are taken, if any of them differs.
+                for shift in range(len(rows)):
+                    shifted = rows[shift:] + rows[:shift]
+                    chosen = choose_values(query, shifted, values, number, SETS, NewRows() if is_there else new, bounds)
+                    if chosen not in sets[:number]:
+                        break
+                values[:] = chosen
         return [Drawn(values, sender, is_from_rows) for values in dict.fromkeys(map(tuple, sets))]
 
     def _rows(
