@@ -46,6 +46,7 @@ def another_run(database: Database, sql: str, *, ends: bool = True) -> Callable[
     return work
 
 
+@pytest.mark.acceptance
 def test_another_run_may_have_the_target_and_what_it_changed_is_asked_about_again(
     database: Database, deploy: Deploy, folder: Path
 ) -> None:

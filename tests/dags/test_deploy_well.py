@@ -188,6 +188,7 @@ def test_a_dry_run_shows_the_plan_and_leaves_no_trace(database: Database, deploy
     assert "dry run: nothing was changed" in shown
 
 
+@pytest.mark.acceptance
 def test_a_migration_without_a_companion_is_deployed_and_called_unprotected(
     database: Database, deploy: Deploy, tmp_path: Path
 ) -> None:

@@ -69,6 +69,7 @@ def test_the_floor_demands_it_as_well(database: Database, deploy: Deploy, tmp_pa
     assert not database.has("public.t1")
 
 
+@pytest.mark.acceptance
 def test_what_was_shown_and_has_changed_is_asked_again(database: Database, deploy: Deploy, tmp_path: Path) -> None:
     """Else a click on the old text would be a yes to the new one, and the never shown statement be deployed."""
     folder = tmp_path / "m"

@@ -28,6 +28,7 @@ def test_a_healthy_database_gives_a_green_run_without_any_alert(database: Databa
     assert database.value("select count(*) from deploy_ledger.sample where judged_at is not null") == 2
 
 
+@pytest.mark.acceptance
 def test_an_alert_leaves_the_run_green_and_is_told_once_in_two_runs_and_once_when_it_ends(
     database: Database, monitor: Monitor
 ) -> None:

@@ -143,6 +143,7 @@ def test_a_run_that_names_the_other_projects_target_is_refused_before_anything_i
     assert all(_untouched(database) for database in projects.databases.values())
 
 
+@pytest.mark.acceptance
 def test_only_the_approvers_of_a_project_can_approve_and_no_conf_goes_around_them(projects: Projects) -> None:
     """Else the names in the DAG file are decoration: anybody who may answer decides, or whoever triggers asks nobody."""
     shop, stem = projects.databases["shop"], _risky(projects)

@@ -109,6 +109,7 @@ def test_with_report_what_breaks_is_shown_and_deployed(
     assert "breaks 2 statements that shop_app sends" in result.text
 
 
+@pytest.mark.acceptance
 def test_a_right_that_is_taken_away_is_forbidden_to_the_role_that_sends(
     database: Database, application: str, deploy: Deploy, tmp_path: Path
 ) -> None:
@@ -121,6 +122,7 @@ def test_a_right_that_is_taken_away_is_forbidden_to_the_role_that_sends(
     assert "forbidden: permission denied for table orders" in result.text
 
 
+@pytest.mark.acceptance
 def test_a_statement_that_is_measurably_slower_fails_and_shows_both_plans(
     database: Database, application: str, deploy: Deploy, tmp_path: Path
 ) -> None:

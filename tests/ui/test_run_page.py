@@ -183,6 +183,7 @@ def test_a_rolled_back_deployment_shows_what_broke_it_and_the_proof_that_it_is_g
     assert "### Proof of the rollback" in site.get(site.run_page(bad.run_id) + "/report.md").text
 
 
+@pytest.mark.acceptance
 def test_a_rollback_run_shows_what_it_undid(site: Site, new_target: Callable[[str], str], visit: Open) -> None:
     """Days later somebody has to show that the undoing was asked for, approved and proven."""
     url = new_target("undone")
