@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pg_deploy.grammar import ast
 from pg_deploy.parsing.expressions import column_names
+from pg_deploy.postgres.quoting import array_of
 from pg_deploy.workload.new_rows import NewRows
 from pg_deploy.workload.source_query import SourceQuery
 from pg_deploy.workload.uses import How, Use
@@ -57,8 +58,7 @@ def _listed(values: Sequence[str | None], kind: str) -> str | None:
     if not kind.endswith("[]"):
         # The server records a list of any length as one parameter.
         return there[0] if there else None
-    quoted = ('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in there)
-    return "{" + ",".join(quoted) + "}"
+    return array_of(there)
 
 
 def _bound(

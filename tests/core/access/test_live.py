@@ -134,6 +134,14 @@ def test_an_old_policy_whose_ground_was_changed_is_no_witness(pair: Pair) -> Non
         assert not still_valid("public.conversations", predicate, before, before, {"public.organization_members"})
         pair.deploy("alter function access_checks.check_domain_access() cost 7")
         assert not still_valid("public.conversations", predicate, before, read_facts(target), ())
+        pair.deploy("alter function access_checks.check_domain_access() cost 100")
+        pair.deploy("create function public.other() returns int language sql return 1")
+        pair.deploy("revoke execute on function public.other() from public")
+        before = read_facts(target)
+        pair.deploy("grant execute on function public.other() to anon")
+        assert still_valid("public.conversations", predicate, before, read_facts(target), ())
+        pair.deploy("revoke execute on function access_checks.check_domain_access() from public, authenticated")
+        assert not still_valid("public.conversations", predicate, before, read_facts(target), ())
         target.execute(
             "create function public.composed() returns boolean language plpgsql stable as"
             " $$ declare b boolean; begin execute 'select true' into b; return b; end $$"

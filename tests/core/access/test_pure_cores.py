@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Sequence
@@ -12,14 +13,18 @@ import pytest
 from pg_deploy.access.engines.compiler import Compiler
 from pg_deploy.access.engines.factoring import find_cuts, is_determined
 from pg_deploy.access.engines.single_lookups import find_lookup
+from pg_deploy.access.facts.functions import without_comments
+from pg_deploy.access.facts.triggers import is_bystander
 from pg_deploy.access.predicates.alternatives import ROW, alternatives, row_tree
 from pg_deploy.access.predicates.comparisons import compared
 from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse
-from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, folded
+from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, folded, from_clause
 from pg_deploy.access.predicates.patterns import texts_that_fit
 from pg_deploy.access.predicates.predicates import Effective
-from pg_deploy.access.predicates.reach import Relation
-from pg_deploy.access.predicates.witnesses import constants_of
+from pg_deploy.access.predicates.reach import Column, Relation
+from pg_deploy.access.predicates.witnesses import Constants, constants_of, witness_values
+from pg_deploy.catalog.names import parsed
+from pg_deploy.catalog.reader import Fact
 from pg_deploy.grammar import ast, enums
 from pg_deploy.grammar.printer import printed
 from pg_deploy.parsing.expressions import parse_predicate
@@ -254,6 +259,62 @@ def test_what_the_reading_does_not_understand_is_refused(text: str) -> None:
     """A guess would be a second opinion that agrees with nobody, or with a mistake."""
     with pytest.raises(Refuse):
         _compiled(text)
+
+
+def _trigger_function(body: str) -> Fact:
+    definition = f"CREATE OR REPLACE FUNCTION public.touch()\n RETURNS trigger\n LANGUAGE plpgsql\nAS $function$ {body} $function$\n"
+    return Fact(
+        "function",
+        parsed("function", "public.touch()"),
+        json.dumps({"owner": "admin", "definition": definition}),
+        "database",
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "begin new.touched := now(); return new; end",
+        "begin new.touched = timezone('utc', now()); return new; end",
+        "begin if new.title is distinct from old.title then new.version := old.version + 1; end if; return new; end",
+        "begin new.open := 'raise; select' || lower(new.title); /* it's late */ return new; end",
+    ],
+)
+def test_a_trigger_that_fills_a_column_of_nobodys_decides_nothing(body: str) -> None:
+    """Else each application with a column `updated_at` would have to declare a harmless change."""
+    assert is_bystander(_trigger_function(body), {"owner", "status"})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "begin new.owner := auth.uid(); return new; end",
+        'begin new."owner" := auth.uid(); return new; end',
+        "begin new := jsonb_populate_record(new, '{}'); return new; end",
+        "begin new = null; return new; end",
+        "declare row alias for new; begin row.owner := null; return new; end",
+        "begin assert new.title <> ''; return new; end",
+        "declare other public.docs; begin other.id := new.id; return other; end",
+        "begin if new.title is null then return old; end if; return new; end",
+        "begin new.touched := public.stamp_and_notify(new.id); return new; end",
+        "begin new.title := '--'; perform set_config('app.tenant', '1', true); return new; end",
+    ],
+)
+def test_a_trigger_that_does_more_is_no_bystander(body: str) -> None:
+    """Else what it refuses, or whose row it writes, would change without a word."""
+    assert not is_bystander(_trigger_function(body), {"owner", "status"})
+
+
+def test_two_dashes_in_a_string_begin_no_comment() -> None:
+    """Else a call behind them would be read by nobody."""
+    assert without_comments("x := '--'; perform f(); -- last").split() == ["x", ":=", "'--';", "perform", "f();"]
+
+
+def test_texts_of_any_letters_are_elements_of_arrays_and_roles_of_any_name_are_compared() -> None:
+    """Else a witness is another text than the policy names, or the comparison ends in a syntax error."""
+    labels = Column("labels", "text[]", "A", False, True, True, None)
+    assert witness_values(Constants(strings=('\u00e9"[a]',)), labels) == ['{"\u00e9\\"[a]"}']
+    assert from_clause(Alternative(), None, "o'brien").endswith("role = 'o''brien'")
 
 
 def test_every_mutant_breaks_one_line_that_is_there() -> None:

@@ -9,7 +9,7 @@ from pg_deploy.catalog.reader import Fact, Facts
 
 _HEADER = re.compile(r"\A(.*?)^\s*(?:AS\s+\$|BEGIN ATOMIC|RETURN\s)", re.DOTALL | re.MULTILINE)
 
-_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_COMMENT = re.compile(r"""('(?:[^']|'')*'|"[^"]*")|--[^\n]*|/\*.*?\*/""", re.DOTALL)
 
 
 def is_definer(fact: Fact) -> bool:
@@ -20,8 +20,8 @@ def is_definer(fact: Fact) -> bool:
 
 
 def without_comments(body: str) -> str:
-    """A function's body with a space in the place of each comment."""
-    return _COMMENT.sub(" ", body)
+    """A function's body with a space in the place of each comment; what looks like one inside of quotes stays."""
+    return _COMMENT.sub(lambda found: found[1] or " ", body)
 
 
 def policy_words(facts: Facts) -> frozenset[str]:

@@ -350,6 +350,8 @@ class _Settling:
             if fact.kind == "constraint" and fact.identity.relation == name and said.replace(" NOT VALID", "") == plain:
                 return True
             if fact.kind == "index" and said.startswith("CREATE UNIQUE INDEX") and " WHERE " not in said:
+                if "NULLS NOT DISTINCT" in plain and "NULLS NOT DISTINCT" not in said:
+                    continue
                 _, _, on = said.partition(" ON ")
                 if on.split(" USING ")[0].removeprefix("ONLY ") == name and _own_columns(on) == _own_columns(plain):
                     return not plain.startswith("FOREIGN KEY")

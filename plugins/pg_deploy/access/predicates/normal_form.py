@@ -11,7 +11,7 @@ from pg_deploy.access.predicates.function_bodies import Refuse
 from pg_deploy.grammar import ast, enums
 from pg_deploy.grammar.printer import printed
 from pg_deploy.parsing.expressions import nodes, qualifier, replaced, requalified, sides_of
-from pg_deploy.postgres.quoting import quote
+from pg_deploy.postgres.quoting import literal, quote
 
 MOST = 64
 SUBJECT = "access_proof_subject"
@@ -119,6 +119,6 @@ def from_clause(alternative: Alternative, universe: str | None, role: str | None
         tables.insert(0, f"{universe} {ROW}")
     if role is not None:
         tables.insert(0, f"access_proof.s {SUBJECT}")
-        conditions.append(f"{SUBJECT}.role = '{role}'")
+        conditions.append(f"{SUBJECT}.role = {literal(role)}")
     source = " from " + ", ".join(tables) if tables else ""
     return source + (" where " + " and ".join(conditions) if conditions else "")

@@ -121,8 +121,10 @@ def _made(
         key = json.dumps(claimed), json.dumps(settings)
         found.setdefault(key, Subject(0, role, key[0], label, MADE, {**nothing, **settings}, user))
 
+    # Each setting gets its part, and the claims one.
+    room = max(20, MOST_MADE // (len(nothing) + bool(constants.paths))) if nothing else 0
     for name in nothing:
-        for text in [*occurring[:MOST_MADE], *told[:60]]:
+        for text in [*told[:60], *occurring][:room]:
             add(bases[0], {name: text}, f"{role} with {name} = '{text}'")
     # As PostgREST hands on a request's headers and cookies.
     for name, path in product(nothing, constants.paths):

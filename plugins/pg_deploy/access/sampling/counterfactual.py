@@ -47,7 +47,11 @@ def _concerns(fact: Fact, tables: Collection[str], called: Collection[str], itse
     if fact.kind == "column":
         return _table(fact) in tables
     of = fact.identity.of if fact.kind == "grant" else None
-    return of is not None and of.kind == "table" and of.plain in tables
+    if of is None:
+        return False
+    if of.kind in ROUTINES:
+        return of.plain_name.lower() in called
+    return of.kind == "schema" or (of.relation or of).plain in tables
 
 
 def _table(fact: Fact) -> str:
