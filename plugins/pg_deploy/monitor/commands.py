@@ -12,6 +12,7 @@ from pg_deploy.grammar.parser import loaded, parse_plpgsql_json, parse_sql_json,
 from pg_deploy.postgres.quoting import identifier, literal
 
 _REFRESH = re.compile(r"refresh\s+materialized\s+view", re.IGNORECASE)
+_ATOMIC = re.compile(r"\s*begin\s+atomic\b(.*)\bend\s*;?\s*", re.IGNORECASE | re.DOTALL)
 _PARSED_AS = "do_body"
 _LIST = re.compile(r'"((?:[^"]|"")*)"|([^\s,]+)')
 
@@ -68,7 +69,8 @@ def read_body(language: str, text: str, definition: str = "") -> SqlContents:
     if language == "plpgsql":
         _read_plpgsql_body(text, contents, definition)
     elif language == "sql":
-        _read_statements(re.sub(r"^\s*begin\s+atomic\b|\bend\s*;?\s*$", "", text, flags=re.IGNORECASE), contents)
+        atomic = _ATOMIC.fullmatch(text)
+        _read_statements(atomic[1] if atomic else text, contents)
     else:
         contents.constants.append(text)
     return contents
@@ -226,15 +228,16 @@ def _scan(text: str, contents: SqlContents) -> None:
     contents.commits = contents.commits or any(kind == "COMMIT" for kind, _ in tokens)
     for place, (kind, word) in enumerate(tokens):
         behind = tokens[place + 1 : place + 8]
+        last, last_word = tokens[place - 1] if place else ("", "")
         if kind == "REFRESH" and [each for each, _ in behind[:2]] == ["MATERIALIZED", "VIEW"]:
             named, _ = _dotted(behind[3:] if behind[2:3] and behind[2][0] == "CONCURRENTLY" else behind[2:])
             contents.refreshes.append(WrittenName(*named, contents.search_path))
         elif kind == "SCONST" and (value := _constant_of_expression(word)) is not None:
-            if tokens[place - 1][0] == "EXECUTE" and behind[:1] and behind[0][1] == ";":
+            if last == "EXECUTE" and behind[:1] and behind[0][1] == ";":
                 _read_statements(value, contents)
             else:
                 contents.constants.append(value)
-        elif tokens[place - 1][1] != ".":
+        elif last_word != ".":
             named, used = _dotted([(kind, word), *behind])
             if used and tokens[place + used : place + used + 1] == [("ASCII_40", "(")]:
                 contents.calls.append(Call(*named, contents.search_path, None))

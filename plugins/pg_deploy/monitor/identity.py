@@ -18,11 +18,13 @@ def compare_identity(connection: Connection) -> tuple[dict[str, Any], Measured]:
     """What identifies this database, and a measure with one row if that differs from the last look, else with none. Reads only."""
     now = _read_identity(connection)
     before: Mapping[str, Any] = samples.read_memory(connection, _NAME)
-    if not before or all(before.get(name, value) == value for name, value in now.items()):
-        return now, Measured(MEASURE)
+    # What this role could not see at one of the looks is no difference.
+    seen = {name: value for name, value in now.items() if value is not None and before.get(name) is not None}
+    if all(before[name] == value for name, value in seen.items()):
+        return {**before, **{name: value for name, value in now.items() if value is not None}}, Measured(MEASURE)
     if before["major"] != now["major"]:
         said = f"the server was upgraded from PostgreSQL {before['major']} to {now['major']}"
-    elif all(before.get(name) == value for name, value in now.items() if name != "timeline"):
+    elif all(before[name] == value for name, value in seen.items() if name != "timeline"):
         said = "the server was restored to a moment before, or a standby took its place,"
     else:
         said = "the database was restored, or moved to another server"

@@ -71,7 +71,7 @@ class KnownStatements:
             self.searched["counted"] = len(counted)
             merged = {**self.texts, **{key: without_certain_secrets(text)[:_LONGEST] for key, text in read.items()}}
             self.texts.clear()
-            self.texts.update(list(merged.items())[-_TEXTS:])
+            self.texts.update(kept_texts(merged, keys))
         return dict(self.texts)
 
     def as_json(self) -> dict[str, Any]:
@@ -97,6 +97,11 @@ class KnownStatements:
             datetime.fromisoformat(started) if started else None,
             dict(value["searched"]),
         )
+
+
+def kept_texts(texts: Mapping[str, str], keys: Collection[str]) -> dict[str, str]:
+    """At most 500 of these texts, first those of `keys`: one of them that was dropped would be read again at each look. Pure."""
+    return dict(sorted(texts.items(), key=lambda item: item[0] not in keys)[:_TEXTS])
 
 
 def _day(moment: datetime) -> int:

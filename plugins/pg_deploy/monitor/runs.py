@@ -201,7 +201,7 @@ def _look_at_open(connection: Connection, jobs: dict[int, JobRuns], now: datetim
             if row["status"] == "succeeded" and (new.good is None or at >= new.good):
                 took = (row["ended"] - at).total_seconds() if row["ended"] else None
                 new = replace(new, good=at, took_s=took, failed=0)
-            elif row["status"] == "failed":
+            elif row["status"] == "failed" and (new.good is None or at >= new.good):
                 new = replace(new, failed=new.failed + 1)
         still = [
             _open_run(rows[runid], known[runid].seen or known[runid].since)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from pg_deploy.monitor.commands import read_body
 from pg_deploy.monitor.refreshers import Refreshes, Routines, ViewNames, find_refreshes
 from pg_deploy.postgres.session import Connection
 
@@ -128,3 +129,16 @@ def read(connection: Connection, command: str) -> Refreshes:
     return find_refreshes(
         command, "postgres", ViewNames(VIEWS, {"postgres": ("postgres", "public")}), Routines(connection)
     )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "select case when true then 1 else 2 end from mon.v",
+        "select 1 from mon.v; select case when true then 1 end;",
+        "begin atomic select case when true then 1 end from mon.v; end",
+    ],
+)
+def test_the_end_of_a_case_is_no_end_of_a_body(body: str) -> None:
+    """Else the body cannot be parsed, and nobody is told that it reads what a deployment changed."""
+    assert ("mon", "v") in read_body("sql", body).relations

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from demo.cluster import Cluster
+from pg_deploy.monitor.known_statements import kept_texts
 from pg_deploy.postgres.session import Target
 from pg_deploy.workload.statement_calls import (
     CountedCalls,
@@ -239,3 +240,11 @@ def age(monitor: Monitor, seconds: int) -> None:
         f"'since', (rows ->> 'since')::bigint - {seconds}, 'seen', (rows ->> 'seen')::bigint - {seconds})"
         " where measure = 'statement_calls'"
     )
+
+
+def test_of_many_texts_those_that_are_needed_are_kept() -> None:
+    """Else the server would be asked for them at each look, and it reads all its texts for one."""
+    texts = {f"{number}": "select 1" for number in range(700)}
+    kept = kept_texts(texts, {"0", "699"})
+    assert len(kept) == 500
+    assert {"0", "699"} <= kept.keys()

@@ -207,6 +207,15 @@ def test_after_a_restore_nothing_was_due_before_it(still: Monitor, demo_admin_ur
     assert after.causes("view_freshness").keys() == {"mon.v"}
 
 
+def test_a_right_that_came_is_no_restore(still: Monitor) -> None:
+    """Else all that was known is forgotten because somebody granted a right to the monitor."""
+    still.run(SUNDAY)
+    still.database.run(
+        "update deploy_ledger.measurement set rows = rows || '{\"system\": null, \"timeline\": null}' where measure = 'identity'"
+    )
+    assert "what is compared with earlier looks begins anew" not in still.run(SUNDAY + QUARTER).page
+
+
 def test_what_could_not_be_looked_at_keeps_its_alerts(still: Monitor, demo_admin_url: str) -> None:
     """Else a lock on cron.job ends the alert of a failing job, and begins it anew a quarter of an hour later."""
     admin(
