@@ -212,11 +212,18 @@ def an_application() -> Iterator[str]:
 
 
 @contextmanager
-def leaking_migrations() -> Iterator[Path]:
-    """Our own migrations, one with a policy more than it should have; what checks or times it is left out."""
+def own_migrations() -> Iterator[Path]:
+    """A copy of our own migrations, to be changed."""
     with tempfile.TemporaryDirectory(prefix="screenshots-") as name:
         folder = Path(name) / "migrations"
         shutil.copytree(CHECKOUT / "sql" / "migrations", folder)
+        yield folder
+
+
+@contextmanager
+def leaking_migrations() -> Iterator[Path]:
+    """Our own migrations, one with a policy more than it should have; what checks or times it is left out."""
+    with own_migrations() as folder:
         with (folder / f"{POLICIES}.sql").open("a") as file:
             file.write(LEAK)
         for part in ("verify", "benchmarks"):
@@ -230,9 +237,7 @@ def leaking_migrations() -> Iterator[Path]:
 @contextmanager
 def renaming_migrations() -> Iterator[Path]:
     """Our own migrations and one that renames a column which the application still names."""
-    with tempfile.TemporaryDirectory(prefix="screenshots-") as name:
-        folder = Path(name) / "migrations"
-        shutil.copytree(CHECKOUT / "sql" / "migrations", folder)
+    with own_migrations() as folder:
         companion = folder / RENAMING
         companion.mkdir()
         (folder / f"{RENAMING}.sql").write_text("alter table public.domains rename column name to title;\n")
@@ -246,9 +251,7 @@ def renaming_migrations() -> Iterator[Path]:
 @contextmanager
 def broken_migrations() -> Iterator[Path]:
     """Our own migrations and one more, whose check finds rows."""
-    with tempfile.TemporaryDirectory(prefix="screenshots-") as name:
-        folder = Path(name) / "migrations"
-        shutil.copytree(CHECKOUT / "sql" / "migrations", folder)
+    with own_migrations() as folder:
         companion = folder / BROKEN
         (companion / "verify").mkdir(parents=True)
         (folder / f"{BROKEN}.sql").write_text(

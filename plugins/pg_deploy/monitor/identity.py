@@ -19,12 +19,13 @@ def compare_identity(connection: Connection) -> tuple[dict[str, Any], Measured]:
     now = _read_identity(connection)
     before: Mapping[str, Any] = samples.read_memory(connection, _NAME)
     # What this role could not see at one of the looks is no difference.
-    seen = {name: value for name, value in now.items() if value is not None and before.get(name) is not None}
-    if all(before[name] == value for name, value in seen.items()):
-        return {**before, **{name: value for name, value in now.items() if value is not None}}, Measured(MEASURE)
-    if before["major"] != now["major"]:
+    visible = {name: value for name, value in now.items() if value is not None}
+    differing = {name for name, value in visible.items() if before.get(name, value) not in (None, value)}
+    if not differing:
+        return {**before, **visible}, Measured(MEASURE)
+    if "major" in differing:
         said = f"the server was upgraded from PostgreSQL {before['major']} to {now['major']}"
-    elif all(before[name] == value for name, value in seen.items() if name != "timeline"):
+    elif differing == {"timeline"}:
         said = "the server was restored to a moment before, or a standby took its place,"
     else:
         said = "the database was restored, or moved to another server"
