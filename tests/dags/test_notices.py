@@ -126,9 +126,10 @@ def test_the_variable_wins_over_the_environment_so_that_a_running_airflow_can_be
 
 
 def test_an_alert_reaches_the_channel_once_with_what_to_do_and_whom_to_call(
-    database: Database, channel: Channel, monitor: Monitor
+    database: Database, channel: Channel, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else somebody has to look at a page to learn that something is wrong."""
+    monkeypatch.setenv("PG_DEPLOY_CONTACTS", "the team's pager")
     leave_an_invalid_index(database)
 
     for _ in range(2):
@@ -137,7 +138,7 @@ def test_an_alert_reaches_the_channel_once_with_what_to_do_and_whom_to_call(
     (notice,) = channel.heard
     assert notice.startswith("target_db: alerts, 1 began\nbegan: invalid_indexes public.broken: ")
     assert "what to do: drop index concurrently" in notice
-    assert "contacts: " in notice
+    assert "contacts: the team's pager" in notice
 
 
 def test_a_channel_that_is_down_is_told_later_and_makes_no_run_red(

@@ -58,14 +58,17 @@ def test_a_project_without_such_a_file_is_told_of_no_criteria_and_of_nobodys_pla
 
 
 @pytest.mark.acceptance
-def test_a_red_report_without_criteria_still_says_what_to_do(deploy: Deploy, tmp_path: Path) -> None:
+def test_a_red_report_without_criteria_still_says_what_to_do(
+    deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The end of a red report is what somebody reads at night."""
+    monkeypatch.setenv("PG_DEPLOY_CONTACTS", "the team's pager")
     result = deploy(fixture("check_fails", tmp_path))
 
     assert result.state == "failed"
     assert "success criteria" not in result.text
     assert result.log.index("what to do") > max(i for i, line in enumerate(result.log) if line.startswith("✗ 2025"))
-    assert "  - contacts: " in result.text
+    assert "  - contacts: the team's pager" in result.text
 
 
 def test_a_projects_own_criteria_are_those_that_preflight_found(

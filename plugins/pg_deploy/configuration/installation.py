@@ -22,7 +22,7 @@ class Settings:
     """Durations in seconds.
 
     `good_for` is how long a task may be silent before another run may take the target. `reattach` is how long a retry
-    waits for a build that an earlier, killed try left running in the server. `contacts` is printed at the end of every
+    waits for a build that an earlier, killed try left running in the server. `contacts`, if there are any, end every
     red report. Three limits pause a deployment between segments (see execution/stop_rules.py); None turns one off.
     A migration's file above `largest_file_mb` is refused.
     """
@@ -47,7 +47,7 @@ def settings() -> Settings:
         min_free_connections=_optional(os.environ.get("PG_DEPLOY_MIN_FREE_CONNECTIONS"), int),
         largest_file_mb=int(os.environ.get("PG_DEPLOY_LARGEST_FILE_MB", "64")),
         max_wal_mb_per_s=_optional(os.environ.get("PG_DEPLOY_MAX_WAL_MB_PER_S"), float),
-        contacts=os.environ.get("PG_DEPLOY_CONTACTS", "Supabase support: https://supabase.com/support"),
+        contacts=os.environ.get("PG_DEPLOY_CONTACTS", ""),
     )
 
 

@@ -6,11 +6,19 @@ import logging
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
-from pg_deploy.ledger.kinds.benchmark import BenchmarkOutcome, MeasuredBenchmark, Measurement, got_worse, is_slower
+from pg_deploy.ledger.kinds.benchmark import (
+    BenchmarkOutcome,
+    MeasuredBenchmark,
+    Measurement,
+    describe_worse,
+    got_worse,
+    is_slower,
+    slowdown,
+)
 from pg_deploy.migrations.manifest import Goal
 from pg_deploy.migrations.migration import Benchmark, Query
 from pg_deploy.postgres.explained import Explained, read_explained
@@ -18,6 +26,9 @@ from pg_deploy.postgres.session import LOCK_TIMEOUT_S, Connection, aborted_trans
 
 UNEXPLAINED = "over its limit, which decides nothing: neither its plan nor the blocks it read got worse"
 RUNS = 5
+# Some 15 ms of a processor, no block, no memory to speak of, the same on every server: what it takes longer, the machine is busier.
+_CONTROL = b"""explain (analyze, timing off, format json)
+select pg_catalog.count(n) from (select pg_catalog.generate_series(1, 100000) as n) as numbers"""
 # What EXPLAIN cannot run is measured by the server's counters of this transaction; of relations, as it has no others.
 _BLOCKS_SO_FAR = b"""select sum(pg_catalog.pg_stat_get_xact_blocks_fetched(c.oid))::bigint
 from pg_catalog.pg_class c where c.relkind in ('r', 'i', 't', 'm')"""
@@ -36,7 +47,7 @@ class Comparison:
     breached: bool
     why: str = ""
     unexplained: bool = False
-    """Slower than the limit, and neither plan nor blocks read got worse: told, and no reason to undo anything."""
+    """Slower than the limit, and plan and blocks read or a busy machine give no reason to undo anything: told only."""
 
     @property
     def evidence(self) -> MeasuredBenchmark:
@@ -55,8 +66,15 @@ class Comparison:
             return f"{self.after.ms:.2f} ms (nothing to compare with before)"
         change = _change(self.before.ms, self.after.ms)
         goal = "" if self.goal_met is None else f"; goal {'met' if self.goal_met else 'NOT met'}: {self.goal_text}"
-        busy = f"; {UNEXPLAINED}" if self.unexplained else ""
-        return f"{change}, {self.before.ms:.2f} -> {self.after.ms:.2f} ms{goal}{busy}"
+        return f"{change}, {self.before.ms:.2f} -> {self.after.ms:.2f} ms{goal}{self._remark(self.before)}"
+
+    def _remark(self, before: Measurement) -> str:
+        if not self.unexplained:
+            return ""
+        if not got_worse(before, self.after):
+            return f"; {UNEXPLAINED}"
+        times = slowdown(before, self.after)
+        return f"; over its limit, which decides nothing: the machine was busy, a fixed computation took {times:.1f} times as long"
 
 
 def measure_all(
@@ -84,6 +102,7 @@ def measure(connection: Connection, query: Query, *, timeout_s: float, runs: int
     """
     deadline = time.monotonic() + timeout_s
     times: list[float] = []
+    controls: list[float] = []
     blocks: list[int] = []
     cost: float | None = None
     plan: str | None = None
@@ -94,13 +113,19 @@ def measure(connection: Connection, query: Query, *, timeout_s: float, runs: int
             cost, plan = once.cost, once.shape
             if once.blocks is not None:
                 blocks.append(once.blocks)
+            controls.append(_control_ms(connection, max(0.1, deadline - time.monotonic())))
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
         if not times:
             return Measurement(0.0, (), None, None, None, one_line(str(error)))
     return Measurement(
-        statistics.median(times), tuple(times), round(statistics.median(blocks)) if blocks else None, cost, plan
+        statistics.median(times),
+        tuple(times),
+        round(statistics.median(blocks)) if blocks else None,
+        cost,
+        plan,
+        control_ms=min(controls, default=None),
     )
 
 
@@ -121,8 +146,9 @@ def compare(
     slower = breaches(benchmark, before, now)
     why = ""
     if slower and before is not None:
-        why = f"slower than its limit of {benchmark.terms.limit.times_slower:g} times"
-    unexplained = not slower and _is_slower(benchmark, before, now)
+        reason = describe_worse(before, now)
+        why = f"slower than its limit of {benchmark.terms.limit.times_slower:g} times ({reason})"
+    unexplained = not slower and _is_slower_by_the_clock(benchmark, before, now)
     return Comparison(benchmark.name, before, now, met, text, slower and agrees, why, unexplained)
 
 
@@ -131,11 +157,13 @@ def breaches(benchmark: Benchmark, before: Measurement | None, after: Measuremen
 
     A time alone decides nothing, however long: it also says how busy the machine was.
     """
-    return before is not None and _is_slower(benchmark, before, after) and got_worse(before, after)
+    limit = benchmark.terms.limit.times_slower
+    return before is not None and is_slower(before, after, limit) and got_worse(before, after)
 
 
-def _is_slower(benchmark: Benchmark, before: Measurement | None, after: Measurement) -> bool:
-    return before is not None and is_slower(before, after, benchmark.terms.limit.times_slower)
+def _is_slower_by_the_clock(benchmark: Benchmark, before: Measurement | None, after: Measurement) -> bool:
+    limit = benchmark.terms.limit.times_slower
+    return before is not None and is_slower(before, replace(after, control_ms=None), limit)
 
 
 def _once(connection: Connection, query: Query, timeout_s: float) -> Explained:
@@ -156,6 +184,12 @@ def _once(connection: Connection, query: Query, timeout_s: float) -> Explained:
         connection.execute(timed.sql.encode())
         ms = (time.monotonic() - started) * 1000
         return Explained(ms, _blocks_so_far(connection) - so_far, None, None)
+
+
+def _control_ms(connection: Connection, timeout_s: float) -> float:
+    with aborted_transaction(connection, writes=False, timeout_s=timeout_s, lock_timeout_s=LOCK_TIMEOUT_S):
+        row = connection.execute(_CONTROL).fetchone()
+    return read_explained(row[0]).ms if row else 0.0
 
 
 def _blocks_so_far(connection: Connection) -> int:

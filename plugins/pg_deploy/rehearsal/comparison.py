@@ -56,4 +56,5 @@ def _merge(rounds: Sequence[Measurement]) -> Measurement:
         round(statistics.median(blocks)) if blocks else None,
         good[-1].cost,
         good[-1].plan,
+        control_ms=min((each.control_ms for each in good if each.control_ms is not None), default=None),
     )

@@ -288,7 +288,8 @@ def _what_to_do(
         lines.append(f'  - the conf to deploy the rest: {{"target": "{target}"}}')
         undo = f'{{"target": "{target}", "deployment": {report.deployment_id}}}'
         lines.append(f"  - to undo what this run deployed: {undoing} with the conf {undo}")
-    lines.append(f"  - contacts: {contacts}")
+    if contacts:
+        lines.append(f"  - contacts: {contacts}")
     return lines
 
 

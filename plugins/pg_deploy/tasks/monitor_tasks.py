@@ -156,7 +156,8 @@ def _target_is_down(target: str, why: str, context: Any) -> None:
     """One alert for all: what cannot be reached cannot keep its own alerts, so Airflow remembers this one."""
     log.error("ALERT target %s: %s", target, why)
     log.info("  what to do: start the server or mend the network; nothing else was measured")
-    log.info("  contacts: %s", contacts_of(project_in(context)))
+    if contacts := contacts_of(project_in(context)):
+        log.info("  contacts: %s", contacts)
     now = datetime.now(timezone.utc)
     kept = Variable.get(_down_key(target), default=None)
     known = json.loads(kept) if kept else None

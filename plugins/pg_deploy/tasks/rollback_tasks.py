@@ -128,7 +128,8 @@ def report() -> None:
                 failures.append("what preflight handed on is gone")
             if failures:
                 log.error("what to do: read the log of undo, mend what it names, and trigger again with the same conf")
-                log.error("contacts: %s", contacts_of(run.project))
+                if contacts := contacts_of(run.project):
+                    log.error("contacts: %s", contacts)
             state = deployment.State.FAILED if failures else deployment.State.ROLLED_BACK
             texts = [line.text for line in lines]
             evidence.record(connection, owned.deployment_id, Kind.REPORT, RollbackReport(state, tuple(texts)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pg_deploy.ledger.kinds.benchmark import Measurement, got_worse
+from pg_deploy.ledger.kinds.benchmark import Measurement, describe_worse, got_worse
 from pg_deploy.ledger.kinds.benchmark import is_slower as is_slower_by
 
 TIMES = 1.5
@@ -33,9 +33,8 @@ def describe_times(before: Measurement, after: Measurement, *, has_ended: bool =
     sentence = f"{_ms(before.best_ms)} became {least}{_ms(after.best_ms)}{_change(before.best_ms, after.best_ms)}"
     if before.blocks is not None and after.blocks is not None and after.blocks != before.blocks:
         return f"{sentence}: it reads {after.blocks:,} blocks instead of {before.blocks:,}"
-    if before.cost is not None and after.cost is not None and got_worse(before, after):
-        return f"{sentence}: its plan costs {after.cost:,.0f} instead of {before.cost:,.0f}"
-    return sentence
+    worse = describe_worse(before, after)
+    return f"{sentence}: {worse}" if worse else sentence
 
 
 def _change(before: float, after: float) -> str:

@@ -22,9 +22,14 @@ def _benchmark(name: str = "q", **terms: object) -> Benchmark:
 
 
 def _took(
-    ms: float, blocks: int | None = 100, plan: str | None = "p", error: str | None = None, cost: float | None = 1.0
+    ms: float,
+    blocks: int | None = 100,
+    plan: str | None = "p",
+    error: str | None = None,
+    cost: float | None = 1.0,
+    control: float | None = None,
 ) -> Measurement:
-    return Measurement(ms, (ms,), blocks, cost, plan, error)
+    return Measurement(ms, (ms,), blocks, cost, plan, error, control)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,17 @@ def _took(
         # One quick run shows what it takes; the others stood in somebody's queue.
         (_took(100), Measurement(400, (400, 120, 380), 1000, 1.0, "worse"), False),
         (_took(100), Measurement(400, (400, 390, 380), 1000, 1.0, "worse"), True),
+        # Seen on a worker that others kept busy: another plan, as dear and over as many blocks, and 8 times slower. So was all else.
+        (_took(122, control=15), _took(978, plan="another", cost=1.01, control=118), False),
+        (_took(122, control=15), _took(978, blocks=140, control=118), False),
+        (_took(122, control=15), _took(978, plan="another", cost=1.01, control=30), True),
+        # On a machine that is quieter than before it would have been quicker still.
+        (_took(122, control=30), _took(200, plan="another", control=15), True),
+        # The work itself grew beyond the limit: how busy the machine was changes nothing.
+        (_took(100, control=15), _took(800, blocks=160, control=150), True),
+        (_took(100, control=15), _took(800, cost=1.6, control=150), True),
+        (_took(100, control=15), _took(800, plan="another"), True),
+        (_took(100), _took(800, plan="another", control=150), True),
         # Within the limit of 1.5.
         (_took(100), _took(149, blocks=1000), False),
         (_took(100), _took(151, blocks=1000), True),
@@ -81,6 +97,16 @@ def test_what_is_slower_for_no_known_reason_is_reported_and_decides_nothing() ->
         "over its limit, which decides nothing: neither its plan nor the blocks it read got worse"
     )
     assert "over its limit" not in compare(_benchmark(), _took(100), {"q": _took(120)}).sentence
+    busy = compare(_benchmark(), _took(122, control=15), {"q": _took(978, plan="another", control=120)})
+    assert not busy.breached
+    assert busy.sentence.endswith("the machine was busy, a fixed computation took 8.0 times as long")
+
+
+def test_a_breach_says_what_got_worse_besides_the_time() -> None:
+    """Else a reader of the log could not tell a lost index from another plan."""
+    assert "(it reads 1,000 blocks instead of 100)" in compare(_benchmark(), _took(100), {"q": _took(400, 1000)}).why
+    dearer = {"q": _took(400, plan="another", cost=30.0)}
+    assert "(another plan costs 30 instead of 1)" in compare(_benchmark(), _took(100), dearer).why
 
 
 @pytest.mark.parametrize(
@@ -159,6 +185,8 @@ def test_a_measurement_runs_at_most_five_times_and_leaves_no_trace(empty_databas
         found = measure(connection, migration.benchmarks[0].after, timeout_s=10)
 
     assert found.error is None
+    # Without it nothing would tell a busy machine from a slower query.
+    assert found.control_ms
     assert len(found.runs_ms) == RUNS == 5
     # Sequences do not come back: they count the runs.
     assert database.value("select last_value from public.runs") == 5

@@ -34,6 +34,8 @@ class Measurement(Kept):
     cost: float | None
     plan: str | None
     error: str | None = None
+    control_ms: float | None = None
+    """The quickest run of a fixed computation beside it, in ms: how busy the server's machine was."""
 
     @property
     def best_ms(self) -> float:
@@ -44,20 +46,43 @@ class Measurement(Kept):
 def is_slower(before: Measurement, after: Measurement, times: float, by_ms: float = NOISE_MS) -> bool:
     """Whether it takes more than `times` as long and `by_ms` more, by the quickest runs.
 
-    A machine that is busy during some of them makes none slower.
+    A machine that is busy during some of them makes none slower. Of one that is busy during all of them the fixed computation
+    tells, and its slowdown is taken off; but not where the work itself, blocks or cost, grew by more than `times`.
     """
     if before.error or after.error:
         return False
-    return after.best_ms > before.best_ms * times and after.best_ms - before.best_ms >= by_ms
+    fair_ms = after.best_ms if _grew(before, after, times) else after.best_ms / slowdown(before, after)
+    return fair_ms > before.best_ms * times and fair_ms - before.best_ms >= by_ms
+
+
+def slowdown(before: Measurement, after: Measurement) -> float:
+    """How many times as long the fixed computation took; 1 if it took no longer, or was not measured."""
+    if not before.control_ms or not after.control_ms:
+        return 1.0
+    return max(1.0, after.control_ms / before.control_ms)
 
 
 def got_worse(before: Measurement, after: Measurement) -> bool:
     """More blocks, or a plan that the server itself takes for dearer: another one that costs no less, or any that costs more."""
+    return bool(describe_worse(before, after))
+
+
+def describe_worse(before: Measurement, after: Measurement) -> str:
+    """What got worse besides the time, with both numbers; empty if nothing did."""
     if before.blocks is not None and after.blocks is not None and after.blocks > before.blocks * _SAME:
-        return True
+        return f"it reads {after.blocks:,} blocks instead of {before.blocks:,}"
     if before.cost is None or after.cost is None:
-        return False
-    return after.cost > before.cost * _SAME or (after.plan != before.plan and after.cost >= before.cost)
+        return ""
+    another = after.plan != before.plan and after.cost >= before.cost
+    if after.cost > before.cost * _SAME or another:
+        plan = "another plan" if another else "its plan"
+        return f"{plan} costs {after.cost:,.0f} instead of {before.cost:,.0f}"
+    return ""
+
+
+def _grew(before: Measurement, after: Measurement, times: float) -> bool:
+    pairs = (before.blocks, after.blocks), (before.cost, after.cost)
+    return any(was is not None and now is not None and now > was * times for was, now in pairs)
 
 
 @dataclass(frozen=True)
