@@ -55,7 +55,6 @@ PLACES: dict[str, tuple[str, bool, Callable[[Case], None]]] = {
 # Each kind of death once; the others are close to one of these.
 QUICK = {
     "the process in the middle of a transaction",
-    "the process while it rolls back",
     "the backend of a unique build",
     "the server in the middle of a build",
 }
