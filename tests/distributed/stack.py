@@ -34,7 +34,10 @@ USER = PASSWORD = "admin"
 
 @dataclass
 class Stack:
-    """The running services. `folder` is the test's own; `migrations` is what every service sees read only."""
+    """The running services. `folder` is the test's own; `migrations` is what every service sees read only.
+
+    With a `venv` they are its Airflow, and what they have of ours is what is installed in it: nothing of this checkout.
+    """
 
     folder: Path
     backups: Path
@@ -42,6 +45,7 @@ class Stack:
     ports: Mapping[str, int]
     connections: str
     dags: Path = CHECKOUT / "dags"
+    venv: Path | None = None
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     wanted: dict[str, Service] = field(default_factory=dict)
 
@@ -49,6 +53,10 @@ class Stack:
     def url(self) -> str:
         """Where the UI and the REST API are."""
         return f"http://127.0.0.1:{self.ports['api-server']}"
+
+    @property
+    def _bin(self) -> Path:
+        return self.venv / "bin" if self.venv else Path(sys.executable).parent
 
     def home(self, name: str) -> Path:
         """What only this service sees: its AIRFLOW_HOME and its logs."""
@@ -61,11 +69,11 @@ class Stack:
         kept = {key: value for key, value in os.environ.items() if key in {"LANG", "LC_ALL", "TMPDIR", "USER"}}
         return {
             **kept,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "PATH": f"{self._bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "HOME": str(home),
             "AIRFLOW_HOME": str(home),
             "NO_PROXY": "127.0.0.1,localhost",
-            "PYTHONPATH": str(CHECKOUT / "plugins"),
+            **({} if self.venv else {"PYTHONPATH": str(CHECKOUT / "plugins")}),
             # In a container the API server listens on every address and Docker publishes one: here there is no Docker.
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.ports["api-server"]),
@@ -79,6 +87,8 @@ class Stack:
         value = value.replace("/opt/airflow/backups", str(self.backups)).replace("/opt/airflow", str(home))
         value = value.replace("/opt/pg_deploy/sql/migrations", str(self.migrations))
         value = value.replace("/opt/pg_deploy/dags", str(self.dags))
+        if self.venv:
+            value = value.replace("/opt/pg_deploy/plugins", str(self.folder / "plugins"))
         return value.replace("/opt/pg_deploy", str(CHECKOUT))
 
     def command(self, name: str) -> list[str]:
@@ -131,14 +141,16 @@ class Stack:
 
 
 @contextmanager
-def stack(folder: Path, migrations: Path, connections: str, *, dags: Path = CHECKOUT / "dags") -> Iterator[Stack]:
+def stack(
+    folder: Path, migrations: Path, connections: str, *, dags: Path = CHECKOUT / "dags", venv: Path | None = None
+) -> Iterator[Stack]:
     """Start all services and wait until they are healthy; ends them whatever happened. The secrets backend reads `connections`."""
     ports: dict[str, int] = {}
     for name in ("postgres", "redis", "api-server"):
         ports[name] = programs.next_free_port(max(21000 + secrets.randbelow(9000), *ports.values(), 0) + 1)
     backups = folder / "backups"
     backups.mkdir()
-    made = Stack(folder, backups, migrations, ports, connections, dags)
+    made = Stack(folder, backups, migrations, ports, connections, dags, venv)
     variables = {
         "FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         **{name: secrets.token_hex(32) for name in ("API_SECRET_KEY", "JWT_SECRET")},

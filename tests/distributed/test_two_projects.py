@@ -1,12 +1,16 @@
-"""Two projects of one DAG file on two databases, on Celery's workers: both deploy side by side, each its own and nothing else."""
+"""Two projects of one DAG file on two databases, on Celery's workers that have our wheel: both deploy, each its own and nothing else."""
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
@@ -15,8 +19,9 @@ from launch.api import Api
 from launch.deploy import await_dag
 from pg_deploy.migrations.folder import stamp
 from tests.building import write_migration
-from tests.distributed.stack import Stack, stack, until
+from tests.distributed.stack import PASSWORD, USER, Stack, stack, until
 from tests.looking import Database
+from tests.packaging.building import CHECKOUT, build
 
 pytestmark = pytest.mark.acceptance
 
@@ -40,6 +45,7 @@ def running(tmp_path: Path, urls: dict[str, str]) -> Iterator[Stack]:
     """The stack, with the file of the two projects in its folder of DAGs and each connection in the secrets backend."""
     # Not below pytest's folder: the account of PostgreSQL must reach its data.
     folder = Path(tempfile.mkdtemp(prefix="pg-deploy-distributed-"))
+    folder.chmod(0o755)
     dags = tmp_path / "dags"
     for name in PROJECTS:
         write_migration(
@@ -51,10 +57,26 @@ def running(tmp_path: Path, urls: dict[str, str]) -> Iterator[Stack]:
     (dags / "databases.py").write_text(DAG_FILE, encoding="utf-8")
     secrets = "".join(f"{name}_db: {url.replace('postgresql:', 'postgres:', 1)}\n" for name, url in urls.items())
     try:
-        with stack(folder, dags / "shop" / "migrations", secrets, dags=dags) as made:
+        venv = _venv_with_the_wheel(folder, build(CHECKOUT, tmp_path / "dist", "wheel")["wheel"])
+        with stack(folder, dags / "shop" / "migrations", secrets, dags=dags, venv=venv) as made:
             yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _venv_with_the_wheel(folder: Path, wheel: Path) -> Path:
+    """A stock Airflow with Celery, and our wheel; what is installed cannot come from this checkout."""
+    venv, lock = folder / "venv", CHECKOUT / "requirements.txt"
+    (airflow,) = re.findall(r"^apache-airflow==(\S+)", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    uv = [sys.executable, "-m", "uv"]
+    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(venv)], check=True)
+    wanted = (f"apache-airflow[celery,fab,postgres]=={airflow}", "redis", str(wheel))
+    subprocess.run([*uv, "pip", "install", "--quiet", "--python", str(venv), "-c", str(lock), *wanted], check=True)
+    found = [str(venv / "bin" / "python"), "-c", "import pg_deploy, sys; print(pg_deploy.__file__, *sys.path)"]
+    said = subprocess.run(found, check=True, capture_output=True, text=True, env={}, cwd=folder).stdout
+    assert said.startswith(str(venv))
+    assert f"{CHECKOUT}/" not in said
+    return venv
 
 
 def test_two_projects_deploy_side_by_side_each_its_own(running: Stack, urls: dict[str, str]) -> None:
@@ -76,7 +98,24 @@ def test_two_projects_deploy_side_by_side_each_its_own(running: Stack, urls: dic
     for name, url in urls.items():
         assert Database(url).history == [VERSIONS[name]]
         assert Database(url).value("select count(*) from pg_tables where right(tablename, 5) = '_rows'") == 1
+    pages = _pages(running)
+    for name in PROJECTS:
+        page = pages.get(f"/pg-deploy/runs/deploy_{name}/{runs[name]}")
+        assert page.status_code == 200
+        assert f"{VERSIONS[name]}_{name}" in page.text
+        await_dag(api, f"monitor_{name}", "", seconds=120)
+        watched = api.trigger(f"monitor_{name}", "side_by_side", {}).dag_run_id
+        until(lambda name=name, run=watched: _is_over(api, name, run, "monitor"), "it is watched", 400, running)  # type: ignore[misc]
+        assert api.run(f"monitor_{name}", watched).state == "success"
+        assert "Alerts" in pages.get(f"/pg-deploy/database?project={name}").text
 
 
-def _is_over(api: Api, project: str, run: str) -> bool:
-    return api.run(f"deploy_{project}", run).state in {"success", "failed"}
+def _is_over(api: Api, project: str, run: str, kind: str = "deploy") -> bool:
+    return api.run(f"{kind}_{project}", run).state in {"success", "failed"}
+
+
+def _pages(running: Stack) -> httpx.Client:
+    client = httpx.Client(base_url=running.url, timeout=60, trust_env=False)
+    answer = client.post("/auth/token", json={"username": USER, "password": PASSWORD})
+    client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    return client
