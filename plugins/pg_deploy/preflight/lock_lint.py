@@ -8,19 +8,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 from pg_deploy.errors import PgDeployError
-from pg_deploy.parsing.statements import split
+from pg_deploy.parsing.splitting import parse
+from pg_deploy.parsing.statements import Statement, split
+from pg_deploy.parsing.tree import relation, type_and_fields
 from pg_deploy.preflight.errors import LockLintError
 from pg_deploy.preflight.lock_finding import LockFinding
 from pg_deploy.preflight.transaction_lint import transaction_findings
 
-TIMEOUT_S = 60.0
-MOST_LINES = 12
-_READ_UP_TO = 5_000_000
-"""Characters of a text whose statements are read together, for what they do to each other. A longer one is a bulk insert."""
+_TIMEOUT_S = 60.0
+_MOST_LINES = 12
+_MOST_CHARACTERS = 5_000_000
+"""A text that is longer is a bulk insert: what its statements do to each other is not looked at."""
 AT_ONCE = 500
 """One call of squawk gets at most this many texts."""
 # The engine gives every statement a deadline, except CONCURRENTLY, where one would leave an invalid index behind. It owns the
@@ -50,30 +52,29 @@ _ERRORS = frozenset(
     }
 )
 _MADE_KINDS = frozenset({"table", "foreign table", "materialized view"})
+_TEMPORARY = re.compile(r"create\s+(?:(?:local|global)\s+)?temp", re.IGNORECASE)
+_QUALIFIED = re.compile(r'(?:[^".]+|"(?:[^"]|"")*")\.')
 
 
-def lint_locks(sql: str, *, server_version: int) -> tuple[LockFinding, ...]:
-    """squawk's findings on a migration's text, for a server version as psycopg gives it (150018). Touches no database.
+def lint_locks(texts: Sequence[str], *, server_version: int) -> tuple[tuple[LockFinding, ...], ...]:
+    """The findings on each migration's text, for a server version as psycopg gives it (150018). Touches no database.
 
+    Several texts cost hardly more than one: most of the time squawk needs to start.
     Raises LockLintError if squawk is missing, takes over a minute, or answers with anything but findings.
     """
-    return lint_all([sql], server_version=server_version)[0]
-
-
-def lint_all(texts: Sequence[str], *, server_version: int) -> tuple[tuple[LockFinding, ...], ...]:
-    """As `lint_locks`, for several texts. It costs hardly more than one: most of the time squawk needs to start."""
     findings: list[tuple[LockFinding, ...]] = []
     for start in range(0, len(texts), AT_ONCE):
         part = texts[start : start + AT_ONCE]
         by_name = _run_squawk(part, server_version)
         findings += [
-            (*_relevant(by_name[_name(number)], text), *_of_transactions(text)) for number, text in enumerate(part)
+            (*_relevant_findings(by_name[_file_name(number)], text), *_transaction_findings(text))
+            for number, text in enumerate(part)
         ]
     return tuple(findings)
 
 
-def _of_transactions(sql: str) -> tuple[LockFinding, ...]:
-    if len(sql) > _READ_UP_TO:
+def _transaction_findings(sql: str) -> tuple[LockFinding, ...]:
+    if len(sql) > _MOST_CHARACTERS:
         return ()
     try:
         return tuple(transaction_findings(sql))
@@ -86,14 +87,14 @@ def _run_squawk(texts: Sequence[str], server_version: int) -> dict[str, list[dic
     with tempfile.TemporaryDirectory(prefix="pg_deploy-lint-") as folder:
         for number, text in enumerate(texts):
             # Byte for byte: a translated line end would move the places of the findings.
-            (Path(folder) / _name(number)).write_text(text, encoding="utf-8", newline="")
+            (Path(folder) / _file_name(number)).write_text(text, encoding="utf-8", newline="")
         command = [_squawk(), "--reporter", "json", "--pg-version", str(server_version // 10000)]
-        command += [str(Path(folder) / _name(number)) for number in range(len(texts))]
+        command += [str(Path(folder) / _file_name(number)) for number in range(len(texts))]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise LockLintError(str(error)) from error
-    by_name: dict[str, list[dict[str, object]]] = {_name(number): [] for number in range(len(texts))}
+    by_name: dict[str, list[dict[str, object]]] = {_file_name(number): [] for number in range(len(texts))}
     try:
         for item in json.loads(done.stdout or "[]"):
             by_name[Path(str(item["file"])).name].append(item)
@@ -102,7 +103,7 @@ def _run_squawk(texts: Sequence[str], server_version: int) -> dict[str, list[dic
     return by_name
 
 
-def _name(number: int) -> str:
+def _file_name(number: int) -> str:
     return f"{number:06}.sql"
 
 
@@ -123,66 +124,72 @@ def lock_lint_lines(
     """
     more = also or [()] * len(texts)
     try:
-        findings = lint_all(texts, server_version=server_version)
+        findings = lint_locks(texts, server_version=server_version)
         return [_lines((*own, *others)) for own, others in zip(findings, more, strict=True)]
     except LockLintError as error:
-        own = [(*_of_transactions(text), *others) for text, others in zip(texts, more, strict=True)]
+        own = [(*_transaction_findings(text), *others) for text, others in zip(texts, more, strict=True)]
         return [((str(error), *_lines(each)[0]), NOBODY_LOOKED) for each in own]
 
 
 def _lines(findings: Sequence[LockFinding]) -> tuple[tuple[str, ...], str]:
     ordered = sorted(findings, key=lambda finding: (finding.level, finding.line))
-    lines = [f"{finding.level}: {' '.join(finding.sentence.split())}" for finding in ordered[:MOST_LINES]]
-    if len(ordered) > MOST_LINES:
-        lines.append(f"and {len(ordered) - MOST_LINES} more")
+    lines = [f"{finding.level}: {' '.join(finding.sentence.split())}" for finding in ordered[:_MOST_LINES]]
+    if len(ordered) > _MOST_LINES:
+        lines.append(f"and {len(ordered) - _MOST_LINES} more")
     return tuple(lines), HOLDS_LOCKS if any(finding.level == "error" for finding in findings) else ""
 
 
-def _relevant(answer: list[dict[str, object]], sql: str) -> Iterator[LockFinding]:
-    if not answer:
-        return
-    lines = sql.splitlines()
-    made = _made_relations(sql)
+def _relevant_findings(answer: list[dict[str, object]], sql: str) -> Iterator[LockFinding]:
+    harmless_lines = _lines_about_new_relations(sql) if answer else set()
     for item in answer:
         rule = str(item["rule_name"])
-        first, last = int(str(item["line"])), int(str(item.get("line_end") or item["line"]))
-        if rule in _ENGINE_TAKES_CARE:
+        first, last = int(str(item["line"])) + 1, int(str(item.get("line_end") or item["line"])) + 1
+        if rule in _ENGINE_TAKES_CARE or all(line in harmless_lines for line in range(first, last + 1)):
             continue
-        above = [name for line, name in made if line <= first]
-        if _is_on_one_of("\n".join(lines[first : last + 1]), above):
-            continue  # nobody else uses that relation yet
         level = "error" if rule in _ERRORS else str(item["level"]).lower()
-        yield LockFinding(rule, level, first + 1, str(item["message"]), str(item.get("help") or ""))
+        yield LockFinding(rule, level, first, str(item["message"]), str(item.get("help") or ""))
 
 
-def _made_relations(sql: str) -> list[tuple[int, str]]:
-    """The relations that the file certainly makes, with their lines. With IF NOT EXISTS a relation may have existed before."""
+def _lines_about_new_relations(sql: str) -> set[int]:
+    """The lines (from 1) that hold only statements about relations that the file itself certainly made: nobody else uses these yet."""
     try:
         statements = split(sql, file="")
     except PgDeployError:
-        return []
-    return [
-        (each.line, created.name)
-        for each in statements
-        if not each.may_exist_before
-        for created in each.creates
-        if created.kind in _MADE_KINDS
-    ]
+        return set()
+    made: set[str] = set()
+    harmless: set[int] = set()
+    others: set[int] = set()
+    end, last_line = 0, 1
+    for statement in statements:
+        start = sql.find(statement.sql, end)
+        if start < 0:
+            return set()
+        last_line += sql.count("\n", end, start + len(statement.sql))
+        end = start + len(statement.sql)
+        if made and _is_about_only(statement, made):
+            harmless.update(range(statement.line, last_line + 1))
+        else:
+            # Statements meet in a line where one ends and the next begins.
+            others |= {statement.line, last_line}
+        if not statement.may_exist_before:
+            schema = "pg_temp" if _TEMPORARY.match(statement.summary) else "public"
+            made |= {_with_schema(each.name, schema) for each in statement.creates if each.kind in _MADE_KINDS}
+    return harmless - others
 
 
-def _is_on_one_of(statement: str, relations: Sequence[str]) -> bool:
-    """Whether a statement is on one of these relations."""
-    for name in relations:
-        schema, _, last = name.rpartition(".")
-        # Without a schema the search_path decides, and unless somebody set it, that is public.
-        qualified = rf'(?:"?{re.escape(schema.strip(chr(34)))}"?\.)' if schema else r"(?:public\.)?"
-        if schema == "public":
-            qualified += "?"
-        bare = re.escape(last.strip('"'))
-        if re.search(
-            rf'\b(?:on|table|view)\s+(?:only\s+|if\s+exists\s+)*{qualified}"?{bare}"?(?![\w$.])',
-            statement,
-            re.IGNORECASE,
-        ):
-            return True
-    return False
+def _is_about_only(statement: Statement, made: Set[str]) -> bool:
+    """Whether all relations that the statement changes or drops are among those."""
+    if statement.writes_rows:
+        return False
+    kind, stmt = type_and_fields(parse(statement.brief, file="")[0].tree)
+    names = (
+        [dropped.on or dropped.name for dropped in statement.drops]
+        if kind == "DropStmt"
+        else [relation(stmt.get("relation") or stmt.get("table"))]
+    )
+    return bool(names) and all({_with_schema(each, "pg_temp"), _with_schema(each, "public")} & made for each in names)
+
+
+def _with_schema(name: str, default: str) -> str:
+    """Without a schema the search_path decides: the temporary one, or else, unless somebody set it, public."""
+    return name if _QUALIFIED.match(name) else f"{default}.{name}"
