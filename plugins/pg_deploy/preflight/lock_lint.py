@@ -52,6 +52,8 @@ _ERRORS = frozenset(
     }
 )
 _MADE_KINDS = frozenset({"table", "foreign table", "materialized view"})
+_PSQL_LINE = re.compile(r"^\\(?:un)?restrict\b[^\r\n]*", re.MULTILINE)
+"""The two lines of a dump that the parser reads as blanks."""
 _TEMPORARY = re.compile(r"create\s+(?:(?:local|global)\s+)?temp", re.IGNORECASE)
 _QUALIFIED = re.compile(r'(?:[^".]+|"(?:[^"]|"")*")\.')
 
@@ -156,6 +158,7 @@ def _lines_about_new_relations(sql: str) -> set[int]:
         statements = split(sql, file="")
     except PgDeployError:
         return set()
+    sql = _PSQL_LINE.sub(lambda line: " " * len(line.group()), sql)
     made: set[str] = set()
     harmless: set[int] = set()
     others: set[int] = set()

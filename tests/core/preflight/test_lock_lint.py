@@ -132,6 +132,7 @@ def test_an_old_table_that_is_dropped_beside_a_new_one_is_found(drop: str) -> No
         'create table "A.b" (id bigint);\nalter table public."A.b"\n  drop column id,\n  add column x bigint;',
         "-- ä\r\ncreate table a (id bigint);\r\n\r\n-- why\r\ncreate index\r\n  on public.a (id);\r\ndrop table a;\r\n",
         "begin;\ncreate table a (id bigint);\ndrop table a;\ncommit;",
+        "--\n\\restrict x1\n\ncreate table a (id bigint);\ndrop table a;\n--\n\\unrestrict x1\n",
     ],
 )
 def test_nothing_is_found_about_a_table_that_the_file_made(sql: str) -> None:
