@@ -20,9 +20,7 @@ def _lint(sql: str) -> tuple[LockFinding, ...]:
 
 def test_a_statement_that_rewrites_or_blocks_is_found_with_its_line() -> None:
     """A foreign key that is validated at once locks two tables for as long as the larger one is long."""
-    found = _lint(
-        "select 1;\nalter table public.a add constraint f foreign key (b_id) references public.b (id);"
-    )
+    found = _lint("select 1;\nalter table public.a add constraint f foreign key (b_id) references public.b (id);")
     assert {finding.rule for finding in found} >= {"adding-foreign-key-constraint"}
     assert all(finding.line == 2 for finding in found)
     assert all(finding.level in ("error", "warning") and finding.message for finding in found)

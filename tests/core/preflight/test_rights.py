@@ -197,3 +197,9 @@ def test_one_right_is_reported_once_with_the_first_line_that_needs_it(deployer: 
     ]
     found = missing_rights(deployer, statements)
     assert [(each.line, each.right) for each in found] == [(3, "ownership")]
+
+
+def test_who_grants_is_told_to_ask_for_the_grant_option(deployer: psycopg.Connection) -> None:
+    """An administrator pastes the remedy: it has to be SQL."""
+    (missing,) = missing_rights(deployer, [file_statement("grant select on public.closed_table to anon")])
+    assert missing.sentence.endswith('grant all on public.closed_table to "deployer" with grant option')

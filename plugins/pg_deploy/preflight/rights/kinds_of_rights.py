@@ -9,7 +9,7 @@ from pg_deploy.grammar.enums import ObjectType
 
 
 class Right(Enum):
-    """A right that can be missing; the value is the word for people."""
+    """A right that can be missing. The value names it in messages."""
 
     OWNER = "ownership"
     POLICIES = "ownership (or the provider's leave to make policies)"
@@ -23,7 +23,7 @@ class Right(Enum):
     TRUNCATE = "TRUNCATE"
     REFERENCES = "REFERENCES"
     TRIGGER = "TRIGGER"
-    ANY = "any right that could be granted on"
+    ANY = "any right that could be granted"
     REPLACED = "ownership of what is replaced"
     SCHEMA_CREATE = "CREATE on the schema"
     SCHEMA_OWNER = "ownership of the schema"

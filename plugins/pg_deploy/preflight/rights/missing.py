@@ -11,7 +11,7 @@ import psycopg
 from pg_deploy.parsing.syntax import SqlStatement
 from pg_deploy.postgres.session import using_role_search_path
 from pg_deploy.preflight.rights.kinds_of_rights import FUNCTION_RIGHTS, RELATION_RIGHTS, TYPE_RIGHTS, Need, Right
-from pg_deploy.preflight.rights.needs_of_statements import needs_of
+from pg_deploy.preflight.rights.needs_of_statements import needs_of_statements
 from pg_deploy.preflight.rights.provider import provider_grants
 from pg_deploy.preflight.server.queries import rows
 
@@ -20,6 +20,11 @@ _Row = dict[str, Any]
 
 # CREATE on a schema is enough to make something there: USAGE is not needed.
 _MAKING = frozenset({Right.SCHEMA_CREATE, Right.REPLACED, Right.FUNCTION_REPLACED})
+_OWNERSHIP = frozenset(
+    {
+        Right.OWNER, Right.POLICIES, Right.DROP_TRIGGER, Right.REPLACED, Right.OWNER_OR_SCHEMA, Right.OWNER_OR_MAINTAIN,
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ def missing_rights(connection: psycopg.Connection, statements: Sequence[SqlState
     role = rows(connection, "rights")[0]
     if role["is_superuser"]:
         return ()
-    wanted = list(needs_of(statements))
+    wanted = list(needs_of_statements(statements))
     answers = _Answers(connection, role, [need for _, need in wanted])
     missing: dict[tuple[str, str, str], MissingRight] = {}
     for statement, need in wanted:
@@ -83,15 +88,19 @@ class _Answers:
         schemas = [need.schema or need.name or role["default_schema"] for need in by[Right.SCHEMA_CREATE]]
         schemas += [need.name for need in by[Right.SCHEMA_OWNER]]
         schemas += [need.schema for need in wanted if need.schema is not None]
-        self.schemas = _named(rows(connection, "rights_schemas", schemas))
+        self.schemas = _by_name(rows(connection, "rights_schemas", schemas))
         calls = by[Right.CALL]
         answers = rows(connection, "rights_calls", [need.schema for need in calls], [need.name for need in calls])
         self.calls = {(row["schema"], row["name"]): row for row in answers}
         self.functions = {need.name: self._function(need.name) for need in wanted if need.right in FUNCTION_RIGHTS}
-        self.extensions = _named(rows(connection, "rights_extensions", [need.name for need in by[Right.EXTENSION]]))
-        self.roles = _named(rows(connection, "rights_roles", [need.name for need in by[Right.MEMBER]]))
-        self.databases = _named(rows(connection, "rights_databases", [need.name for need in by[Right.DATABASE_OWNER]]))
-        self.parameters = _named(rows(connection, "rights_parameters", [n.name for n in by[Right.SET_PARAMETER]]))
+        self.extensions = _by_name(rows(connection, "rights_extensions", [need.name for need in by[Right.EXTENSION]]))
+        self.roles = _by_name(rows(connection, "rights_roles", [need.name for need in by[Right.MEMBER]]))
+        self.databases = _by_name(
+            rows(connection, "rights_databases", [need.name for need in by[Right.DATABASE_OWNER]])
+        )
+        self.parameters = _by_name(
+            rows(connection, "rights_parameters", [need.name for need in by[Right.SET_PARAMETER]])
+        )
 
     def _by_schema_and_name(
         self, query: str, rights: Set[Right], wanted: Sequence[Need]
@@ -154,19 +163,12 @@ class _Answers:
         }.get(need.right, need.right.value.lower() in privileges)
         if has_it:
             return None
-        if need.right in {
-            Right.OWNER,
-            Right.POLICIES,
-            Right.DROP_TRIGGER,
-            Right.REPLACED,
-            Right.OWNER_OR_SCHEMA,
-            Right.OWNER_OR_MAINTAIN,
-        }:
+        if need.right in _OWNERSHIP:
             return self._not_owner(f'"{name}"', row["owner"], need.right)
-        right = need.right.value if need.right is not Right.ANY else "ALL … WITH GRANT OPTION"
+        right, option = ("all", " with grant option") if need.right is Right.ANY else (need.right.value.lower(), "")
         return _Lack(
             f'"{name}"', f'role "{self.me}" lacks {need.right.value} on "{name}" (owner "{row["owner"]}")',
-            f'grant {right.lower()} on {name} to "{self.me}"', need.right.value,
+            f'grant {right} on {name} to "{self.me}"{option}', need.right.value,
         )  # fmt: skip
 
     def _not_owner(self, name: str, owner: str, right: Right) -> _Lack:
@@ -237,7 +239,9 @@ class _Answers:
         row = self.databases.get(need.name)
         if row is None or row["owned"]:
             return None
-        return self._super(f'database "{need.name}"', "the settings of a database are its owner's", need.right)
+        return self._for_administrator(
+            f'database "{need.name}"', "the settings of a database are its owner's", need.right
+        )
 
     def _extension(self, need: Need) -> _Lack | None:
         row = self.extensions.get(need.name)
@@ -246,10 +250,10 @@ class _Answers:
         if row["superuser_only"]:
             if self.provider.extensions:
                 why = "the provider makes those of supautils.privileged_extensions only"
-                return self._super(f'extension "{need.name}"', why, need.right)
+                return self._for_administrator(f'extension "{need.name}"', why, need.right)
             if self.role["privileged_by_provider"]:
                 return None
-            return self._super(f'extension "{need.name}"', "it is not a trusted extension", need.right)
+            return self._for_administrator(f'extension "{need.name}"', "it is not a trusted extension", need.right)
         if self.role["can_create_schema"]:
             return None
         return self._database_create(need)
@@ -257,12 +261,12 @@ class _Answers:
     def _set_parameter(self, need: Need) -> _Lack | None:
         if need.name not in self.parameters or self._parameter_granted(need.name, "set"):
             return None
-        return self._super(f'parameter "{need.name}"', "it is a superuser's to set", need.right)
+        return self._for_administrator(f'parameter "{need.name}"', "it is a superuser's to set", need.right)
 
     def _alter_system(self, need: Need) -> _Lack | None:
         if need.name != "all" and self._parameter_granted(need.name, "alter system"):
             return None
-        return self._super(f'parameter "{need.name}"', "ALTER SYSTEM is a superuser's", need.right)
+        return self._for_administrator(f'parameter "{need.name}"', "ALTER SYSTEM is a superuser's", need.right)
 
     def _parameter_granted(self, name: str, right: str) -> bool:
         if self.role["privileged_by_provider"]:
@@ -284,12 +288,12 @@ class _Answers:
     def _createrole(self, need: Need) -> _Lack | None:
         if self.role["can_create_role"]:
             return None
-        return self._super(f'role "{need.name}"', f'role "{self.me}" lacks CREATEROLE', need.right)
+        return self._for_administrator(f'role "{need.name}"', f'role "{self.me}" lacks CREATEROLE', need.right)
 
     def _superuser(self, need: Need) -> _Lack | None:
         if self.role["privileged_by_provider"]:
             return None
-        return self._super(need.name, "only a superuser makes one", need.right)
+        return self._for_administrator(need.name, "only a superuser makes one", need.right)
 
     def _reserved(self, need: Need) -> _Lack | None:
         setting = self.provider.reserved_by(need.right, need.name)
@@ -300,11 +304,11 @@ class _Answers:
             "leave it out of the file", need.right.value,
         )  # fmt: skip
 
-    def _super(self, name: str, why: str, right: Right) -> _Lack:
+    def _for_administrator(self, name: str, why: str, right: Right) -> _Lack:
         return _Lack(
             name, f'{name} is not for role "{self.me}": {why}', "let an administrator do this part", right.value
         )
 
 
-def _named(answers: Sequence[_Row]) -> dict[str, _Row]:
+def _by_name(answers: Sequence[_Row]) -> dict[str, _Row]:
     return {row["name"]: row for row in answers}

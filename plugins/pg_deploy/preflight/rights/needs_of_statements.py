@@ -22,20 +22,21 @@ from pg_deploy.preflight.rights.kinds_of_rights import (
     Need,
     Right,
 )
-from pg_deploy.preflight.rights.needed import needs
+from pg_deploy.preflight.rights.needed import needs_of_statement
 
 _SET_ROLE = frozenset({"role", "session_authorization"})
 _NAMED_BY_SEARCH_PATH = RELATION_RIGHTS | FUNCTION_RIGHTS | TYPE_RIGHTS | {Right.SCHEMA_CREATE}
 
 
-def needs_of(statements: Sequence[SqlStatement]) -> Iterator[tuple[SqlStatement, Need]]:
+def needs_of_statements(statements: Sequence[SqlStatement]) -> Iterator[tuple[SqlStatement, Need]]:
     """The needs of `statements`, in order, that no earlier statement puts in doubt. Never raises."""
     doubt = _Doubt()
     for statement in statements:
         for node in trees_of(statement.sql):
-            if doubt.begin(statement.file):
-                for need in dict.fromkeys(needs(node)):
-                    if doubt.allows(need):
+            doubt.enter_file(statement.file)
+            if not doubt.is_other_role:
+                for need in needs_of_statement(node):
+                    if doubt.is_certain(need):
                         yield statement, need
             doubt.learn(node)
 
@@ -47,15 +48,21 @@ class _Doubt:
         self.file = ""
         self.role_set = False
         self.path_set = False
-        self.roles_changed = False
+        self.memberships_changed = False
         self.changed: set[str] = set()
 
-    def begin(self, file: str) -> bool:
+    @property
+    def is_other_role(self) -> bool:
+        """Whether the next statement may run as another role, or with the rights of more roles, than the one that is asked about."""
+        return self.role_set or self.memberships_changed
+
+    def enter_file(self, file: str) -> None:
+        """What SET changed ends with the file."""
         if file != self.file:
             self.file, self.role_set, self.path_set = file, False, False
-        return not (self.role_set or self.roles_changed)
 
-    def allows(self, need: Need) -> bool:
+    def is_certain(self, need: Need) -> bool:
+        """Whether the catalog as it is now answers for this need."""
         if need.schema is None and self.path_set and need.right in _NAMED_BY_SEARCH_PATH:
             return False
         bare = need.name.split("(", 1)[0].rsplit(".", 1)[-1]
@@ -72,7 +79,7 @@ class _Doubt:
                 name_parts(call.funcname)[-1:] == ("set_config",) for call in relations_calls_ctes(node)[1]
             )
         elif kind in {"GrantRoleStmt", "ReassignOwnedStmt"}:
-            self.roles_changed = True
+            self.memberships_changed = True
         else:
             self.changed |= set(_changed(kind, node))
 

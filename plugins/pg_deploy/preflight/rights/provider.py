@@ -1,4 +1,4 @@
-"""What Supabase's supautils lets a role do beyond PostgreSQL's catalog, and what it forbids.
+"""What Supabase's supautils lets a role do beyond its rights in PostgreSQL's catalog, and what it forbids.
 
 It is read from the server's settings, as the README of supautils describes them. `supautils.policy_grants` and
 `supautils.drop_trigger_grants` are JSON: a list of tables for each role. The others are names between commas. A star behind a
@@ -17,7 +17,7 @@ import psycopg
 from pg_deploy.grammar.enums import ObjectType
 from pg_deploy.parsing.syntax import trees_of
 from pg_deploy.preflight.rights.kinds_of_rights import Right
-from pg_deploy.preflight.rights.needed import DROPPED_FROM, needs, on_its_table
+from pg_deploy.preflight.rights.needed import RIGHT_TO_DROP, need_to_drop_from_table, needs_of_statement
 
 _SETTINGS = """select current_user::text,
     coalesce((select r.rolsuper from pg_catalog.pg_roles r where r.rolname = current_user), false),
@@ -32,9 +32,8 @@ _SETTINGS = """select current_user::text,
     pg_catalog.current_setting('supautils.privileged_role_allowed_configs', true),
     pg_catalog.current_setting('supautils.reserved_roles', true),
     pg_catalog.current_setting('supautils.reserved_memberships', true)"""
-_BY_RIGHT = {Right.POLICIES: "policies", Right.DROP_TRIGGER: "triggers"}
-_MADE_AS_SUPERUSER = frozenset({"CreateEventTrigStmt", "CreateFdwStmt"})
-_SETS = frozenset({"AlterRoleSetStmt", "AlterDatabaseSetStmt"})
+_RUN_AS_SUPERUSER = frozenset({"CreateEventTrigStmt", "CreateFdwStmt"})
+_SETTINGS_STATEMENTS = frozenset({"AlterRoleSetStmt", "AlterDatabaseSetStmt"})
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,9 @@ class ProviderGrants:
 
     def covers(self, right: Right, table: str) -> bool:
         """Whether the provider gives that right on that table."""
-        return right in _BY_RIGHT and table in getattr(self, _BY_RIGHT[right])
+        return (right is Right.POLICIES and table in self.policies) or (
+            right is Right.DROP_TRIGGER and table in self.triggers
+        )
 
     def reserved_by(self, right: Right, role: str) -> str | None:
         """The setting that forbids to change or grant the role in that way; None if none does."""
@@ -73,10 +74,10 @@ class ProviderGrants:
         """The tables for which a statement needs the provider's permission."""
         tables = set()
         for node in trees_of(sql):
-            wanted = list(needs(node))
-            if type(node).__name__ == "DropStmt" and node.removeType in DROPPED_FROM:
-                # `needs` lists nothing with IF EXISTS, because an object that does not exist needs no right. Here it may exist.
-                wanted += [on_its_table(node.removeType, each) for each in node.objects]
+            wanted = list(needs_of_statement(node))
+            if type(node).__name__ == "DropStmt" and node.removeType in RIGHT_TO_DROP:
+                # With IF EXISTS nothing is listed above, because an object that does not exist needs no right. Here it may exist.
+                wanted += [need_to_drop_from_table(node.removeType, each) for each in node.objects]
             tables |= {
                 f"{need.schema}.{need.name}" for need in wanted if self.covers(need.right, f"{need.schema}.{need.name}")
             }
@@ -97,35 +98,35 @@ class ProviderGrants:
         if kind in ("CreatePublicationStmt", "AlterPublicationStmt"):
             parts = node.pubobjects or ()
             return bool(node.for_all_tables) or any("SCHEMA" in each.pubobjtype.name for each in parts)
-        if kind == "VariableSetStmt" or kind in _SETS:
+        if kind == "VariableSetStmt" or kind in _SETTINGS_STATEMENTS:
             name = (node if kind == "VariableSetStmt" else node.setstmt).name or ""
             return any(fnmatch.fnmatchcase(name, each) for each in self.settings)
-        return kind in _MADE_AS_SUPERUSER
+        return kind in _RUN_AS_SUPERUSER
 
 
 def provider_grants(connection: psycopg.Connection) -> ProviderGrants:
-    """What holds for the connected role; nothing if there is no such setting, or if it is no JSON. Reads only."""
+    """The grants of the connected role. A setting that does not exist, or is no JSON, grants nothing. Reads only."""
     row = connection.execute(_SETTINGS).fetchone()
     if row is None or row[1]:
         return ProviderGrants()
     role, _, is_privileged, policies, triggers, extensions, settings, reserved, memberships = row
     return ProviderGrants(
-        policies=_tables(policies, role),
-        triggers=_tables(triggers, role),
-        extensions=_names(extensions),
+        policies=_tables_of_role(policies, role),
+        triggers=_tables_of_role(triggers, role),
+        extensions=_split_names(extensions),
         is_privileged=is_privileged,
-        settings=_names(settings),
-        reserved=frozenset(name.removesuffix("*") for name in _names(reserved)),
-        settable=frozenset(name.removesuffix("*") for name in _names(reserved) if name.endswith("*")),
-        memberships=_names(memberships),
+        settings=_split_names(settings),
+        reserved=frozenset(name.removesuffix("*") for name in _split_names(reserved)),
+        settable=frozenset(name.removesuffix("*") for name in _split_names(reserved) if name.endswith("*")),
+        memberships=_split_names(memberships),
     )
 
 
-def _names(setting: str | None) -> frozenset[str]:
+def _split_names(setting: str | None) -> frozenset[str]:
     return frozenset(name for each in (setting or "").split(",") if (name := each.strip().strip('"')))
 
 
-def _tables(setting: str | None, role: str) -> frozenset[str]:
+def _tables_of_role(setting: str | None, role: str) -> frozenset[str]:
     try:
         granted = json.loads(setting or "{}")
     except json.JSONDecodeError:
