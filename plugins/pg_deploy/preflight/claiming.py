@@ -1,4 +1,4 @@
-"""Claiming the target: whoever writes claims it first. While another run holds it, we wait and log who that is."""
+"""Whoever writes to a target claims it first. While another run holds it, we wait and log which run that is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pg_deploy.migrations import history
 from pg_deploy.postgres.polling import looks
 from pg_deploy.postgres.session import Connection, Target
 
-_Taken = TypeVar("_Taken")
+_Result = TypeVar("_Result")
 IsOver = Callable[[deployment.Deployment], bool]
 WritingConf = DeployConf | BaselineConf | RollbackConf
 
@@ -98,7 +98,7 @@ def claim_target(
 
     `is_over` says whether the holder's run has ended without closing its deployment, for example because a person stopped it.
     """
-    return _once_free(
+    return _wait_until_free(
         lambda: deployment.claim(connection, wanted, good_for=good_for, is_over=is_over),
         give_up_after=give_up_after,
         log=log,
@@ -109,14 +109,14 @@ def take_back(
     connection: Connection, held: Ownership, phase: str, *, give_up_after: float, log: logging.Logger
 ) -> None:
     """Take back the target that was lent while a person was asked (see `deployment.take_back`). Waits as `claim_target` does."""
-    _once_free(
+    _wait_until_free(
         lambda: deployment.take_back(connection, held.deployment_id, held.fence, phase, good_for=held.good_for),
         give_up_after=give_up_after,
         log=log,
     )
 
 
-def _once_free(take: Callable[[], _Taken], *, give_up_after: float, log: logging.Logger) -> _Taken:
+def _wait_until_free(take: Callable[[], _Result], *, give_up_after: float, log: logging.Logger) -> _Result:
     tries = looks(1, say_every_s=10)
     while True:
         waited, is_due = next(tries)

@@ -19,29 +19,29 @@ _SHOWN = 5
 def log_declared_breaks(
     connection: Connection, migrations: Iterable[Migration], ledger: str, log: logging.Logger
 ) -> None:
-    """Say of each object that is declared to break which statements name it, and whether it was quiet for long enough. Reads only."""
+    """Log which statements name each object that is declared to break, and whether it was quiet for long enough. Reads only."""
     breaks = [(migration, each) for migration in migrations for each in migration.manifest.breaks if each.object]
     if not breaks:
         return
     recorded = record_workload(connection, ledger=ledger, last_seen=last_seen_by_key(connection)).statements
     for migration, declared in breaks:
         name = declared.object or ""
-        naming = statements_naming(name, recorded)
-        quiet = prove_quiet(connection, name, naming, declared.quiet_s)
+        statements = statements_naming(name, recorded)
+        quiet = prove_quiet(connection, name, statements, declared.quiet_s)
         log.info("%s declares that it breaks %s (%s)", migration.stem, name, declared.why)
         log.info("  %s quiet for %s: %s", "✓" if quiet.is_enough else "–", declared.quiet_for, quiet.sentence)
-        for each in naming[:_SHOWN]:
-            log.info("  %s", _line(each))
-        if len(naming) > _SHOWN:
-            log.info("  and %d more statements name it", len(naming) - _SHOWN)
+        for each in statements[:_SHOWN]:
+            log.info("  %s", _statement_line(each))
+        if len(statements) > _SHOWN:
+            log.info("  and %d more statements name it", len(statements) - _SHOWN)
 
 
-def _line(statement: RecordedStatement) -> str:
-    often = (
+def _statement_line(statement: RecordedStatement) -> str:
+    frequency = (
         f"{statement.calls:,.0f} calls"
         if statement.calls_a_day is None
         else f"{statement.calls_a_day:,.0f} calls a day"
     )
-    seen = f", last seen {statement.last_seen}" if statement.last_seen else ""
+    last_seen = f", last seen {statement.last_seen}" if statement.last_seen else ""
     text = " ".join(statement.text.split())
-    return f"{statement.id} of {statement.role}, {often}{seen}: {text[:120]}{' …' if len(text) > 120 else ''}"
+    return f"{statement.id} of {statement.role}, {frequency}{last_seen}: {text[:120]}{' …' if len(text) > 120 else ''}"

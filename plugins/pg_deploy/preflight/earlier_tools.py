@@ -1,4 +1,4 @@
-"""Where a database comes from: on its first run here, which other tools keep a history of migrations in it, and what follows from that."""
+"""The first run against a database: which other tools keep a history of migrations in it, and what follows from that."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pg_deploy.ledger import schema
 from pg_deploy.postgres.session import Connection, aborted_transaction
 from pg_deploy.preflight.server.queries import rows
 
-_SHARED = "the Supabase CLI"
+_SUPABASE_CLI = "the Supabase CLI"
 """Its history is ours too."""
 _PATIENCE_S = 2.0
 
@@ -29,7 +29,7 @@ class EarlierTool:
     @property
     def is_shared(self) -> bool:
         """Whether that history counts here as well."""
-        return self.tool == _SHARED
+        return self.tool == _SUPABASE_CLI
 
     @property
     def sentence(self) -> str:
@@ -55,7 +55,7 @@ def read_origin(connection: Connection) -> Origin | None:
         EarlierTool(
             each["tool"],
             f"{each['schema']}.{each['relation']}",
-            _entries(connection, each["schema"], each["relation"]) if each["readable"] else None,
+            _count_rows(connection, each["schema"], each["relation"]) if each["readable"] else None,
         )
         for each in found
         if each["tool"] is not None
@@ -64,7 +64,7 @@ def read_origin(connection: Connection) -> Origin | None:
 
 
 def log_origin(origin: Origin | None, baseline: str, log: logging.Logger) -> None:
-    """Say what was found and what to do about it; `baseline` is the DAG that adopts. Nothing, if it is not the first run."""
+    """Log what was found and what to do about it. `baseline` is the DAG that adopts. If this is not the first run, nothing is logged."""
     if origin is None:
         return
     log.info("the first run against this database: it has no ledger yet")
@@ -95,7 +95,7 @@ def log_origin(origin: Origin | None, baseline: str, log: logging.Logger) -> Non
         log.info("no tool's history was found, and no table: everything in the folder is run")
 
 
-def _entries(connection: Connection, schema_name: str, relation: str) -> int | None:
+def _count_rows(connection: Connection, schema_name: str, relation: str) -> int | None:
     """How many rows the table has; None if that cannot be learnt at once, because its tool holds it or a policy refuses."""
     count = sql.SQL("select count(*) from {}").format(sql.Identifier(schema_name, relation))
     try:

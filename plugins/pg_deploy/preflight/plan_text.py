@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from pg_deploy.migrations.manifest import Manifest
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.parsing.statements import Segment, Statement
+from pg_deploy.parsing.statements import LockClaim, Segment, Statement
 from pg_deploy.presentation.markdown import as_code_block, as_plain_markdown
 
 
 def plan_lines(migration: Migration, lock_lint: Sequence[str] = ()) -> tuple[str, ...]:
-    """A migration for the task log: risk, impact, each statement with its locks, the lint's findings, missing protection."""
-    lines = [header(migration.manifest)]
+    """A migration for the task log: risk, impact, each statement with its locks, the findings of the lint, missing protection."""
+    lines = [_risk_line(migration.manifest)]
     for segment in migration.segments:
         lines.append(f"  {_segment_title(segment)}")
-        lines += [f"    line {each.line}: {each.summary}{_locks(each)}" for each in segment.statements]
+        lines += [f"    line {each.line}: {each.summary}{_locks_in_brackets(each)}" for each in segment.statements]
     lines.append(
         f"  checks: {len(migration.checks)} of its own and the built-in ones; benchmarks: {len(migration.benchmarks)}"
     )
@@ -28,7 +28,7 @@ def plan_lines(migration: Migration, lock_lint: Sequence[str] = ()) -> tuple[str
 
 
 def passed_over_line(names: Sequence[str]) -> str:
-    """A sentence about the files whose names are no migration's. Plan, approval and report begin with it."""
+    """A sentence about the files that are left out because of their names. Plan, approval and report begin with it."""
     shown = ", ".join(f'"{name}"' for name in names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     return (
         f"passed over, as the Supabase CLI does, because of their names: {shown}; what is to be deployed is SQL, in a file named "
@@ -36,26 +36,17 @@ def passed_over_line(names: Sequence[str]) -> str:
     )
 
 
-def header(manifest: Manifest) -> str:
-    """Risk, access and the author's expectations, on one line."""
-    parts = [f"risk {manifest.risk}", f"access {manifest.access}"]
-    if manifest.impact:
-        parts.append(manifest.impact)
-    if manifest.expected_duration:
-        parts.append(f"expected to take {manifest.expected_duration}")
-    if manifest.holds_lock:
-        parts.append(f"may hold strong locks for {manifest.holds_lock}")
-    return "  " + ", ".join(parts)
-
-
 @dataclass(frozen=True)
-class Asked:
-    """One migration about which a person is asked, with the risk in force, its reasons, and what the rehearsal showed."""
+class MigrationToApprove:
+    """One migration about which a person is asked, and what the question shows of it.
+
+    `reason` says why a person is asked; `risk_reasons` are what makes the risk high, whatever its author says.
+    """
 
     migration: Migration
     reason: str
     risk: str
-    raised: tuple[str, ...] = ()
+    risk_reasons: tuple[str, ...] = ()
     rehearsal: str = ""
     verdict: str = "not rehearsed"
     lock_lint: tuple[str, ...] = ()
@@ -63,7 +54,7 @@ class Asked:
     """What it breaks of what the application sends, in a line."""
 
 
-def approval_text(asked: Asked, *, page: str) -> str:
+def approval_text(asked: MigrationToApprove, *, page: str) -> str:
     """What a person needs to know to decide, as Markdown; `page` is the address of the whole text.
 
     What stops working comes first, then the hash that the approval is bound to, and the verdicts. Texts of the author and names
@@ -78,7 +69,7 @@ def approval_text(asked: Asked, *, page: str) -> str:
         f"**This approval holds for bundle `{migration.bundle_hash}` and no other text.**",
         f"**Risk:** {asked.risk}{declared}. **Rehearsal:** {asked.verdict}. **Access:** {manifest.access}.",
     ]
-    parts += [f"**Why the risk is high:** {as_plain_markdown(reason)}." for reason in asked.raised]
+    parts += [f"**Why the risk is high:** {as_plain_markdown(reason)}." for reason in asked.risk_reasons]
     parts += [
         f"## {as_plain_markdown(migration.title)}",
         f"`{migration.stem}`: {as_plain_markdown(asked.reason)}",
@@ -89,15 +80,13 @@ def approval_text(asked: Asked, *, page: str) -> str:
     parts += [f"**Not honoured:** {as_plain_markdown(sentence)}." for sentence in migration.comments_for_another_tool]
     parts += [
         "### Locks",
-        "\n".join(f"- {as_plain_markdown(line)}" for line in lock_lines(migration.statements))
+        "\n".join(f"- {as_plain_markdown(line)}" for line in _lock_lines(migration.statements))
         or "None on what exists.",
     ]
-    parts += (
-        ["### Lock lint", "\n".join(f"- {as_plain_markdown(each)}" for each in asked.lock_lint)]
-        if asked.lock_lint
-        else []
-    )
-    parts += ["### Rehearsal", asked.rehearsal] if asked.rehearsal else []
+    if asked.lock_lint:
+        parts += ["### Lock lint", "\n".join(f"- {as_plain_markdown(each)}" for each in asked.lock_lint)]
+    if asked.rehearsal:
+        parts += ["### Rehearsal", asked.rehearsal]
     parts += ["### SQL", as_code_block(migration.file.sql, whole=whole)]
     parts += [
         "### What undoes it (generated, proven in the rehearsal)" if migration.is_generated else "### What undoes it",
@@ -106,26 +95,39 @@ def approval_text(asked: Asked, *, page: str) -> str:
     return "\n\n".join(parts)
 
 
-def lock_lines(statements: Iterable[Statement]) -> tuple[str, ...]:
+def joint_approval_text(
+    asked: Sequence[MigrationToApprove], *, page: str, commit: str = "", passed_over: Sequence[str] = ()
+) -> str:
+    """One approval for several migrations, as Markdown. `passed_over` names the files of the folder that no run considers."""
+    first = f"Of commit `{commit}`.\n\n" if commit else ""
+    first += f"{as_plain_markdown(passed_over_line(passed_over))}\n\n" if passed_over else ""
+    return first + "\n\n---\n\n".join(approval_text(each, page=page) for each in asked)
+
+
+def _risk_line(manifest: Manifest) -> str:
+    """Risk, access and the author's expectations, on one line."""
+    parts = [f"risk {manifest.risk}", f"access {manifest.access}"]
+    if manifest.impact:
+        parts.append(manifest.impact)
+    if manifest.expected_duration:
+        parts.append(f"expected to take {manifest.expected_duration}")
+    if manifest.holds_lock:
+        parts.append(f"may hold strong locks for {manifest.holds_lock}")
+    return "  " + ", ".join(parts)
+
+
+def _lock_lines(statements: Iterable[Statement]) -> tuple[str, ...]:
     """Each lock once, strongest first, with the lines that take it."""
     lines: dict[tuple[int, str], list[int]] = {}
     for statement in statements:
         for claim in statement.locks:
-            what = f"{claim.mode.sql} on {claim.relation or 'relations that it finds'}"
-            lines.setdefault((-claim.mode, what), []).append(statement.line)
+            lines.setdefault((-claim.mode, _claim_text(claim)), []).append(statement.line)
         if statement.opaque:
             lines.setdefault((1, "not readable from the text, watched while it runs"), []).append(statement.line)
     return tuple(
         f"{what} ({'line' if len(at) == 1 else 'lines'} {', '.join(map(str, at))})"
         for (_, what), at in sorted(lines.items())
     )
-
-
-def several_text(asked: Sequence[Asked], *, page: str, commit: str = "", passed_over: Sequence[str] = ()) -> str:
-    """One approval for several migrations, as Markdown. `passed_over` names the files of the folder that no run considers."""
-    first = f"Of commit `{commit}`.\n\n" if commit else ""
-    first += f"{as_plain_markdown(passed_over_line(passed_over))}\n\n" if passed_over else ""
-    return first + "\n\n---\n\n".join(approval_text(each, page=page) for each in asked)
 
 
 def _segment_title(segment: Segment) -> str:
@@ -135,8 +137,12 @@ def _segment_title(segment: Segment) -> str:
     return f"one transaction of {count} statement{'s' if count != 1 else ''}:"
 
 
-def _locks(statement: Statement) -> str:
-    named = [f"{claim.mode.sql} on {claim.relation or 'relations it finds'}" for claim in statement.locks]
+def _locks_in_brackets(statement: Statement) -> str:
+    named = [_claim_text(claim) for claim in statement.locks]
     if statement.opaque:
         named.append("what it locks shows only when it runs")
     return f"  [{', '.join(named)}]" if named else ""
+
+
+def _claim_text(claim: LockClaim) -> str:
+    return f"{claim.mode.sql} on {claim.relation or 'relations that it finds'}"

@@ -22,7 +22,7 @@ join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = t.tablename
 group by 1, 2, 3"""
 _STANDBYS = "select count(*) from pg_catalog.pg_stat_replication where state = 'streaming'"
 # Changes that a subscriber cannot follow when it applies rows, because its own table stays as it is.
-_STOPS = {
+_WHY_THEY_STOP = {
     "AT_AddColumn": "a new column, which the subscriber's table lacks: add it there first",
     "AT_AlterColumnType": "another type, which the subscriber's table does not have: change it there first",
     "AT_DropNotNull": "values may be null from now on, which the subscriber's table may refuse: change it there first",
@@ -34,8 +34,8 @@ def elsewhere_findings(
 ) -> dict[str, tuple[LockFinding, ...]]:
     """For each pending migration, by version, what it does to subscribers and standbys. Reads only."""
     published: dict[str, str] = {}
-    for name, bare, schema, publications in connection.execute(_PUBLISHED).fetchall():
-        for spelling in {name, f"{schema}.{bare}", *([bare] if schema == "public" else [])}:
+    for as_written, relation, schema, publications in connection.execute(_PUBLISHED).fetchall():
+        for spelling in {as_written, f"{schema}.{relation}", *([relation] if schema == "public" else [])}:
             published[spelling] = publications
     row = connection.execute(_STANDBYS).fetchone()
     standbys = int(row[0]) if row else 0
@@ -43,13 +43,13 @@ def elsewhere_findings(
         migration.version: tuple(
             finding
             for statement in migration.statements
-            for finding in (*_for_subscribers(statement, published), *_for_standbys(statement, standbys))
+            for finding in (*_subscriber_findings(statement, published), *_standby_findings(statement, standbys))
         )
         for migration in migrations
     }
 
 
-def _for_subscribers(statement: Statement, published: dict[str, str]) -> Iterator[LockFinding]:
+def _subscriber_findings(statement: Statement, published: dict[str, str]) -> Iterator[LockFinding]:
     for claim in statement.locks:
         publications = published.get(claim.relation or "")
         reason = _why_subscribers_stop(statement) if publications else ""
@@ -71,13 +71,13 @@ def _why_subscribers_stop(statement: Statement) -> str:
     if statement.kind == "alter table" and stmt.get("renameType") in ("OBJECT_TABLE", "OBJECT_COLUMN"):
         return "another name, which the subscriber does not know: rename it there at the same time"
     for each in items(stmt.get("cmds")):
-        reason = _STOPS.get(str(fields(each.get("AlterTableCmd")).get("subtype")))
+        reason = _WHY_THEY_STOP.get(str(fields(each.get("AlterTableCmd")).get("subtype")))
         if reason:
             return reason
     return ""
 
 
-def _for_standbys(statement: Statement, standbys: int) -> Iterator[LockFinding]:
+def _standby_findings(statement: Statement, standbys: int) -> Iterator[LockFinding]:
     held = next(
         (each.relation for each in statement.locks if each.mode is Lock.ACCESS_EXCLUSIVE and each.relation), None
     )

@@ -28,19 +28,19 @@ def transaction_findings(sql: str) -> Iterator[LockFinding]:
     """The findings on a migration's text, in order. Touches no database; raises as `split` does."""
     for segment in segments(split(sql, file="")):
         if segment.transactional:
-            yield from _validations(segment)
-            yield from _work_under_a_lock(segment)
+            yield from _validation_findings(segment)
+            yield from _work_findings(segment)
 
 
-def _validations(segment: Segment) -> Iterator[LockFinding]:
-    """NOT VALID and VALIDATE in one transaction: then two steps are no better than one."""
+def _validation_findings(segment: Segment) -> Iterator[LockFinding]:
+    """If a constraint is added NOT VALID and validated in one transaction, the two steps are no better than one."""
     added: dict[tuple[str, str], Statement] = {}
-    new = {created.name for each in segment.statements if not each.may_exist_before for created in each.creates}
+    made = {created.name for each in segment.statements if not each.may_exist_before for created in each.creates}
     for statement in segment.statements:
         for table, kind, name in _constraint_commands(statement):
             if kind == "add":
                 added[table, name] = statement
-            elif (first := added.get((table, name))) is not None and table not in new:
+            elif (first := added.get((table, name))) is not None and table not in made:
                 strong = max((claim.mode for claim in first.locks), default=Lock.SHARE_ROW_EXCLUSIVE)
                 yield LockFinding(
                     "validate-in-the-same-transaction",
@@ -68,26 +68,24 @@ def _constraint_commands(statement: Statement) -> Iterator[tuple[str, str, str]]
                 yield table, "add", text(constraint.get("conname"))
 
 
-def _work_under_a_lock(segment: Segment) -> Iterator[LockFinding]:
-    """A statement writes or scans rows while an ACCESS EXCLUSIVE lock of an earlier statement keeps readers out."""
+def _work_findings(segment: Segment) -> Iterator[LockFinding]:
+    """The first statement that writes or scans rows while an ACCESS EXCLUSIVE lock of an earlier statement keeps readers out."""
     holder: tuple[Statement, str] | None = None
     for statement in segment.statements:
         if holder is not None and _takes_long(statement):
-            first, table = holder
+            lock_statement, table = holder
             yield LockFinding(
                 "work-under-access-exclusive",
                 "warning",
                 statement.line,
-                f"it works while line {first.line} holds ACCESS EXCLUSIVE on {table}: all statements share one transaction, and "
+                f"it works while line {lock_statement.line} holds ACCESS EXCLUSIVE on {table}: all statements share one transaction, and "
                 "nobody reads that table until the last of them has ended",
                 _REMEDY,
             )
             return
-        strongest = next(
-            (claim for claim in statement.locks if claim.mode is Lock.ACCESS_EXCLUSIVE and claim.relation), None
-        )
-        if holder is None and strongest is not None and not statement.kind.startswith("drop"):
-            holder = (statement, str(strongest.relation))
+        claim = next((each for each in statement.locks if each.mode is Lock.ACCESS_EXCLUSIVE and each.relation), None)
+        if holder is None and claim is not None and not statement.kind.startswith("drop"):
+            holder = (statement, str(claim.relation))
 
 
 def _takes_long(statement: Statement) -> bool:

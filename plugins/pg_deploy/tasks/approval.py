@@ -23,7 +23,7 @@ from pg_deploy.ledger.kinds.run import PassedOver
 from pg_deploy.postgres.server_identity import Server, writable_session
 from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight.migration_standings import read_state
-from pg_deploy.preflight.plan_text import Asked, several_text
+from pg_deploy.preflight.plan_text import MigrationToApprove, joint_approval_text
 from pg_deploy.presentation.addresses import run_page
 from pg_deploy.projects.errors import NotAnApproverError
 from pg_deploy.rehearsal.rehearsal_text import rehearsal_text, rehearsal_verdict, rehearsed_workload
@@ -232,7 +232,9 @@ class AskAboutMigrations(Asking):
                 text, verdict = rehearsal_text(rows, each.version), rehearsal_verdict(rows, each.version)
                 breaks = rehearsed_workload(rows, each.version)
                 asked.append(
-                    Asked(migration, reason, judged.risk, judged.reasons, text, verdict, judged.lock_lint, breaks)
+                    MigrationToApprove(
+                        migration, reason, judged.risk, judged.reasons, text, verdict, judged.lock_lint, breaks
+                    )
                 )
         if not asked:
             log.info("nothing to approve: approval is %s", policy)
@@ -240,7 +242,7 @@ class AskAboutMigrations(Asking):
         hashes = {each.version: each.bundle_hash for each in pinned}
         return Question(
             f"Deploy {', '.join(each.migration.stem for each in asked)}?",
-            several_text(
+            joint_approval_text(
                 asked,
                 page=page_of(context),
                 commit=run.identity.commit,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pg_deploy.migrations.migration import Migration, load, read_folder
-from pg_deploy.preflight.plan_text import Asked, approval_text
+from pg_deploy.preflight.plan_text import MigrationToApprove, approval_text
 from pg_deploy.presentation.markdown import as_code_block, as_plain_markdown
 from tests.building import write_migration
 
@@ -77,7 +77,9 @@ def _migration(folder: Path, **manifest: str) -> Migration:
 def test_hash_and_verdicts_stand_before_anything_that_an_author_wrote(tmp_path: Path) -> None:
     """Else what the eye meets first would be the author's, and a long text would push the truth out of sight."""
     migration = _migration(tmp_path, title="Innocent", impact=FORGED["a hidden rest"].replace("\n", " "), risk="low")
-    asked = Asked(migration, "risk high, and approval is risky", "high", ("it writes rows of x",), verdict="✗ failed")
+    asked = MigrationToApprove(
+        migration, "risk high, and approval is risky", "high", ("it writes rows of x",), verdict="✗ failed"
+    )
 
     lines = approval_text(asked, page="/pg_deploy/runs/d/r").splitlines()
 
@@ -91,7 +93,9 @@ def test_hash_and_verdicts_stand_before_anything_that_an_author_wrote(tmp_path: 
 
 def test_what_stops_working_is_the_first_line_of_all(tmp_path: Path) -> None:
     """Whoever reads one line only must have read this one."""
-    asked = Asked(_migration(tmp_path), "", "low", (), workload="breaks 3 statements that app sends 41,000 times a day")
+    asked = MigrationToApprove(
+        _migration(tmp_path), "", "low", (), workload="breaks 3 statements that app sends 41,000 times a day"
+    )
 
     first, *_ = approval_text(asked, page="/pg_deploy/runs/d/r").splitlines()
 

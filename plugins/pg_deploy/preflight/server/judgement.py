@@ -1,4 +1,4 @@
-"""What a server's state means for a deployment: lines for the log, refusals, warnings. Opens no connection."""
+"""What a server's state means for a deployment: lines for the log, refusals and warnings. Opens no connection."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pg_deploy.preflight.errors import (
 )
 from pg_deploy.preflight.server.state import ServerState, Transaction
 
-OLDEST_SUPPORTED = 140000  # server_version_num
-OLD_TRANSACTION = 60.0  # seconds
-LONG_WAIT = 5.0  # seconds
-LAG_SECONDS = 10.0
-LAG_BYTES = 64 * 1024 * 1024
-RETAINED_BYTES = 1024 * 1024 * 1024
-HISTORY = "supabase_migrations"
+_OLDEST_SUPPORTED = 140000  # server_version_num
+_OLD_TRANSACTION = 60.0  # seconds
+_LONG_WAIT = 5.0  # seconds
+_LAG_SECONDS = 10.0
+_LAG_BYTES = 64 * 1024 * 1024
+_RETAINED_BYTES = 1024 * 1024 * 1024
+_HISTORY = "supabase_migrations"
 
 
 def describe(state: ServerState) -> tuple[str, ...]:
@@ -36,20 +36,20 @@ def describe(state: ServerState) -> tuple[str, ...]:
     lines = [
         f"server: PostgreSQL {major}.{minor}{', Supabase by its roles' if state.is_supabase else ''}"
         f"{', a standby' if state.in_recovery else ''}",
-        f'database: "{state.database}", {size(state.size_bytes)}, {state.table_count} tables and views in public'
+        f'database: "{state.database}", {_size(state.size_bytes)}, {state.table_count} tables and views in public'
         + (f" (tables by schema: {schemas})" if schemas else ""),
         f'role: "{state.role}"'
         + (f", {' '.join(state.role_attributes)}" if state.role_attributes else "")
         + (f", member of {', '.join(state.member_of)}" if state.member_of else ""),
         f"connections: {connections.used} of {connections.most} used, {connections.reserved} reserved, "
         f"{connections.free} free for this role",
-        _transactions(state),
+        _oldest_transaction(state),
         "prepared transactions: "
-        + (", ".join(f'"{each.gid}" ({age(each.age_seconds)})' for each in state.prepared_transactions) or "none"),
+        + (", ".join(f'"{each.gid}" ({_age(each.age_seconds)})' for each in state.prepared_transactions) or "none"),
         "waiting for locks: "
         + (
             ", ".join(
-                f"pid {each.pid} for {each.mode} on {each.object} since {age(each.waited_seconds)}, "
+                f"pid {each.pid} for {each.mode} on {each.object} since {_age(each.waited_seconds)}, "
                 f"behind {', '.join(map(str, each.blocked_by)) or 'nobody'}"
                 for each in state.lock_waits
             )
@@ -59,8 +59,8 @@ def describe(state: ServerState) -> tuple[str, ...]:
         + (
             ", ".join(
                 f'"{each.name}" {each.state or "state not visible"}'
-                + (f" {size(each.lag_bytes)} behind" if each.lag_bytes is not None else "")
-                + (f" ({age(each.lag_seconds)})" if each.lag_seconds else "")
+                + (f" {_size(each.lag_bytes)} behind" if each.lag_bytes is not None else "")
+                + (f" ({_age(each.lag_seconds)})" if each.lag_seconds else "")
                 for each in state.replicas
             )
             or "none"
@@ -68,7 +68,7 @@ def describe(state: ServerState) -> tuple[str, ...]:
         "replication slots: "
         + (
             ", ".join(
-                f'"{each.name}" {"active" if each.active else "inactive"}, keeps {size(each.retained_bytes or 0)} of WAL'
+                f'"{each.name}" {"active" if each.active else "inactive"}, keeps {_size(each.retained_bytes or 0)} of WAL'
                 for each in state.slots
             )
             or "none"
@@ -92,7 +92,7 @@ def refusals(
     `must_read_everything`: a backup or a rehearsal is part of the run, so rows hidden from the role are a reason too.
     """
     faults: list[PgDeployError] = []
-    if state.version_num < OLDEST_SUPPORTED:
+    if state.version_num < _OLDEST_SUPPORTED:
         faults.append(ServerTooOldError(database=state.database, version_num=state.version_num))
     if state.version_num // 10000 > KNOWN_MAJOR:
         faults.append(ServerTooNewError(database=state.database, version_num=state.version_num, newest=KNOWN_MAJOR))
@@ -117,35 +117,35 @@ def refusals(
 
 
 def warnings(state: ServerState) -> tuple[str, ...]:
-    """What does not stop a deployment, but may slow it down or deserves a look before; one sentence each. Pure."""
+    """One sentence for each thing that does not stop a deployment, but may slow it down or deserves a look before. Pure."""
     sentences = [
-        f"{_who(each)} has had a transaction open for {age(each.age_seconds)} ({each.state}): "
+        f"{_session(each)} has had a transaction open for {_age(each.age_seconds)} ({each.state}): "
         "every CONCURRENTLY build waits for its end"
         for each in state.transactions
-        if each.age_seconds > OLD_TRANSACTION
+        if each.age_seconds > _OLD_TRANSACTION
     ]
     sentences += [
-        f'prepared transaction "{each.gid}" of "{each.owner}" has been open for {age(each.age_seconds)}: it holds its '
+        f'prepared transaction "{each.gid}" of "{each.owner}" has been open for {_age(each.age_seconds)}: it holds its '
         "locks, and CONCURRENTLY builds wait for it until it is committed or rolled back"
         for each in state.prepared_transactions
     ]
     sentences += [
-        f"pid {each.pid} has waited for {each.mode} on {each.object} for {age(each.waited_seconds)} behind "
+        f"pid {each.pid} has waited for {each.mode} on {each.object} for {_age(each.waited_seconds)} behind "
         f"{', '.join(map(str, each.blocked_by)) or 'nobody'}: find out why before you add to the queue"
         for each in state.lock_waits
-        if each.waited_seconds > LONG_WAIT
+        if each.waited_seconds > _LONG_WAIT
     ]
     sentences += [
-        f'replica "{each.name}" is {size(each.lag_bytes or 0)} and {age(each.lag_seconds or 0)} behind: index builds and '
+        f'replica "{each.name}" is {_size(each.lag_bytes or 0)} and {_age(each.lag_seconds or 0)} behind: index builds and '
         "table rewrites will widen that"
         for each in state.replicas
-        if (each.lag_bytes or 0) > LAG_BYTES or (each.lag_seconds or 0) > LAG_SECONDS
+        if (each.lag_bytes or 0) > _LAG_BYTES or (each.lag_seconds or 0) > _LAG_SECONDS
     ]
     sentences += [
-        f'replication slot "{each.name}" is inactive and keeps {size(each.retained_bytes or 0)} of WAL on disk: '
+        f'replication slot "{each.name}" is inactive and keeps {_size(each.retained_bytes or 0)} of WAL on disk: '
         "drop it if nobody reads it"
         for each in state.slots
-        if not each.active and (each.retained_bytes or 0) > RETAINED_BYTES
+        if not each.active and (each.retained_bytes or 0) > _RETAINED_BYTES
     ]
     if state.connections.most and state.connections.free < max(10, state.connections.most // 10):
         sentences.append(
@@ -159,7 +159,7 @@ def warnings(state: ServerState) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def size(count: int) -> str:
+def _size(count: int) -> str:
     """`count` bytes for people: 512 B, 1.5 MB."""
     value = float(count)
     for unit in ("B", "kB", "MB", "GB"):
@@ -169,7 +169,7 @@ def size(count: int) -> str:
     return f"{value:.1f} TB"
 
 
-def age(seconds: float) -> str:
+def _age(seconds: float) -> str:
     """`seconds` for people: 0.4 s, 75 s, 12 min, 3.5 h."""
     if seconds < 10:
         return f"{seconds:.1f} s"
@@ -178,18 +178,18 @@ def age(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _transactions(state: ServerState) -> str:
+def _oldest_transaction(state: ServerState) -> str:
     oldest = state.oldest_transaction
     scope = "" if state.sees_other_sessions else " (of this role only: others are not visible)"
     if oldest is None:
         return f"oldest transaction: none is open{scope}"
     return (
-        f"oldest transaction: {age(oldest.age_seconds)}, {_who(oldest)}, {oldest.state}: {oldest.query}; "
+        f"oldest transaction: {_age(oldest.age_seconds)}, {_session(oldest)}, {oldest.state}: {oldest.query}; "
         f"{state.idle_in_transaction} idle in transaction{scope}"
     )
 
 
-def _who(transaction: Transaction) -> str:
+def _session(transaction: Transaction) -> str:
     return f'pid {transaction.pid} ("{transaction.user}"' + (
         f', "{transaction.application}")' if transaction.application else ")"
     )
@@ -217,7 +217,7 @@ def _extension_fault(state: ServerState, name: str) -> PgDeployError:
 def _not_writable(state: ServerState) -> list[PgDeployError]:
     faults: list[PgDeployError] = []
     grants: set[str] = set()
-    for schema in (state.ledger, HISTORY):
+    for schema in (state.ledger, _HISTORY):
         own = state.own_schemas.get(schema)
         if own is None:
             grant = "" if state.can_create_schema else f'grant create on database "{state.database}" to "{state.role}"'
@@ -225,7 +225,7 @@ def _not_writable(state: ServerState) -> list[PgDeployError]:
             grant = f'grant usage, create on schema "{schema}" to "{state.role}"'
         elif not own.writable:
             grant = f'grant select, insert, update, delete on all tables in schema "{schema}" to "{state.role}"'
-        elif schema == HISTORY and not own.has_history and not own.extensible:
+        elif schema == _HISTORY and not own.has_history and not own.extensible:
             grant = f'grant create on schema "{schema}" to "{state.role}"'
         else:
             grant = ""

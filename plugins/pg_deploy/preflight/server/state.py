@@ -18,7 +18,7 @@ from pg_deploy.preflight.server.queries import rows
 _SHOWN_QUERY = 100  # characters
 _Row = TypeVar("_Row")
 
-_MASKED = re.compile(
+_COMMENTS_NAMES_LITERALS = re.compile(
     r"""
     (?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) )
     | (?P<name> "(?:[^"]|"")*(?:"|\Z) )
@@ -123,13 +123,10 @@ class ServerState:
     """The server before a deployment, as the connected role sees it."""
 
     version_num: int
-    version: str
     database: str
     size_bytes: int
     table_count: int  # of schema public: tables and views that the role can see
     role: str
-    is_superuser: bool
-    bypasses_rls: bool
     role_attributes: list[str]
     member_of: list[str]
     sees_other_sessions: bool
@@ -140,7 +137,7 @@ class ServerState:
     tables_per_schema: Mapping[str, int] = field(default_factory=dict)
     own_schemas: Mapping[str, OwnSchema] = field(default_factory=dict)
     ledger: str = DEFAULT_LEDGER
-    """Which of them is the ledger."""
+    """Which of `own_schemas` is the ledger."""
     transactions: tuple[Transaction, ...] = ()  # oldest first
     replicas: tuple[Replica, ...] = ()
     slots: tuple[Slot, ...] = ()
@@ -170,8 +167,8 @@ def read_server_state(connection: psycopg.Connection) -> ServerState:
     connections = reader.rows("connections", Connections, "free connections")
     extensions = reader.dicts("extensions", "extensions")
     transactions = tuple(
-        replace(open_now, query=without_literals(open_now.query))
-        for open_now in reader.rows("transactions", Transaction, "open transactions")
+        replace(each, query=without_literals(each.query))
+        for each in reader.rows("transactions", Transaction, "open transactions")
     )
     parts: dict[str, Any] = {
         "connections": connections[0] if connections else Connections(0, 0, 0, None, 0, None, 0),
@@ -195,7 +192,7 @@ def read_server_state(connection: psycopg.Connection) -> ServerState:
 
 def without_literals(query: str) -> str:
     """`query` for a log: on one line, without comments, `?` for each literal, cut to 100 characters. Pure."""
-    bare = _MASKED.sub(lambda part: part["name"] or ("?" if part["literal"] else " "), query)
+    bare = _COMMENTS_NAMES_LITERALS.sub(lambda found: found["name"] or ("?" if found["literal"] else " "), query)
     line = " ".join(bare.split())
     return line if len(line) <= _SHOWN_QUERY else line[: _SHOWN_QUERY - 1] + "…"
 

@@ -9,8 +9,6 @@ select
     coalesce(s.null_frac, 0)::float8 as null_fraction,
     s.n_distinct::float8 as distinct_values,
     y.typname::text as type,
-    y.typlen::int as length,
-    y.typalign::text as alignment,
     -- The last number is the average, those before it are a histogram.
     s.elem_count_histogram[cardinality(s.elem_count_histogram)]::float8 as elements,
     -- The last three frequencies are the least, the greatest and that of null.

@@ -8,7 +8,6 @@ select
     pg_get_userbyid(c.relowner)::text as owner,
     pg_has_role(c.relowner, 'usage') as owned,
     pg_has_role(n.nspowner, 'usage') as schema_owned,
-    has_schema_privilege(n.oid, 'usage') as schema_usable,
     array_remove(array[
         case when has_any_column_privilege(c.oid, 'select') then 'select' end,
         case when has_any_column_privilege(c.oid, 'insert') then 'insert' end,

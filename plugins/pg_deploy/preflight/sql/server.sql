@@ -1,12 +1,9 @@
 select
     current_setting('server_version_num')::int as version_num,
-    version() as version,
     current_database()::text as database,
     pg_database_size(current_database()) as size_bytes,
     (select count(*) from information_schema.tables where table_schema = 'public') as table_count,
     current_user::text as role,
-    r.rolsuper as is_superuser,
-    r.rolsuper or r.rolbypassrls as bypasses_rls,
     array_remove(array[
         case when r.rolsuper then 'superuser' end,
         case when r.rolcreatedb then 'createdb' end,
