@@ -80,11 +80,9 @@ class State:
                 return Standing.DEPLOYED if attempt.state == attempts.State.VERIFIED else Standing.BASELINED
         if recorded:
             return Standing.ELSEWHERE
-        return (
-            Standing.ROLLED_BACK
-            if attempt is not None and attempt.state == attempts.State.ROLLED_BACK
-            else Standing.PENDING
-        )
+        if attempt is not None and attempt.state == attempts.State.ROLLED_BACK:
+            return Standing.ROLLED_BACK
+        return Standing.PENDING
 
 
 @dataclass(frozen=True)
@@ -125,26 +123,7 @@ def make_plan(
     missing, and their faults are reported elsewhere.
     """
     standings = {file.version: state.standing(file.version) for file in files}
-    faults: list[PgDeployError] = []
-    settled: list[str] = []
-    for file in files:
-        attempt = state.attempts.get(file.version)
-        standing = standings[file.version]
-        if standing is Standing.UNBELIEVED:
-            faults.append(NoStatementsError(file.stem))
-        elif standing is Standing.GONE:
-            faults.append(HistoryMismatchError(file.stem, file.version))
-        elif (
-            attempt is not None
-            and standing in (Standing.DEPLOYED, Standing.BASELINED)
-            and attempt.sql_hash != file.sql_hash
-        ):
-            if file.is_text_of(attempt.sql_hash):
-                settled.append(
-                    f'"{file.path.name}" differs from what was deployed only in line ends or in a byte-order mark: it counts as unedited'
-                )
-            else:
-                faults.append(EditedAfterDeploymentError(file.stem))
+    faults, settled = _judge_files(files, state)
     known = [(file.version, file.stem) for file in files] + [(stem.split("_", 1)[0], stem) for stem in faulty]
     faults += [
         VersionOfOtherError(stem, version, state.of_others[version])
@@ -159,8 +138,8 @@ def make_plan(
     faults += [UnknownMigrationError(name, stems) for name in wanted if name not in names]
     pending = [file for file in files if standings[file.version].is_pending]
     chosen = [file for file in pending if not wanted or {file.version, file.stem} & set(wanted)]
-    taken = {file.version for file in chosen}
-    left_out = [file for file in pending if file.version not in taken]
+    chosen_versions = {file.version for file in chosen}
+    left_out = [file for file in pending if file.version not in chosen_versions]
     newest = max((version for version in state.history if version in standings), key=order, default="")
     late = [
         file.stem
@@ -170,3 +149,26 @@ def make_plan(
     if late and not out_of_order:
         faults.append(OutOfOrderError(late, newest))
     return Plan(standings, tuple(chosen), tuple(left_out), tuple(faults), tuple(settled))
+
+
+def _judge_files(files: Sequence[MigrationFile], state: State) -> tuple[list[PgDeployError], list[str]]:
+    """The faults of files whose versions the ledger knows, and the sentences about differences that do not matter."""
+    faults: list[PgDeployError] = []
+    settled: list[str] = []
+    for file in files:
+        attempt = state.attempts.get(file.version)
+        standing = state.standing(file.version)
+        if standing is Standing.UNBELIEVED:
+            faults.append(NoStatementsError(file.stem))
+        elif standing is Standing.GONE:
+            faults.append(HistoryMismatchError(file.stem, file.version))
+        elif attempt is not None and standing in (Standing.DEPLOYED, Standing.BASELINED):
+            if file.sql_hash == attempt.sql_hash:
+                continue
+            if file.is_text_of(attempt.sql_hash):
+                settled.append(
+                    f'"{file.path.name}" differs from what was deployed only in line ends or in a byte-order mark: it counts as unedited'
+                )
+            else:
+                faults.append(EditedAfterDeploymentError(file.stem))
+    return faults, settled

@@ -92,20 +92,19 @@ def preflight(
 
     A dry run stops before the claim: its session is read-only, and no ledger is made. `measure_before` is called with the
     deployment's id once something is pinned; nothing has changed by then. `label` stands for the folder's path in its stamp.
-    `clone` is how a clone would be had.
-    Raises PreflightError, which names all faults,
-    TargetBusyError after conf.give_up_after, or the error of an unreachable target.
+    `clone` is the way to a clone, if there is one. Raises PreflightError, which names all faults, TargetBusyError after
+    conf.give_up_after, or the error of an unreachable target.
     """
-    files, criteria = _with_criteria(read_stamped(folder, conf.migrations_folder, label), folder, log)
+    files, criteria = _read_criteria(read_stamped(folder, conf.migrations_folder, label), folder, log)
     with with_file_faults(files.faults):
         refuse_pooler_before(target, "preflight")
     with with_file_faults(files.faults), target.session("preflight") as connection:
         state = read_server_state(connection)
         connection.execute("set default_transaction_read_only = on")
         log_origin(read_origin(connection), names_beside(identity.dag_id).baseline, log)
-        plan = _plan(connection, files, conf)
+        plan = _make_plan(connection, files, conf)
         drift = read_drift(connection)
-        migrations = _judge(connection, target.name, state, plan, criteria, conf, clone, log)
+        migrations = _load_and_judge(connection, target.name, state, plan, criteria, conf, clone, log)
         for line in drift_lines(drift):
             log.warning("%s", line)
         if identity.commit:
@@ -126,10 +125,10 @@ def preflight(
         log=log,
     ) as (connection, held):
         # Another run may have deployed while this one waited, so the plan is made again.
-        plan = _plan(connection, files, conf)
+        plan = _make_plan(connection, files, conf)
         if plan.faults:
             raise PreflightError(plan.faults)
-        # Those that are loaded already are not loaded again: to parse years of migrations takes long.
+        # What is loaded already is not loaded again: to parse years of migrations takes long.
         loaded = {migration.file: migration for migration in migrations}
         pinned = tuple(loaded.get(file) or load(file) for file in plan.chosen)
         pins.pin(connection, held.id, pinned)
@@ -153,8 +152,8 @@ def read_stamped(directory: Path, expected: str | None, label: str | None = None
     return scan_folder(directory)
 
 
-def _with_criteria(files: Folder, directory: Path, log: logging.Logger) -> tuple[Folder, ProjectCriteria | None]:
-    """What the project's own file states; what is wrong with that file counts as a fault of the folder."""
+def _read_criteria(files: Folder, directory: Path, log: logging.Logger) -> tuple[Folder, ProjectCriteria | None]:
+    """The folder, and what the project's own file of criteria states. A fault of that file is added to the folder's faults."""
     try:
         criteria = read_criteria(directory, files.versions)
     except PgDeployError as fault:
@@ -178,7 +177,7 @@ def with_file_faults(faults: Sequence[PgDeployError]) -> Iterator[None]:
         raise PreflightError([*faults, error]) from error
 
 
-def _with_lines(
+def _with_changed_lines(
     fault: PgDeployError, connection: Connection, files: Sequence[MigrationFile], state: migration_standings.State
 ) -> PgDeployError:
     """The fault of an edited file with the lines that differ, if its deployed text can be read. Other faults stay as they are."""
@@ -198,7 +197,7 @@ def _with_lines(
     return EditedAfterDeploymentError(fault.stem, [*lines[:_LINES_SHOWN], *more])
 
 
-def _with_history(fault: PgDeployError, state: migration_standings.State) -> PgDeployError:
+def _with_applied_name(fault: PgDeployError, state: migration_standings.State) -> PgDeployError:
     """If files share a version that the history holds, the file that the history means keeps it: another would count as applied."""
     if not isinstance(fault, DuplicateVersionError) or fault.version not in state.history:
         return fault
@@ -207,18 +206,18 @@ def _with_history(fault: PgDeployError, state: migration_standings.State) -> PgD
     )
 
 
-def _plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
+def _make_plan(connection: Connection, files: Folder, conf: DeployConf) -> Plan:
     state = migration_standings.read_state(connection, files.versions)
     plan = migration_standings.make_plan(
         files.files, state, wanted=conf.migrations, out_of_order=conf.out_of_order, faulty=files.faulty
     )
     judged, settled = files.judged(state.elsewhere)
-    faults = [_with_history(fault, state) for fault in judged]
-    faults += [_with_lines(fault, connection, files.files, state) for fault in plan.faults]
+    faults = [_with_applied_name(fault, state) for fault in judged]
+    faults += [_with_changed_lines(fault, connection, files.files, state) for fault in plan.faults]
     return replace(plan, faults=tuple(faults), settled=(*settled, *plan.settled), passed_over=files.passed_over)
 
 
-def _judge(
+def _load_and_judge(
     connection: Connection,
     target: str,
     state: ServerState,

@@ -19,7 +19,7 @@ from pg_deploy.preflight.server.queries import rows as read
 
 _PAGE = 8192  # bytes; PostgreSQL's block size
 _USABLE = _PAGE - 40  # without the page header and the access method's own
-_POSTING = 812  # bytes; a build of a B-tree merges equal keys into entries of a tenth of a page
+_MERGED_ENTRY = 812  # bytes; a build of a B-tree merges equal keys into entries of a tenth of a page
 # Types whose equal values may differ in bytes, so a B-tree does not merge them.
 _NOT_MERGED = frozenset({"numeric", "float4", "float8", "jsonb", "interval", "name"})
 _TEXTS = frozenset({"text", "varchar", "citext", "bpchar"})
@@ -81,9 +81,7 @@ def index_estimates(connection: psycopg.Connection, statements: Sequence[SqlStat
 
 
 def disk_needed(estimates: Sequence[IndexEstimate]) -> str:
-    """One sentence for the log: the sum, the peak while building, and that SQL does not show the free disk."""
-    if not estimates:
-        return "disk: no index is built on a table that exists"
+    """One sentence for the log about at least one index: the sum, the peak while building, and that SQL does not show the free disk."""
     total, largest = sum(each.bytes for each in estimates), max(each.bytes for each in estimates)
     return (
         f"disk: {len(estimates)} index{'es need' if len(estimates) > 1 else ' needs'} about {total / 2**20:.1f} MB, and sorting "
@@ -105,16 +103,15 @@ def _estimate(connection: psycopg.Connection, statement: SqlStatement, node: Any
     rows = table_rows = size["tuples"] + size["pages_without_statistics"] * _USABLE / width
     name = sql.Identifier(table["schema"], table["name"])
     if node.whereClause is not None:
-        part = _plan(connection, sql.SQL("select from {} where {}").format(name, _text(node.whereClause)))
-        total = _plan(connection, sql.SQL("select from {}").format(name))
+        part = _rows_and_width(
+            connection, sql.SQL("select from {} where {}").format(name, _in_parentheses(node.whereClause))
+        )
+        total = _rows_and_width(connection, sql.SQL("select from {}").format(name))
         if part is not None and total is not None and total[0] > 0:
             rows = rows * min(1.0, part[0] / total[0])
     keys = [_key(connection, name, element, columns, table_rows) for element in node.indexParams]
     included = [_key(connection, name, element, columns, table_rows) for element in node.indexIncludingParams or ()]
     method = node.accessMethod or "btree"
-    fill = next(
-        (option.arg.ival for option in node.options or () if option.defname == "fillfactor" and option.arg), None
-    )
     measured = all(each.measured for each in keys + included) and not size["pages_without_statistics"]
     yield IndexEstimate(
         file=statement.file,
@@ -123,12 +120,21 @@ def _estimate(connection: psycopg.Connection, statement: SqlStatement, node: Any
         table=f"{table['schema']}.{table['name']}",
         method=method,
         rows=round(rows),
-        bytes=round(_bytes(method, rows, keys, included, pages=size["pages"], fill=fill)),
+        bytes=round(_index_bytes(method, rows, keys, included, pages=size["pages"], fill=_fill_factor(node))),
         basis="statistics" if measured else "the table's size and usual widths, as statistics are missing: run analyze",
     )
 
 
-def _bytes(
+def _fill_factor(node: Any) -> int | None:
+    """The fillfactor that the statement gives as a whole number, in quotes or not."""
+    for option in node.options or ():
+        if option.defname == "fillfactor":
+            value = str(getattr(option.arg, "ival", "") or getattr(option.arg, "sval", ""))
+            return int(value) if value.isdecimal() else None
+    return None
+
+
+def _index_bytes(
     method: str, rows: float, keys: Sequence[_Key], included: Sequence[_Key], *, pages: float, fill: int | None
 ) -> float:
     # An entry: 8 bytes of header (16 with a bitmap of nulls), the values aligned to 8, and its line pointer.
@@ -140,20 +146,20 @@ def _bytes(
     if method == "hash":
         return _PAGE * (2 + 1.1 * rows * 20 / (_USABLE * (fill or 75) / 100))
     if method == "gin":
-        return 2 * _PAGE + sum(_gin(rows, each) for each in keys)
+        return 2 * _PAGE + sum(_gin_bytes(rows, each) for each in keys)
     if method in {"gist", "spgist"}:
         return _PAGE + rows * entry / 0.75 * _PAGE / (_USABLE * (fill or 90) / 100)
     total = rows * entry
-    distinct = _combinations(keys, rows)
+    distinct = _distinct_keys(keys, rows)
     if not included and distinct is not None and all(each.merges for each in keys) and distinct > 0:
-        together = min(rows / distinct, (_POSTING - entry) / 6)
+        together = min(rows / distinct, (_MERGED_ENTRY - entry) / 6)
         if together > 1.5:
             total = rows * (6 + entry / together)
     leaves = total / (_USABLE * (fill or 90) / 100)
     return _PAGE * (1 + math.ceil(leaves) * 1.01)
 
 
-def _gin(rows: float, key: _Key) -> float:
+def _gin_bytes(rows: float, key: _Key) -> float:
     # A pair of element and row takes some 3 bytes, an element 40 bytes, in pages that are three quarters full. For a document
     # we guess an element every 12 bytes, and a unique one in six rows of ten.
     elements = key.elements or max(1.0, key.width / 12)
@@ -162,7 +168,7 @@ def _gin(rows: float, key: _Key) -> float:
     return pairs * 3 + min(pairs, distinct) * 40 / 0.75
 
 
-def _combinations(keys: Sequence[_Key], rows: float) -> float | None:
+def _distinct_keys(keys: Sequence[_Key], rows: float) -> float | None:
     product = 1.0
     for each in keys:
         if each.distinct is None:
@@ -186,20 +192,22 @@ def _key(
             merges=row["type"] not in _NOT_MERGED, elements=row["elements"],
             common_elements=row["common_elements"], rare_share=row["rare_share"], measured=row["measured"],
         )  # fmt: skip
-    planned = _plan(connection, sql.SQL("select {} from {}").format(_text(element.expr), table))
-    if planned is None:
+    expected = _rows_and_width(connection, sql.SQL("select {} from {}").format(_in_parentheses(element.expr), table))
+    if expected is None:
         return _Key(_GUESSED_WIDTH, 0, None, False, measured=False)
-    width = planned[1]
+    width = expected[1]
     if width == _GUESSED_WIDTH:
         # That is the planner's guess. The result of lower(url) and the like is as wide as its argument.
-        arguments = [columns[name] for name in _columns(element.expr) if name in columns]
+        arguments = [columns[name] for name in _named_columns(element.expr) if name in columns]
         if type(element.expr).__name__ == "FuncCall" and len(arguments) == 1 and arguments[0]["type"] in _TEXTS:
             width = arguments[0]["width"]
-    groups = _plan(connection, sql.SQL("select distinct {} from {}").format(_text(element.expr), table))
+    groups = _rows_and_width(
+        connection, sql.SQL("select distinct {} from {}").format(_in_parentheses(element.expr), table)
+    )
     return _Key(width=width, null_fraction=0, distinct=groups[0] if groups else None, merges=False)
 
 
-def _plan(connection: psycopg.Connection, query: sql.Composable) -> tuple[float, float] | None:
+def _rows_and_width(connection: psycopg.Connection, query: sql.Composable) -> tuple[float, float] | None:
     """The number of rows and their width in bytes that the planner expects of `query`, which is not run; None if it is refused."""
     try:
         with connection.transaction(), connection.cursor() as cursor:
@@ -211,7 +219,7 @@ def _plan(connection: psycopg.Connection, query: sql.Composable) -> tuple[float,
     return float(plan["Plan Rows"]), float(plan["Plan Width"])
 
 
-def _columns(node: Any) -> tuple[str, ...]:
+def _named_columns(node: Any) -> tuple[str, ...]:
     named = (each for each in walked(node) if isinstance(each, ast.ColumnRef))
     return tuple(dict.fromkeys(name for each in named for name in name_parts(each.fields)[-1:]))
 
@@ -221,11 +229,11 @@ def _never_null(predicate: Any) -> frozenset[str]:
     if type(predicate).__name__ == "BoolExpr" and predicate.boolop == BoolExprType.AND_EXPR:
         return frozenset().union(*map(_never_null, predicate.args))
     if type(predicate).__name__ == "NullTest" and predicate.nulltesttype == NullTestType.IS_NOT_NULL:
-        return frozenset(_columns(predicate.arg))
+        return frozenset(_named_columns(predicate.arg))
     return frozenset()
 
 
-def _text(node: Any) -> sql.SQL:
+def _in_parentheses(node: Any) -> sql.SQL:
     return sql.SQL("({})").format(sql.SQL(printed(node)))  # type: ignore[return-value]
 
 
