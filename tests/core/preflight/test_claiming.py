@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from pg_deploy.ledger import deployment, evidence, pins, schema
+from pg_deploy.ledger import deployment, evidence, schema
 from pg_deploy.ledger.deployment import LOCK_KEY, Claim, Deployment
 from pg_deploy.ledger.errors import DeploymentLostError, RunOverError, TargetBusyError
 from pg_deploy.ledger.evidence import Kind
@@ -112,4 +112,3 @@ def test_a_run_that_has_reported_begins_nothing_anew(connection: Connection) -> 
     deployment.close(connection, held.id, held.fence, deployment.State.DEPLOYED)
     with pytest.raises(RunOverError, match="has ended its deployment"):
         claim(connection, "first")
-    assert pins.pinned(connection, held.id) == ()

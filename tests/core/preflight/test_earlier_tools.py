@@ -127,12 +127,12 @@ def test_preflight_says_it_on_the_first_run_alone_and_names_the_projects_own_dag
     conf = checked_conf(DeployConf, {"dry_run": True, "backup": "none", "rehearse": "none"})
     who = Identity("deploy_shop", "run", "tester")
     preflight(database, conf, tmp_path, who, good_for=60, log=logging.getLogger("first"))
-    said = [record.message for record in caplog.records if record.name == "first"]
+    messages = [record.message for record in caplog.records if record.name == "first"]
     assert (
         "Alembic keeps a history in public.alembic_version (0 rows). It is not read here: what it applied counts as pending"
-        in said
+        in messages
     )
-    assert any("trigger baseline_shop with up_to" in line for line in said)
+    assert any("trigger baseline_shop with up_to" in line for line in messages)
     with database.session("a test") as connection:
         schema.ensure(connection)
     preflight(database, conf, tmp_path, who, good_for=60, log=logging.getLogger("second"))
@@ -140,7 +140,7 @@ def test_preflight_says_it_on_the_first_run_alone_and_names_the_projects_own_dag
 
 
 @pytest.mark.parametrize(
-    ("origin", "said"),
+    ("origin", "message"),
     [
         (Origin((), 0), "no tool's history was found, and no table: everything in the folder is run"),
         (Origin((), 7), "no tool's history was found, and 7 tables: if migrations of this folder are in place already"),
@@ -158,8 +158,8 @@ def test_preflight_says_it_on_the_first_run_alone_and_names_the_projects_own_dag
         ),
     ],
 )
-def test_what_was_found_comes_with_what_to_do(origin: Origin, said: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_was_found_comes_with_what_to_do(origin: Origin, message: str, caplog: pytest.LogCaptureFixture) -> None:
     """Somebody with psql and a checklist does not know that adopting comes first."""
     caplog.set_level(logging.INFO)
     log_origin(origin, "baseline_migrations", logging.getLogger("origin"))
-    assert said in caplog.text
+    assert message in caplog.text

@@ -134,7 +134,6 @@ def test_an_open_transaction_is_shown_with_its_owner_and_without_its_secrets(ser
 def test_literals_and_comments_never_reach_the_log(query: str, shown: str) -> None:
     """Queries of other people carry tokens and addresses."""
     assert without_literals(query) == shown
-    assert len(shown) <= 100
 
 
 def test_prepared_transactions_and_waits_for_locks_are_seen(server: Server) -> None:

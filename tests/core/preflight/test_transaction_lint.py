@@ -31,7 +31,7 @@ VALIDATE = "alter table public.a validate constraint c;"
         ("alter table public.a add column x int;\ninsert into public.b values (1);", {}),
     ],
 )
-def test_a_lock_is_held_while_the_next_statements_work(sql: str, rules: dict[str, int]) -> None:
+def test_work_under_a_lock_of_the_same_transaction_is_found(sql: str, rules: dict[str, int]) -> None:
     """The plan says SHARE UPDATE EXCLUSIVE, yet nobody can write as long as the scan takes."""
     assert {finding.rule: finding.line for finding in transaction_findings(sql)} == rules
 

@@ -1,6 +1,6 @@
 -- The tables in which tools for migrations keep their histories, known by their names and columns, and how many tables are the application's.
 -- Schemas that a service of Supabase migrates by itself say nothing about the application.
-with known (tool, relation, needs, beside) as (
+with known (tool, relation, has_columns, in_schema) as (
     values
         ('the Supabase CLI', 'schema_migrations', '{version}'::text[], 'supabase_migrations'),
         ('Flyway', 'flyway_schema_history', '{installed_rank,version}', null),
@@ -54,9 +54,9 @@ found as (
     -- A name that several tools share belongs to the one that asks for most columns.
     select distinct on (t.oid) t.oid, t.schema, t.relation, k.tool
     from tables t
-    join known k on k.relation = t.relation and k.needs <@ t.columns and (k.beside is null or k.beside = t.schema)
-    where t.schema <> 'supabase_migrations' or k.beside is not null
-    order by t.oid, k.beside nulls last, cardinality(k.needs) desc, k.tool
+    join known k on k.relation = t.relation and k.has_columns <@ t.columns and (k.in_schema is null or k.in_schema = t.schema)
+    where t.schema <> 'supabase_migrations' or k.in_schema is not null
+    order by t.oid, k.in_schema nulls last, cardinality(k.has_columns) desc, k.tool
 )
 select
     f.tool,
