@@ -96,11 +96,13 @@ def _run_squawk(texts: Sequence[str], server_version: int) -> dict[str, list[dic
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise LockLintError(str(error)) from error
+    if done.returncode not in (0, 1):  # 1 if there are findings
+        raise LockLintError(f"it ended with {done.returncode}, {done.stderr.strip()[:200]}".rstrip(", "))
     by_name: dict[str, list[dict[str, object]]] = {_file_name(number): [] for number in range(len(texts))}
     try:
         for item in json.loads(done.stdout or "[]"):
             by_name[Path(str(item["file"])).name].append(item)
-    except (json.JSONDecodeError, KeyError) as error:
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise LockLintError((done.stderr or done.stdout).strip()[:200]) from error
     return by_name
 

@@ -47,10 +47,16 @@ def test_nobody_waits_for_a_relation_that_the_same_file_made_above() -> None:
     assert lines[0].startswith("error: line 1: ")
 
 
-def test_if_squawk_does_not_answer_a_person_has_to_look(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", ["", "kill -9 $$", "exit 101", "echo no JSON", "echo '{\"a\": 1}'"])
+def test_if_squawk_does_not_answer_a_person_has_to_look(
+    program: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """A worker without the linter would else deploy unasked what asks a person everywhere else; our own findings stay."""
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
+    if program:
+        (tmp_path / "squawk").write_text(f"#!/bin/sh\n{program}\n")
+        (tmp_path / "squawk").chmod(0o755)
     sql = "alter table public.a add constraint c check (b > 0) not valid;\nalter table public.a validate constraint c;"
 
     [(lines, reason)] = lock_lint_lines([sql], server_version=150018)
