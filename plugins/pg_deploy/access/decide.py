@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import yaml
 
 from pg_deploy.access.engines.cross_check import Disagreement
-from pg_deploy.access.facts.access_change import AccessChange, words
+from pg_deploy.access.facts.access_change import AccessChange, join_with_and
 from pg_deploy.access.facts.unsettled import Unsettled
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.proof.proof import Proof
@@ -91,7 +91,7 @@ def decide(access: Access, declared: AccessFile, proof: Proof, *, rows_were_aske
     if access == "changed":
         against += [
             Said(
-                f'{FILE} declares that {words(entry.role)} can {words(entry.command)} "{entry.target}" differently,'
+                f'{FILE} declares that {join_with_and(entry.role)} can {join_with_and(entry.command)} "{entry.target}" differently,'
                 " and nothing of it was found"
             )
             for entry in declared.changed
@@ -163,7 +163,7 @@ def _without_direction(entries: Sequence[Declared]) -> list[str]:
     if not names:
         return []
     return [
-        f"warning: {FILE} does not say in which direction {words(names)} changes, so it covers gains and losses;"
+        f"warning: {FILE} does not say in which direction {join_with_and(names)} changes, so it covers gains and losses;"
         " add `direction: gained` or `direction: lost`"
     ]
 
@@ -217,7 +217,7 @@ def _undeclared(found: AccessDifference, entries: Sequence[Declared], section: s
     missing = [pair for pair in pairs if not any(entry.covers(*pair, found.direction) for entry in entries)]
     if not missing:
         return []
-    commands = words(dict.fromkeys(command for _, _, command in missing))
+    commands = join_with_and(dict.fromkeys(command for _, _, command in missing))
     role, named, _ = missing[0]
     lacking = f"; {FILE} does not declare it under `{section}`"
     if role in found.sentence and named in found.sentence:

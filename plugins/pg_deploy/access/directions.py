@@ -16,7 +16,7 @@ from pg_deploy.errors import PgDeployError
 from pg_deploy.migrations.access_file import FILE, read_access_file
 
 
-def with_directions(text: str) -> tuple[str, int]:
+def add_directions(text: str) -> tuple[str, int]:
     """The text of an access.yaml with `direction: both` in every entry of `changed` that has none, and how many had none.
 
     Comments, order and form stay as they are. Raises yaml.YAMLError if the text is none.
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for path in sorted(given.folder.glob(f"*/{FILE}")):
         try:
             read_access_file(path.parent)
-            text, number = with_directions(path.read_text(encoding="utf-8"))
+            text, number = add_directions(path.read_text(encoding="utf-8"))
         except PgDeployError as error:
             sys.stderr.write(f"{error}\n")
             return 2

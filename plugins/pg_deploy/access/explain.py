@@ -17,7 +17,7 @@ import psycopg
 from pg_deploy.access.engines.cross_check import acting_as
 from pg_deploy.access.errors import NothingToExplainError
 from pg_deploy.access.facts.api import SUPABASE, Api
-from pg_deploy.access.facts.other_deciders import besides_policies
+from pg_deploy.access.facts.other_deciders import describe_other_deciders
 from pg_deploy.access.predicates.predicates import (
     PHASE_WORDS,
     PHASES,
@@ -96,7 +96,7 @@ def explain_access(
         if user:
             steps += _memberships(connection, user, facts)
         if besides:
-            steps += besides_policies(facts, _written(relation), role)
+            steps += describe_other_deciders(facts, _written(relation), role)
             steps += _buckets(connection, relation)
         return Explanation(f"user {user}" if user else role, relation.full_name, outcomes, tuple(steps))
     finally:

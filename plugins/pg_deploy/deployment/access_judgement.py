@@ -14,7 +14,7 @@ import psycopg
 
 from pg_deploy.access.decide import Decision, Said, decide, is_declared, unsettled_of
 from pg_deploy.access.explain import explain_difference
-from pg_deploy.access.facts.access_change import AccessChange, cut, shortened
+from pg_deploy.access.facts.access_change import AccessChange, cut, shorten_sentence
 from pg_deploy.access.facts.api import Api, api_of
 from pg_deploy.access.facts.differences import access_changes
 from pg_deploy.access.facts.storage_buckets import BUCKETS
@@ -260,7 +260,7 @@ def _log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
     for sentence in outcome.decision.against:
         log.error("    ✗ %s", sentence)
     for sentence in outcome.decision.shown:
-        log.info("    %s", shortened(sentence))
+        log.info("    %s", shorten_sentence(sentence))
 
 
 def _transferred(

@@ -20,7 +20,7 @@ from pg_deploy.access.engines.factoring import Cut, find_cuts, is_determined
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.alternatives import ROW
 from pg_deploy.access.predicates.function_bodies import Functions, Refuse
-from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, folded, from_clause
+from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, from_clause, merge_same_rows
 from pg_deploy.access.predicates.predicates import Effective, read_policies
 from pg_deploy.access.predicates.reach import reachable, unique_keys
 from pg_deploy.access.predicates.subjects import Subject
@@ -123,7 +123,9 @@ class SymbolicEngine:
         self.compiler.aliases = 0
         try:
             found = self.compiler.compile(effective, relation, cell.role)
-            alternatives = tuple(folded(alternative, lambda table: self.keys.get(table, [])) for alternative in found)
+            alternatives = tuple(
+                merge_same_rows(alternative, lambda table: self.keys.get(table, [])) for alternative in found
+            )
         except Refuse as refusal:
             return Compiled(refused=refusal.reason)
         unique = {from_clause(alternative, None, None): alternative for alternative in alternatives}

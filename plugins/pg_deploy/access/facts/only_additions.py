@@ -23,7 +23,7 @@ def only_adds(before: Facts, after: Facts, changes: Iterable[AccessChange]) -> b
     An object whose name any policy, view or function that they call mentions is no mere addition: a body that leaves its
     search_path open would find it in place of what it found before.
     """
-    if any(not change.opened for change in changes):
+    if any(not change.object_is_new for change in changes):
         return False
     if any(fact.kind not in _HARMLESS for fact in before.facts - after.facts):
         return False

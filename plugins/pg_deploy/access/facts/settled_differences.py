@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from pg_deploy.access.facts.api import Api
-from pg_deploy.access.facts.carriers import carried_tables
+from pg_deploy.access.facts.carriers import find_carried_tables
 from pg_deploy.access.facts.functions import is_definer
-from pg_deploy.access.facts.rights import granted, reachable_roles
+from pg_deploy.access.facts.rights import reachable_roles, read_grants
 from pg_deploy.access.facts.triggers import is_bystander, returns_trigger
 from pg_deploy.access.facts.unsettled import Unsettled
 from pg_deploy.catalog.dependencies import Closure, Node, closure_of, text_of, words_of
@@ -97,7 +97,7 @@ class Settlement:
 @lru_cache(maxsize=4)
 def roots_of(facts: Facts, api: Api) -> Roots:
     """What the roles of the API reach on this side."""
-    rights = list(granted(facts))
+    rights = list(read_grants(facts))
     roles = reachable_roles(facts, api.roles)
     schemas = {of for of, role, held in rights if of.kind == "schema" and role in roles and "USAGE" in held}
     found: dict[str, set[str]] = defaultdict(set)
@@ -192,7 +192,7 @@ class _Settling:
             for name in roots.functions - self._new:
                 if self._rests_on_difference(closure, _routine(name, facts), touched, was_there=was_there):
                     functions.add(name)
-                    one = carried_tables(closure, _routine(name, facts), touched, dynamic=was_there)
+                    one = find_carried_tables(closure, _routine(name, facts), touched, dynamic=was_there)
                     other = carried.get(name, frozenset())
                     carried[name] = None if one is None or other is None else one | other
             for name in (roots.tables | roots.views) - self._new:
@@ -227,7 +227,7 @@ class _Settling:
         for facts in (self.before, self.after):
             closure, roots = closure_of(facts), roots_of(facts, self.api)
             outside = _outside(facts, self.api)
-            for name, role, held in granted(facts):
+            for name, role, held in read_grants(facts):
                 kind = name.kind
                 if (
                     role not in outside

@@ -10,7 +10,7 @@ from pg_deploy.postgres.session import Connection
 BUCKETS = "storage.buckets"
 
 
-def beside_the_catalog(old: Connection, new: Connection, moved: Collection[str]) -> tuple[AccessChange, ...]:
+def find_bucket_changes(old: Connection, new: Connection, moved: Collection[str]) -> tuple[AccessChange, ...]:
     """Buckets that became public or private, where rows of that table `moved`. Reads only."""
     if BUCKETS not in moved:
         return ()

@@ -12,7 +12,7 @@ from pg_deploy.grammar.printer import printed
 from pg_deploy.parsing.expressions import call_name, calls, nodes, parse_predicate, words
 
 
-def compared(text: str, table: str, bodies: Sequence[str]) -> Mapping[str, list[str]]:
+def conditions_by_column(text: str, table: str, bodies: Sequence[str]) -> Mapping[str, list[str]]:
     """By column of `table`: the conditions that name it, and `bodies` where it is handed to a function of somebody's own."""
     name = parsed("table", table).plain_name
     found: dict[str, list[str]] = {}

@@ -72,7 +72,7 @@ def column(alias: str, name: str) -> ast.ColumnRef:
     return ast.ColumnRef(fields=(ast.String(sval=alias), ast.String(sval=name)))
 
 
-def folded(alternative: Alternative, keys: Callable[[str], Sequence[Sequence[str]]]) -> Alternative:
+def merge_same_rows(alternative: Alternative, keys: Callable[[str], Sequence[Sequence[str]]]) -> Alternative:
     """The alternative without tables that are read twice: two aliases that agree in a unique key are one row."""
     while (pair := _same_row(alternative, keys)) is not None:
         kept, gone = pair

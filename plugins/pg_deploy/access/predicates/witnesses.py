@@ -59,7 +59,7 @@ def constants_of(before: Iterable[str], after: Iterable[str]) -> Constants:
     )
 
 
-def joined(several: Iterable[Constants]) -> Constants:
+def merge_constants(several: Iterable[Constants]) -> Constants:
     """All constants of several predicates."""
     parts = list(several)
     return Constants(

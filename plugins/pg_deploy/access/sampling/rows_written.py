@@ -14,13 +14,13 @@ from pg_deploy.ledger.kinds.rows_written import Written
 from pg_deploy.postgres.quoting import in_quotes
 
 
-def of_older_tables(written: Iterable[Written], before: Facts) -> list[Written]:
+def keep_older_tables(written: Iterable[Written], before: Facts) -> list[Written]:
     """The rows of tables that were there before: nobody could reach those of the others."""
     there = {fact.identity.plain for fact in before.facts if fact.kind == "table"}
     return [each for each in written if each.table in there]
 
 
-def written_differences(
+def judge_written_rows(
     written: Sequence[Written],
     sql: str,
     relations: Mapping[str, Relation],
@@ -37,7 +37,7 @@ def written_differences(
     on unless all that can have set columns is told by the text, and none of them is such.
     """
     columns = ColumnsSet(sql, [each.table for each in written], facts)
-    older = _with_ancestors(of_older_tables(written, facts[0]), columns)
+    older = _with_ancestors(keep_older_tables(written, facts[0]), columns)
     reading_themselves = _reading_themselves({each.table for each in older if each.updated}, facts)
     found = []
     for each in older:

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 
 from pg_deploy.access.engines.cross_check import acting_as
-from pg_deploy.access.facts.access_change import words
+from pg_deploy.access.facts.access_change import join_with_and
 from pg_deploy.access.facts.api import SUPABASE, Api
 from pg_deploy.access.predicates.predicates import PHASE_WORDS, PHASES, Policy, effective, read_policies
 from pg_deploy.access.predicates.reach import Relation, reachable
@@ -25,12 +25,12 @@ from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.sampling.sample_choice import choose_rows, choose_subjects
 from pg_deploy.access.sampling.sample_context import (
     Place,
-    contents,
-    contexts,
+    digest_own_rows,
+    digest_rows_and_parents,
     key_among,
     key_text,
     lookup_tables,
-    own_rows,
+    read_rows_as_json,
 )
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.ledger.evidence import Evidence
@@ -108,7 +108,7 @@ class LiveComparison:
 
     differences: tuple[RowDifference, ...]
     pairs: int
-    moved: int
+    moved_by_traffic: int
     unanswered: int
     seconds: float
     subjects: int = 0
@@ -118,8 +118,8 @@ class LiveComparison:
         """For people."""
         found = f"{len(self.differences)} differences" if self.differences else "all as before"
         parts = [f"{self.pairs} pairs of {self.subjects} subjects and sampled rows asked again on the target: {found}"]
-        if self.moved:
-            parts.append(f"{self.moved} moved by traffic")
+        if self.moved_by_traffic:
+            parts.append(f"{self.moved_by_traffic} moved by traffic")
         if self.unanswered:
             parts.append(f"{self.unanswered} questions not answered in time")
         return ", ".join(parts)
@@ -240,7 +240,7 @@ def _old_now(
         if not valid[table, predicate]:
             continue
         if table not in texts:
-            texts[table] = contents(connection, by_name[table], sample.keys[table])
+            texts[table] = read_rows_as_json(connection, by_name[table], sample.keys[table])
         with acting_as(connection, api, subjects[sid].role, subjects[sid].claims, is_copy=False):
             may = _allowed(connection, by_name[table], predicate, texts[table], left)
         if may is not None:
@@ -260,11 +260,13 @@ def _difference(
     subject, keys = found[0]
     who = many(subject.label, role, len(found))
     if direction == "error":
-        sentence = f"{who} now get an error where they could {words(commands)} {in_quotes(table)}: {keys[0]}"
+        sentence = f"{who} now get an error where they could {join_with_and(commands)} {in_quotes(table)}: {keys[0]}"
     else:
         can = "can now" if direction == "gained" else "can no longer"
         shown = ", ".join(keys[:SHOWN]) + (", …" if len(keys) > SHOWN else "")
-        sentence = f"{who} {can} {words(commands)} {len(keys)} of the sampled rows of {in_quotes(table)} ({shown})"
+        sentence = (
+            f"{who} {can} {join_with_and(commands)} {len(keys)} of the sampled rows of {in_quotes(table)} ({shown})"
+        )
     return RowDifference(
         table=table,
         role=role,
@@ -275,7 +277,7 @@ def _difference(
         rows=0 if direction == "error" else len(keys),
         keys=() if direction == "error" else keys[:SHOWN],
         because=tuple(because[:2]),
-        sentence=f"{sentence}, because {words(because[:2])}" if because else sentence,
+        sentence=f"{sentence}, because {join_with_and(because[:2])}" if because else sentence,
         repeated=f"{sentence}, for the same reason" if because else "",
         user=subject.user,
     )
@@ -319,12 +321,12 @@ def _ask(
 ) -> LiveSample:
     seen: dict[str, tuple[str, ...]] = {}
     users = {subject.user: str(subject.sid) for subject in subjects if subject.user}
-    people = own_rows(connection, lookups, list(users))
+    people = digest_own_rows(connection, lookups, list(users))
     relations = [relation for relation in relations if keys.get(relation.full_name)]
-    rows = contexts(connection, relations, keys)
+    rows = digest_rows_and_parents(connection, relations, keys)
     for relation in relations:
         name = relation.full_name
-        texts = contents(connection, relation, keys[name])
+        texts = read_rows_as_json(connection, relation, keys[name])
         query = f"select {key_text(relation)} from {relation.quoted} t where {key_among(relation)} order by 1"
         for subject in subjects:
             left = started + seconds - time.monotonic()

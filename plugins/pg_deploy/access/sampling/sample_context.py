@@ -116,7 +116,7 @@ def rows_naming(
             yield user, ".".join(place), row
 
 
-def own_rows(connection: Connection, tables: tuple[Place, ...], users: Sequence[str]) -> dict[str, str]:
+def digest_own_rows(connection: Connection, tables: tuple[Place, ...], users: Sequence[str]) -> dict[str, str]:
     """A digest of the rows that name each user, and of what these rows' foreign keys point at. Reads only."""
     found: dict[str, list[str]] = {}
     naming = _naming(connection, tables)
@@ -157,7 +157,7 @@ def _naming_users(
         yield from rows
 
 
-def contents(connection: Connection, relation: Relation, keys: Sequence[str]) -> dict[str, str]:
+def read_rows_as_json(connection: Connection, relation: Relation, keys: Sequence[str]) -> dict[str, str]:
     """The rows of these keys as JSON. Reads only."""
     rows = connection.execute(
         f"select {key_text(relation)}, to_jsonb(t)::text from {relation.quoted} t where {key_among(relation)}".encode(),
@@ -166,7 +166,9 @@ def contents(connection: Connection, relation: Relation, keys: Sequence[str]) ->
     return {row[0]: row[1] for row in rows}
 
 
-def contexts(connection: Connection, relations: list[Relation], keys: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+def digest_rows_and_parents(
+    connection: Connection, relations: list[Relation], keys: Mapping[str, tuple[str, ...]]
+) -> dict[str, str]:
     """A digest of each row and of its parents, by `table key`. Reads only."""
     found: dict[str, str] = {}
     parents = foreign_keys(connection)
