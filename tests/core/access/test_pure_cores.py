@@ -15,10 +15,10 @@ from pg_deploy.access.engines.factoring import find_cuts, is_determined
 from pg_deploy.access.engines.single_lookups import find_lookup
 from pg_deploy.access.facts.functions import without_comments
 from pg_deploy.access.facts.triggers import is_bystander
-from pg_deploy.access.predicates.alternatives import ROW, alternatives, row_tree
+from pg_deploy.access.predicates.alternatives import ROW, row_tree, split_into_alternatives
 from pg_deploy.access.predicates.comparisons import conditions_by_column
 from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse
-from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, merge_same_rows, from_clause
+from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, from_clause, merge_same_rows
 from pg_deploy.access.predicates.patterns import texts_that_fit
 from pg_deploy.access.predicates.predicates import Effective
 from pg_deploy.access.predicates.reach import Column, Relation
@@ -56,7 +56,7 @@ def _is_true(node: ast.Node, values: dict[str, bool]) -> bool:
 def test_alternatives_are_true_exactly_where_the_predicate_is(seed: int) -> None:
     """An alternative too many shows rows that nobody may see as reachable; one too few proves too much."""
     tree = parse_predicate(_random_predicate(random.Random(seed)))
-    found = alternatives(tree)
+    found = split_into_alternatives(tree)
     for values in product((True, False), repeat=len(NAMES)):
         given = dict(zip(NAMES, values, strict=True))
         assert any(_is_true(each, given) for each in found) == _is_true(tree, given)

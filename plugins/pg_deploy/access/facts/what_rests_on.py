@@ -14,8 +14,8 @@ _SHOWN = 3
 def what_rests_on(name: str, facts: Facts) -> str:
     """The policies, triggers, rules and views that rest on a routine: "policy public.t.own and 2 more".
 
-    Empty if nothing does, or if the facts hold no routine of that identity. Found by the access proof's closure, which errs
-    on the side of one too many.
+    Empty if nothing does, or if the facts hold no routine of that identity. The access proof's closure finds them: in doubt
+    it finds one too many.
     """
     node = next((each for kind in ROUTINES if (each := (kind, name)) in facts.by_key), None)
     if node is None:

@@ -24,11 +24,11 @@ from pg_deploy.access.facts.access_change import AccessChange
 from pg_deploy.access.facts.api import Api, api_of
 from pg_deploy.access.facts.differences import access_changes
 from pg_deploy.access.facts.only_additions import only_adds
-from pg_deploy.access.facts.settled_differences import TOLD, Settlement, settle
+from pg_deploy.access.facts.settled_differences import TOLD_BY_ACCESS_CHANGES, Settlement, settle
 from pg_deploy.access.facts.storage_buckets import find_bucket_changes
 from pg_deploy.access.facts.unsettled import Unsettled
 from pg_deploy.access.predicates.comparisons import conditions_by_column
-from pg_deploy.access.predicates.occurring_values import mixed, occurring_values
+from pg_deploy.access.predicates.occurring_values import mix_columns, occurring_values
 from pg_deploy.access.predicates.predicates import PHASES, READING
 from pg_deploy.access.predicates.subjects import MADE, Subject, read_subjects
 from pg_deploy.access.predicates.witnesses import Constants, constants_of
@@ -183,7 +183,7 @@ def _prove_rows(
     by_table = {name: _constants(name, *facts) for name in wanted}
     all_constants = _constants_of_all(settlement, *facts)
     pool = occurring_values(old.connection, _words(settlement, *facts))
-    subjects = read_subjects([old.connection, new.connection], api, all_constants, mixed(list(pool.values())))
+    subjects = read_subjects([old.connection, new.connection], api, all_constants, mix_columns(list(pool.values())))
     universes = plan_universes(old, new, settled, lambda table: by_table.get(table, {}))
     mark = time.monotonic()
     built = both(lambda part: build(part[0], subjects, part[1]), (old, universes[0]), (new, universes[1]))
@@ -218,7 +218,7 @@ def _prove_rows(
         {change.table: change for change in data},
         changes,
         subjects,
-        tuple(each.sentence for each in settlement.differences if each.node[0] not in TOLD),
+        tuple(each.sentence for each in settlement.differences if each.node[0] not in TOLD_BY_ACCESS_CHANGES),
     )
     differences = [*drill.explain(suspects), *_lost_rows(data, suspects)]
     timings["drill-down"] = time.monotonic() - mark
