@@ -15,7 +15,7 @@ from pg_deploy.access.predicates.predicates import PHASE_WORDS, read_policies
 from pg_deploy.access.predicates.reach import reachable
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.sampling.counterfactual import still_valid
-from pg_deploy.access.sampling.rows_written import keep_older_tables, judge_written_rows
+from pg_deploy.access.sampling.rows_written import judge_written_rows, keep_older_tables
 from pg_deploy.access.sampling.sample import Because, LiveComparison, LiveSample, ask_again, take_sample
 from pg_deploy.access.sampling.sample_context import looked_up_by
 from pg_deploy.catalog.reader import Facts

@@ -113,7 +113,7 @@ MUTANTS = (
     Mutant(
         "what is not settled passes",
         "decide.py",
-        "against += [Said(each.sentence) for each in open_ones]",
+        "against += [Sentence(each.sentence) for each in open_ones]",
         "against += []",
         "tests/core/access/test_decide.py",
     ),
