@@ -27,7 +27,7 @@ from pg_deploy.access.predicates.predicates import (
     effective,
     read_policies,
 )
-from pg_deploy.access.predicates.reach import Relation, reachable
+from pg_deploy.access.predicates.reach import Relation, read_relations
 from pg_deploy.access.predicates.subjects import claims
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.sampling.sample_context import key_text, lookup_tables
@@ -148,7 +148,7 @@ def _buckets(connection: Connection, relation: Relation) -> Iterator[str]:
 
 def _relation(connection: Connection, table: str, api: Api) -> Relation:
     schema, _, name = table.rpartition(".")
-    for relation in reachable(connection, api, everything=True):
+    for relation in read_relations(connection, api, everything=True):
         if relation.name == name and relation.schema == (schema or "public"):
             return relation
     raise NothingToExplainError(f'table "{table}"')

@@ -12,7 +12,7 @@ from pg_deploy.access.facts.api import Api, api_of
 from pg_deploy.access.facts.differences import access_changes
 from pg_deploy.access.facts.functions import policy_words
 from pg_deploy.access.predicates.predicates import PHASE_WORDS, read_policies
-from pg_deploy.access.predicates.reach import reachable
+from pg_deploy.access.predicates.reach import read_relations
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.sampling.counterfactual import still_valid
 from pg_deploy.access.sampling.rows_written import judge_written_rows, keep_older_tables
@@ -141,7 +141,7 @@ def _by_writing(
 ) -> tuple[RowDifference, ...]:
     if not keep_older_tables(written, facts[0]):
         return ()
-    relations = {relation.full_name: relation for relation in reachable(connection, api) if relation.is_table}
+    relations = {relation.full_name: relation for relation in read_relations(connection, api) if relation.is_table}
     return judge_written_rows(
         written,
         migration.file.sql,

@@ -41,12 +41,12 @@ def only_adds(before: Facts, after: Facts, changes: Iterable[AccessChange]) -> b
 
 def _belongs(fact: Fact, objects: Container[Key]) -> bool:
     """Whether the object that a part belongs to is among the new objects."""
-    of = fact.identity.of if fact.kind == "grant" else fact.identity
-    if of is None or of.kind == "sequence":
-        return of is not None
-    if of.relation:
-        return any((kind, of.relation) in objects for kind in (*RELATIONS, "type"))
-    return (of.kind, of) in objects
+    target = fact.identity.of if fact.kind == "grant" else fact.identity
+    if target is None or target.kind == "sequence":
+        return target is not None
+    if target.relation:
+        return any((kind, target.relation) in objects for kind in (*RELATIONS, "type"))
+    return (target.kind, target) in objects
 
 
 OURS = (*IGNORED_SCHEMAS, "access_proof")

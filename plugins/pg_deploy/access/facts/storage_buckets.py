@@ -19,11 +19,13 @@ def find_bucket_changes(old: Connection, new: Connection, written_tables: Collec
         return ()
     found = []
     for name in sorted(after - before):
-        said = f'bucket "{name}" is public now: everybody who knows an address reads its objects, whatever policies say'
-        found.append(AccessChange("gained", "everybody", BUCKETS, ("select",), said))
+        sentence = (
+            f'bucket "{name}" is public now: everybody who knows an address reads its objects, whatever policies say'
+        )
+        found.append(AccessChange("gained", "everybody", BUCKETS, ("select",), sentence))
     for name in sorted(before - after):
-        said = f'bucket "{name}" is no longer public: its objects are no longer served to everybody'
-        found.append(AccessChange("lost", "everybody", BUCKETS, ("select",), said))
+        sentence = f'bucket "{name}" is no longer public: its objects are no longer served to everybody'
+        found.append(AccessChange("lost", "everybody", BUCKETS, ("select",), sentence))
     return tuple(found)
 
 

@@ -178,7 +178,7 @@ def _plpgsql_query(tree: dict[str, Any]) -> str | None:
 
 
 def _condition(body: list[dict[str, Any]]) -> str | None:
-    """The query of `if x then return true; end if; return false;`: x. If x is null, it answers null, and the function false."""
+    """The query of `if x then return true; end if; return false;`: x. It is null, not false, if x is unknown: below a NOT not the same."""
     branch = body[0]["PLpgSQL_stmt_if"]
     rest = branch.get("else_body", []) or body[1:]
     if "elsif_list" in branch or not rest:

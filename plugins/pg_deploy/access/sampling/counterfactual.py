@@ -47,12 +47,12 @@ def _concerns(fact: Fact, tables: Collection[str], called: Collection[str], itse
         return fact.identity.plain in tables
     if fact.kind == "column":
         return _table(fact) in tables
-    of = fact.identity.of if fact.kind == "grant" else None
-    if of is None:
+    target = fact.identity.of if fact.kind == "grant" else None
+    if target is None:
         return False
-    if of.kind in ROUTINES:
-        return of.plain_name.lower() in called
-    return of.kind == "schema" or (of.relation or of).plain in tables
+    if target.kind in ROUTINES:
+        return target.plain_name.lower() in called
+    return target.kind == "schema" or (target.relation or target).plain in tables
 
 
 def _table(fact: Fact) -> str:

@@ -19,7 +19,7 @@ from pg_deploy.access.engines.cross_check import acting_as
 from pg_deploy.access.facts.access_change import join_with_and
 from pg_deploy.access.facts.api import SUPABASE, Api
 from pg_deploy.access.predicates.predicates import PHASE_WORDS, PHASES, Policy, effective, read_policies
-from pg_deploy.access.predicates.reach import Relation, reachable
+from pg_deploy.access.predicates.reach import Relation, read_relations
 from pg_deploy.access.predicates.subjects import Subject, is_malformed
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.sampling.sample_choice import choose_rows, choose_subjects
@@ -138,7 +138,7 @@ def take_sample(
     facts = facts or read_facts(connection)
     started = time.monotonic()
     with _reading(connection):
-        relations = [r for r in reachable(connection, api) if r.is_table and r.key]
+        relations = [r for r in read_relations(connection, api) if r.is_table and r.key]
         policies = read_policies(connection, api)
         lookups = lookup_tables(connection, facts)
         subjects = choose_subjects(connection, _askable(connection, api), lookups)
@@ -165,7 +165,9 @@ def ask_again(
     facts = facts or read_facts(connection)
     started = time.monotonic()
     with _reading(connection):
-        relations = [r for r in reachable(connection, api, everything=True) if r.full_name in sample.keys and r.key]
+        relations = [
+            r for r in read_relations(connection, api, everything=True) if r.full_name in sample.keys and r.key
+        ]
         policies = read_policies(connection, api)
         lookups = lookup_tables(connection, facts)
         now = _ask(connection, api, relations, policies, lookups, sample.subjects, sample.keys, started, seconds)
@@ -186,7 +188,7 @@ def ask_again(
             continue
         old = old_now.get(pair)
         if old is not None:
-            # only where the old policies would answer otherwise now, the migration made the difference
+            # the migration only made the differences to what the old policies would answer now
             moved += len((set(first_answer) ^ set(after)) - (set(old) ^ set(after)))
             before = old
             if set(old) == set(after):
