@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pg_deploy.access.decide import decide
-from pg_deploy.access.facts.access_change import AccessChange, Rewritten, shortened
+from pg_deploy.access.facts.access_change import AccessChange, Rewritten, shorten_sentence
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.proof.proof import Proof
 from pg_deploy.deployment.access_judgement import _causes_once
@@ -243,4 +243,4 @@ def test_a_rewritten_policy_is_told_by_what_it_says_now_whatever_it_is_called() 
     said = Rewritten('policy "it was so; it is now otherwise" on "public.t"', "a" * 300, "b" * 300)
     change = AccessChange("changed", "anon", "public.t", ("select",), said.sentence, decides=False, rewritten=said)
     assert change.short == f'policy "it was so; it is now otherwise" on "public.t" is now {"b" * 300}'
-    assert len(shortened(said.sentence)) <= 240
+    assert len(shorten_sentence(said.sentence)) <= 240

@@ -1,6 +1,6 @@
 """Write the direction into entries of access.yaml that have none: `make access-directions`.
 
-Such an entry covers gains and losses, so `both` is what it has meant until now; whoever reads it can narrow it down.
+Such an entry covers gains and losses, so `both` is what it has meant until now; a person can narrow it down then.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pg_deploy.errors import PgDeployError
 from pg_deploy.migrations.access_file import FILE, read_access_file
 
 
-def with_directions(text: str) -> tuple[str, int]:
-    """The text of an access.yaml with `direction: both` in every entry of `changed` that has none, and how many had none.
+def add_directions(text: str) -> tuple[str, int]:
+    """Add `direction: both` to every entry of `changed` without a direction; returns the new text and how many had none.
 
-    Comments, order and form stay as they are. Raises yaml.YAMLError if the text is none.
+    Comments, order and form stay as they are. Raises yaml.YAMLError if the text is not YAML.
     """
     places = []
     root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -37,14 +37,17 @@ def with_directions(text: str) -> tuple[str, int]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Rewrite all files below a folder; prints a line for each that it changed. Returns 0, or 2 if one cannot be read."""
+    """Rewrite the access.yaml of each migration in a folder, and print a line for each that changed.
+
+    Returns 0, or 2 if one cannot be read.
+    """
     parser = argparse.ArgumentParser(prog="access-directions", description=__doc__.split("\n", 1)[0])
     parser.add_argument("folder", type=Path, help="a folder of migrations")
     given = parser.parse_args(arguments)
     for path in sorted(given.folder.glob(f"*/{FILE}")):
         try:
             read_access_file(path.parent)
-            text, number = with_directions(path.read_text(encoding="utf-8"))
+            text, number = add_directions(path.read_text(encoding="utf-8"))
         except PgDeployError as error:
             sys.stderr.write(f"{error}\n")
             return 2

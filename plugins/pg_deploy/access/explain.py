@@ -17,7 +17,7 @@ import psycopg
 from pg_deploy.access.engines.cross_check import acting_as
 from pg_deploy.access.errors import NothingToExplainError
 from pg_deploy.access.facts.api import SUPABASE, Api
-from pg_deploy.access.facts.other_deciders import besides_policies
+from pg_deploy.access.facts.other_deciders import describe_other_deciders
 from pg_deploy.access.predicates.predicates import (
     PHASE_WORDS,
     PHASES,
@@ -27,7 +27,7 @@ from pg_deploy.access.predicates.predicates import (
     effective,
     read_policies,
 )
-from pg_deploy.access.predicates.reach import Relation, reachable
+from pg_deploy.access.predicates.reach import Relation, read_relations
 from pg_deploy.access.predicates.subjects import claims
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.sampling.sample_context import key_text, lookup_tables
@@ -45,7 +45,10 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Explanation:
-    """What the user may do with the row; `steps` are the reasons, in order. An outcome is `yes`, `no` or an error."""
+    """What the user may do with the row; `steps` are the reasons, in order.
+
+    An outcome is `yes`, `no`, an error, or `it depends on the row` if no row was given.
+    """
 
     user: str
     table: str
@@ -54,9 +57,9 @@ class Explanation:
 
     @property
     def text(self) -> str:
-        """All of it, for a terminal or a message."""
-        told = [f"{command}: {outcome}" for command, outcome in self.outcomes.items()]
-        return "\n".join([f'{self.user or "nobody"} and "{self.table}": ' + ", ".join(told), *self.steps])
+        """The outcomes and the steps, for a terminal or a message."""
+        outcomes = ", ".join(f"{command}: {outcome}" for command, outcome in self.outcomes.items())
+        return "\n".join([f'{self.user or "nobody"} and "{self.table}": {outcomes}', *self.steps])
 
 
 def explain_access(
@@ -68,12 +71,12 @@ def explain_access(
     new_row: dict[str, object] | None = None,
     role: str | None = None,
     api: Api = SUPABASE,
-    besides: bool = True,
+    other_deciders: bool = True,
 ) -> Explanation:
-    """Explain a row by its primary key's text, or a `new_row` to be inserted.
+    """Explain access to a row, given by the text of its primary key, or to a `new_row` to be inserted.
 
-    With `besides` it also names what decides and is no grant or policy. `user` None asks without claims; `role` defaults
-    to the one that users act as. The connection is one that sees every row and may become the role, in autocommit.
+    With `other_deciders` it also names what decides and is no grant or policy. `user` None asks without claims; `role`
+    defaults to the one that users act as. The connection sees every row, may become the role, and is in autocommit.
     Raises NothingToExplainError if table or row is not found.
     """
     role = role or api.signed_in
@@ -83,20 +86,22 @@ def explain_access(
         relation = _relation(connection, table, api)
         policies = read_policies(connection, api, (role,))
         claimed = claims(api, user) if user else ""
-        contents = json.dumps(new_row) if new_row is not None else _contents(connection, relation, row)
+        contents = json.dumps(new_row) if new_row is not None else _row_as_json(connection, relation, row)
         phases: Sequence[Phase] = ("insert",) if new_row is not None else [p for p in PHASES if p != "insert"]
-        steps = list(_about(connection, relation, role, user, api))
+        steps = list(_explain_role(connection, relation, role, user, api))
         outcomes: dict[str, str] = {}
         for phase in phases:
             found = effective(relation, policies, phase, role)
-            outcome, reasons = _phase(connection, api, relation, policies, phase, role, claimed, found, contents)
+            outcome, reasons = _explain_phase(
+                connection, api, relation, policies, phase, role, claimed, found, contents
+            )
             outcomes[PHASE_WORDS[phase]] = outcome
             steps += reasons
         facts = read_facts_in_transaction(connection)
         if user:
             steps += _memberships(connection, user, facts)
-        if besides:
-            steps += besides_policies(facts, _written(relation), role)
+        if other_deciders:
+            steps += describe_other_deciders(facts, _name_in_facts(relation), role)
             steps += _buckets(connection, relation)
         return Explanation(f"user {user}" if user else role, relation.full_name, outcomes, tuple(steps))
     finally:
@@ -107,28 +112,28 @@ def explain_access(
 def explain_difference(
     connection: Connection, api: Api, difference: RowDifference, *, when: str = "as it is now"
 ) -> list[str]:
-    """The steps behind one difference, for its first subject and row, in this database; empty if nothing can be told.
+    """Explain one difference, for its first subject and row, in this database; empty if nothing can be said.
 
     The connection is as for explain_access().
     """
     if not difference.keys or not difference.subjects:
         return []
     try:
-        told = explain_access(
+        explanation = explain_access(
             connection,
             user=difference.user,
             table=difference.table,
             row=difference.keys[0],
             role=difference.role,
             api=api,
-            besides=False,
+            other_deciders=False,
         )
     except (NothingToExplainError, psycopg.Error):
         return []
-    return [f'row {difference.keys[0]} of "{difference.table}", {when}:', *told.text.splitlines()]
+    return [f'row {difference.keys[0]} of "{difference.table}", {when}:', *explanation.text.splitlines()]
 
 
-def _written(relation: Relation) -> str:
+def _name_in_facts(relation: Relation) -> str:
     """A relation's name as the catalog's facts write it."""
     return ".".join(quoted(part) for part in (relation.schema, relation.name))
 
@@ -143,14 +148,13 @@ def _buckets(connection: Connection, relation: Relation) -> Iterator[str]:
 
 def _relation(connection: Connection, table: str, api: Api) -> Relation:
     schema, _, name = table.rpartition(".")
-    everything = reachable(connection, api, everything=True)
-    for relation in everything:
+    for relation in read_relations(connection, api, everything=True):
         if relation.name == name and relation.schema == (schema or "public"):
             return relation
     raise NothingToExplainError(f'table "{table}"')
 
 
-def _contents(connection: Connection, relation: Relation, row: str | None) -> str | None:
+def _row_as_json(connection: Connection, relation: Relation, row: str | None) -> str | None:
     if row is None:
         return None
     if not relation.key:
@@ -163,7 +167,8 @@ def _contents(connection: Connection, relation: Relation, row: str | None) -> st
     return str(found[0])
 
 
-def _about(connection: Connection, relation: Relation, role: str, user: str | None, api: Api) -> Iterator[str]:
+def _explain_role(connection: Connection, relation: Relation, role: str, user: str | None, api: Api) -> Iterator[str]:
+    """Who asks, the role's grants, and whether row level security holds it back."""
     if user:
         known = connection.execute(f"select from ({api.users}) u (id) where id = %s".encode(), [user]).fetchone()
         yield f"the request runs as role {role}; its claims name user {user}, who {'exists' if known is not None else 'does not exist'}"
@@ -189,7 +194,7 @@ def _about(connection: Connection, relation: Relation, role: str, user: str | No
         yield f'row level security of "{relation.full_name}" is {"on" if relation.secured else "off: every row is open"}'
 
 
-def _phase(
+def _explain_phase(
     connection: Connection,
     api: Api,
     relation: Relation,
@@ -200,6 +205,7 @@ def _phase(
     found: Effective,
     contents: str | None,
 ) -> tuple[str, list[str]]:
+    """The outcome for a phase of a command, and the steps: what each policy says, and each part of one that does not say yes."""
     word = PHASE_WORDS[phase]
     if found.kind == "denied":
         return "no", [f"{word}: no, the grant is missing"]
@@ -220,7 +226,7 @@ def _phase(
         kind = "" if policy.permissive else "restrictive "
         steps.append(f'{word}: {kind}policy "{policy.name}" says {answer}: {" ".join(clause.split())}')
         if answer != "yes":
-            for part in _parts(clause):
+            for part in _connected_parts(clause):
                 steps.append(f"    {_evaluate(connection, api, relation, part, role, claimed, contents)}: {part}")
     outcome = _evaluate(connection, api, relation, found.text, role, claimed, contents)
     return outcome, [f"{word}: {outcome}", *(f"  {step}" for step in steps)]
@@ -242,7 +248,8 @@ def _evaluate(
     return "yes" if row and row[0] else "no"
 
 
-def _parts(clause: str) -> list[str]:
+def _connected_parts(clause: str) -> list[str]:
+    """The parts of a clause that AND or OR connects."""
     tree = parse_predicate(clause)
     if isinstance(tree, ast.BoolExpr) and tree.boolop != enums.BoolExprType.NOT_EXPR:
         return [printed(part) for part in tree.args or ()]
@@ -250,6 +257,7 @@ def _parts(clause: str) -> list[str]:
 
 
 def _memberships(connection: Connection, user: str, facts: Facts) -> Iterator[str]:
+    """The rows of look-up tables that name the user."""
     for schema, name in lookup_tables(connection, facts):
         columns = connection.execute(
             "select attname::text from pg_catalog.pg_attribute where attrelid = format('%%I.%%I', %s::text, %s::text)::regclass"

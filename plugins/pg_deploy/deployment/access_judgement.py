@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from pg_deploy.access.decide import Decision, Said, decide, is_declared, unsettled_of
+from pg_deploy.access.decide import Decision, Sentence, decide, is_declared, unsettled_with_disagreements
 from pg_deploy.access.explain import explain_difference
-from pg_deploy.access.facts.access_change import AccessChange, cut, shortened
+from pg_deploy.access.facts.access_change import AccessChange, cut, shorten_sentence
 from pg_deploy.access.facts.api import Api, api_of
 from pg_deploy.access.facts.differences import access_changes
 from pg_deploy.access.facts.storage_buckets import BUCKETS
@@ -108,7 +108,7 @@ class AccessOutcome:
         return replace(
             found,
             changes=tuple(sorted(change.sentence for change in proof.changes if change.object != BUCKETS)),
-            unproven=tuple((each.object, each.sentence) for each in unsettled_of(proof)),
+            unproven=tuple((each.object, each.sentence) for each in unsettled_with_disagreements(proof)),
             subjects=proof.subjects,
             asked=proof.asked,
             seconds=round(proof.seconds, 2),
@@ -161,11 +161,11 @@ def prove_on_copy(old: Target, new: Target, migration: Migration, facts: tuple[F
     return AccessOutcome(decision, proof.verdict, proof, (*_cross_checked(proof), *explained))
 
 
-def _with_lines(reasons: tuple[Said, ...], migration: Migration, proof: Proof) -> tuple[Said, ...]:
+def _with_lines(reasons: tuple[Sentence, ...], migration: Migration, proof: Proof) -> tuple[Sentence, ...]:
     """What counts against a migration, and before what to do about it the lines that name what differs."""
     objects = [
         *(found.object if isinstance(found, AccessChange) else found.table for found in (*proof.found, *proof.opened)),
-        *(each.object for each in unsettled_of(proof)),
+        *(each.object for each in unsettled_with_disagreements(proof)),
         *(change.object for change in proof.changes),
     ]
     names = {parsed("function", name).plain_name.lower() for name in objects}
@@ -177,10 +177,10 @@ def _with_lines(reasons: tuple[Said, ...], migration: Migration, proof: Proof) -
     lines = "; ".join(f"line {each.line}, {cut(each.summary, 160)}" for each in naming[:LINES])
     more = f"; and {len(naming) - LINES} more" if len(naming) > LINES else ""
     place = next((number for number, said in enumerate(reasons) if said.is_advice), len(reasons))
-    return (*reasons[:place], Said(f"where the migration does it: {lines}{more}"), *reasons[place:])
+    return (*reasons[:place], Sentence(f"where the migration does it: {lines}{more}"), *reasons[place:])
 
 
-def _causes_once(said: Iterable[Said]) -> tuple[Said, ...]:
+def _causes_once(said: Iterable[Sentence]) -> tuple[Sentence, ...]:
     """The same sentences, in which a cause of a table stands once: for each further role and command it is the same reason."""
     told: set[tuple[str, tuple[str, ...]]] = set()
     found = []
@@ -260,7 +260,7 @@ def _log_access(outcome: AccessOutcome, log: logging.Logger) -> None:
     for sentence in outcome.decision.against:
         log.error("    ✗ %s", sentence)
     for sentence in outcome.decision.shown:
-        log.info("    %s", shortened(sentence))
+        log.info("    %s", shorten_sentence(sentence))
 
 
 def _transferred(
@@ -282,7 +282,7 @@ def _transferred(
     elif found:
         # What was declared was proven on the copy; here only what was not declared counts.
         against += [difference.sentence for difference in found if not is_declared(difference, migration.access)]
-    said = tuple(map(Said, against))
+    said = tuple(map(Sentence, against))
     if not said:
         return AccessOutcome(Decision(True, Outcome.UNCHANGED), verdict, notes=notes)
     if migration.manifest.access == "undeclared":

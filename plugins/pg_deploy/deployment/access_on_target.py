@@ -12,10 +12,10 @@ from pg_deploy.access.facts.api import Api, api_of
 from pg_deploy.access.facts.differences import access_changes
 from pg_deploy.access.facts.functions import policy_words
 from pg_deploy.access.predicates.predicates import PHASE_WORDS, read_policies
-from pg_deploy.access.predicates.reach import reachable
+from pg_deploy.access.predicates.reach import read_relations
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.sampling.counterfactual import still_valid
-from pg_deploy.access.sampling.rows_written import of_older_tables, written_differences
+from pg_deploy.access.sampling.rows_written import judge_written_rows, keep_older_tables
 from pg_deploy.access.sampling.sample import Because, LiveComparison, LiveSample, ask_again, take_sample
 from pg_deploy.access.sampling.sample_context import looked_up_by
 from pg_deploy.catalog.reader import Facts
@@ -100,7 +100,7 @@ def ask_target(
 
 def _because(changes: Sequence[AccessChange], sample: LiveSample) -> Because:
     """What of the catalog may explain a difference: the table's policies for these commands, else functions and the rest."""
-    old = [change for change in changes if not change.opened]
+    old = [change for change in changes if not change.object_is_new]
     general = [change.short for change in old if change.object not in sample.keys]
 
     def told(table: str, commands: tuple[str, ...]) -> list[str]:
@@ -116,7 +116,7 @@ def _record(job: Job, attempt: Attempt, compared: LiveComparison) -> None:
     again = AskedAgain(
         compared.pairs,
         compared.subjects,
-        compared.moved,
+        compared.moved_by_traffic,
         compared.unanswered,
         compared.seconds,
         tuple(difference.sentence for difference in compared.differences),
@@ -139,10 +139,10 @@ def _written(job: Job, attempt: Attempt) -> tuple[Written, ...]:
 def _by_writing(
     written: Sequence[Written], migration: Migration, connection: Connection, api: Api, facts: tuple[Facts, Facts]
 ) -> tuple[RowDifference, ...]:
-    if not of_older_tables(written, facts[0]):
+    if not keep_older_tables(written, facts[0]):
         return ()
-    relations = {relation.full_name: relation for relation in reachable(connection, api) if relation.is_table}
-    return written_differences(
+    relations = {relation.full_name: relation for relation in read_relations(connection, api) if relation.is_table}
+    return judge_written_rows(
         written,
         migration.file.sql,
         relations,

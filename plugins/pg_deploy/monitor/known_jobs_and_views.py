@@ -18,30 +18,30 @@ from pg_deploy.monitor.runs import from_json as runs_from_json
 class KnownView:
     """A view as the last looks saw it: the names of its jobs by id, its marks, and what the marks tell about refreshes.
 
-    `mark` and `written` change with each refresh. `quiet_since` is the first look that saw the present ones. `changed` are the two
-    looks between which they last changed. `rewritten` are those between which the rows changed, which ALTER and GRANT do not do.
+    `mark` and `rows_written` change with each refresh. `quiet_since` is the first look that saw the present ones. `changed` are the
+    two looks between which they last changed. `rewritten` are those between which the rows changed, which ALTER and GRANT do not do.
     """
 
     name: str
     jobs: Mapping[int, str] = field(default_factory=dict)
     mark: str = ""
-    written: int = 0
+    rows_written: int = 0
     quiet_since: datetime | None = None
     changed: tuple[datetime, datetime] | None = None
     rewritten: tuple[datetime, datetime] | None = None
 
-    def after_look(self, mark: str, written: int, before: datetime | None, now: datetime) -> KnownView:
+    def after_look(self, mark: str, rows_written: int, before: datetime | None, now: datetime) -> KnownView:
         """The view after another look; `before` is when the look before it was. Pure."""
         if self.quiet_since is None:
-            return replace(self, mark=mark, written=written, quiet_since=now)
-        if (mark, written) == (self.mark, self.written):
+            return replace(self, mark=mark, rows_written=rows_written, quiet_since=now)
+        if (mark, rows_written) == (self.mark, self.rows_written):
             return self
         between = (before, now) if before else None
-        is_same = (_file(mark), written) == (_file(self.mark), self.written)
+        is_same = (_file(mark), rows_written) == (_file(self.mark), self.rows_written)
         return replace(
             self,
             mark=mark,
-            written=written,
+            rows_written=rows_written,
             quiet_since=now,
             changed=between,
             rewritten=self.rewritten if is_same else between,
@@ -107,7 +107,7 @@ def as_json(memory: Memory) -> dict[str, Any]:
                 view.name,
                 {str(jobid): name for jobid, name in view.jobs.items()},
                 view.mark,
-                view.written,
+                view.rows_written,
                 view.quiet_since.isoformat() if view.quiet_since else None,
                 [each.isoformat() for each in view.changed] if view.changed else None,
                 [each.isoformat() for each in view.rewritten] if view.rewritten else None,
@@ -136,7 +136,7 @@ def _view(
     name: str,
     jobs: Mapping[str, str],
     mark: str,
-    written: int,
+    rows_written: int,
     quiet: str | None,
     changed: Any,
     rewritten: Any = None,
@@ -145,7 +145,7 @@ def _view(
         name,
         {int(jobid): job for jobid, job in jobs.items()},
         mark,
-        written,
+        rows_written,
         datetime.fromisoformat(quiet) if quiet else None,
         _between(changed),
         _between(rewritten),

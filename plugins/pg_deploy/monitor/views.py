@@ -41,8 +41,8 @@ class View:
     """A materialized view as the catalog has it.
 
     `refreshed_s` is how long ago this monitor refreshed it, `refresh_problem` why its last try failed. `time_type` is the type of its
-    column materialized_at, if it has one. `bytes` is None while somebody locks everybody out. `mark` and `written` change with each
-    refresh.
+    column materialized_at, if it has one. `bytes` is None while somebody locks everybody out. `mark` and `rows_written` change with
+    each refresh.
     """
 
     name: str
@@ -60,7 +60,7 @@ class View:
     refreshed_s: float | None
     refresh_problem: str | None
     mark: str
-    written: int
+    rows_written: int
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -166,7 +166,7 @@ def _read_refreshes(
 
 def _known_view(view: View, memory: Memory, now: datetime) -> KnownView:
     before = memory.views.get(view.oid, KnownView(view.name))
-    return before.after_look(view.mark, view.written, memory.looked_at, now)
+    return before.after_look(view.mark, view.rows_written, memory.looked_at, now)
 
 
 def _due(known: KnownJob, cron: Cron, limits: Views) -> tuple[str, datetime | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pg_deploy.access.facts.access_change import shortened
+from pg_deploy.access.facts.access_change import shorten_sentence
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.evidence import Evidence, Kind
 from pg_deploy.ledger.kinds.check import CheckOutcome
@@ -46,10 +46,10 @@ def rehearsal_lines(found: Rehearsal) -> tuple[list[Line], list[Line]]:
     if access:
         asked = f", asked as {access.asked} of {access.subjects} users and roles" if access.asked else ""
         lines.append(marked(tone_of_access(access), f"access: {access.words}{asked}", indent=2))
-        lines += plain_lines(f"    {shortened(note)}" for note in access.notes)
+        lines += plain_lines(f"    {shorten_sentence(note)}" for note in access.notes)
         # What the rehearsal failed for stands above, one line each.
         lines += [marked("bad", sentence, indent=4) for sentence in access.against if sentence not in error]
-        lines += plain_lines(f"    {shortened(sentence)}" for sentence in access.shown)
+        lines += plain_lines(f"    {shorten_sentence(sentence)}" for sentence in access.shown)
     lines += workload_lines(found.workload, error) if found.workload else []
     for benchmark in found.benchmarks:
         sentence = f"benchmark {benchmark.name}: {benchmark.sentence}"

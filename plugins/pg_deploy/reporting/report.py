@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from pg_deploy.access.facts.access_change import shortened
+from pg_deploy.access.facts.access_change import shorten_sentence
 from pg_deploy.backup.evidence import how_to_restore, judge_backup
 from pg_deploy.configuration.dag_names import OWN, names_beside
 from pg_deploy.configuration.duration import format_duration
@@ -186,7 +186,7 @@ def _outcome_lines(outcome: Outcome) -> list[Line]:
         elif row.kind == Kind.ACCESS:
             access = AccessFound.from_row(row)
             lines.append(marked(tone_of_access(access), f"access: {access.words}", indent=4))
-            lines += plain_lines(f"      nobody declared: {shortened(each)}" for each in access.undeclared)
+            lines += plain_lines(f"      nobody declared: {shorten_sentence(each)}" for each in access.undeclared)
             lines += plain_lines(f"      {note}" for note in access.notes)
             lines += [marked("bad", sentence, indent=6) for sentence in access.against]
         elif row.kind == Kind.ROLLBACK_PROOF:

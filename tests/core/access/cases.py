@@ -26,7 +26,7 @@ import yaml
 
 from demo import build, cluster, server
 from demo.cluster_files import copy_data, erase_folder
-from pg_deploy.access.decide import unsettled_of
+from pg_deploy.access.decide import unsettled_with_disagreements
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.deployment.access_judgement import AccessOutcome, prove_on_copy
 from pg_deploy.migrations.migration import load, read_folder
@@ -241,7 +241,7 @@ def _migration(case: Case, folder: Path) -> Any:
 def _judged(case: Case, outcome: AccessOutcome, seconds: float) -> Ran:
     proof = outcome.proof
     found = [*proof.found, *proof.opened] if proof else []
-    unsettled = list(unsettled_of(proof) if proof else ())
+    unsettled = list(unsettled_with_disagreements(proof) if proof else ())
     objects = dict.fromkeys(
         [
             *(each.object if hasattr(each, "object") else each.table for each in found),

@@ -113,7 +113,7 @@ MUTANTS = (
     Mutant(
         "what is not settled passes",
         "decide.py",
-        "against += [Said(each.sentence) for each in open_ones]",
+        "against += [Sentence(each.sentence) for each in open_ones]",
         "against += []",
         "tests/core/access/test_decide.py",
     ),
@@ -153,7 +153,7 @@ MUTANTS = (
             ),
             (
                 "what composes statements",
-                "(was_there and not found.isdisjoint(closure.dynamic))",
+                "(old_differs and not found.isdisjoint(closure.dynamic))",
                 "False",
                 "what a function composes when it runs",
             ),
@@ -191,13 +191,13 @@ MUTANTS = (
             ),
             (
                 "triggers that read rows",
-                'if moved and part.kind == "trigger":',
+                'if changed and part.kind == "trigger":',
                 "if False:",
                 "rows that a trigger reads",
             ),
             (
                 "rows that a foreign key leads to",
-                "        written |= {",
+                "        written_otherwise |= {",
                 "        set() and {",
                 "a foreign key's action",
             ),

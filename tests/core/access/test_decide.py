@@ -21,7 +21,7 @@ from pg_deploy.migrations.errors import InvalidAccessFileError
 from pg_deploy.migrations.manifest import SAY_WHY, Access
 
 OPENED = AccessChange(
-    "gained", "anon", "public.v", ("select",), 'view "public.v" is new: anon can select it', opened=True
+    "gained", "anon", "public.v", ("select",), 'view "public.v" is new: anon can select it', object_is_new=True
 )
 LOST = RowDifference(
     "public.t",
@@ -92,7 +92,9 @@ def pasted(sentence: str) -> str:
 
 def test_what_to_declare_can_be_pasted(tmp_path: Path) -> None:
     """Whoever is told that something is undeclared wants the lines, and the lines must be right."""
-    view = AccessChange("gained", "service_role", "public.v", ("select",), "service_role can select it", opened=True)
+    view = AccessChange(
+        "gained", "service_role", "public.v", ("select",), "service_role can select it", object_is_new=True
+    )
     against = decide("unchanged", AccessFile(), Proof(Verdict.SAME, changes=(OPENED, view))).against
     (tmp_path / "access.yaml").write_text(pasted(against[-1]))
     declared = read_access_file(tmp_path)

@@ -17,7 +17,7 @@ def opened(pair: Pair, *statements: str) -> set[tuple[str, tuple[str, ...], bool
     """Role, commands, and whether it has to be declared, of each new object within reach."""
     pair.deploy(*statements)
     changes = access_changes(read_facts(pair.old), read_facts(pair.new))
-    return {(change.role, change.commands, change.decides) for change in changes if change.opened}
+    return {(change.role, change.commands, change.decides) for change in changes if change.object_is_new}
 
 
 @pytest.mark.parametrize("role", ["anon", "authenticated"])
@@ -59,7 +59,7 @@ def test_a_function_that_moves_to_where_the_api_reaches_it_is_opened(pair: Pair)
     before = read_facts(pair.new)
     pair.deploy("alter function private.everybody() set schema public")
     changes = access_changes(before, read_facts(pair.new))
-    assert {change.object for change in changes if change.opened and change.decides} == {"public.everybody()"}
+    assert {change.object for change in changes if change.object_is_new and change.decides} == {"public.everybody()"}
 
 
 def test_a_function_that_moves_to_where_the_api_does_not_reach_it_is_lost(pair: Pair) -> None:

@@ -88,7 +88,7 @@ def test_a_new_table_opens_what_its_policies_let_through(pair: Pair) -> None:
     opened = {
         (change.role, change.object): set(change.commands)
         for change in access_changes(before, read_facts(pair.new))
-        if change.opened
+        if change.object_is_new
     }
     assert ("anon", "public.prices") not in opened
     assert opened["authenticated", "public.prices"] == {"select"}
@@ -105,5 +105,7 @@ def test_what_public_is_granted_counts_behind_policies_of_others(pair: Pair) -> 
         "alter table public.prices enable row level security",
         "create policy shown on public.prices for select to authenticated using (true)",
     )
-    opened = [change for change in access_changes(before, read_facts(pair.new)) if change.opened and change.decides]
+    opened = [
+        change for change in access_changes(before, read_facts(pair.new)) if change.object_is_new and change.decides
+    ]
     assert [(change.role, change.commands) for change in opened] == [("public", ("select",))]

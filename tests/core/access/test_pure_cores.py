@@ -15,10 +15,10 @@ from pg_deploy.access.engines.factoring import find_cuts, is_determined
 from pg_deploy.access.engines.single_lookups import find_lookup
 from pg_deploy.access.facts.functions import without_comments
 from pg_deploy.access.facts.triggers import is_bystander
-from pg_deploy.access.predicates.alternatives import ROW, alternatives, row_tree
-from pg_deploy.access.predicates.comparisons import compared
+from pg_deploy.access.predicates.alternatives import ROW, row_tree, split_into_alternatives
+from pg_deploy.access.predicates.comparisons import conditions_by_column
 from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse
-from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, folded, from_clause
+from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, from_clause, merge_same_rows
 from pg_deploy.access.predicates.patterns import texts_that_fit
 from pg_deploy.access.predicates.predicates import Effective
 from pg_deploy.access.predicates.reach import Column, Relation
@@ -56,7 +56,7 @@ def _is_true(node: ast.Node, values: dict[str, bool]) -> bool:
 def test_alternatives_are_true_exactly_where_the_predicate_is(seed: int) -> None:
     """An alternative too many shows rows that nobody may see as reachable; one too few proves too much."""
     tree = parse_predicate(_random_predicate(random.Random(seed)))
-    found = alternatives(tree)
+    found = split_into_alternatives(tree)
     for values in product((True, False), repeat=len(NAMES)):
         given = dict(zip(NAMES, values, strict=True))
         assert any(_is_true(each, given) for each in found) == _is_true(tree, given)
@@ -112,11 +112,11 @@ def test_only_a_unique_key_determines_a_row() -> None:
 def test_two_aliases_are_one_row_only_by_their_key() -> None:
     """Folded by anything else, two memberships of one user would become one."""
     twice = _alternative({"k": "t", "m": "t"}, f"k.id = {ROW}.doc", f"m.id = {ROW}.doc", "k.open", "m.kind = 'x'")
-    once = folded(twice, lambda _: [["id"]])
+    once = merge_same_rows(twice, lambda _: [["id"]])
     assert once.tables == (("k", "t"),)
     assert set(once.texts) == {f"k.id = {ROW}.doc", "k.open", "k.kind = 'x'"}
-    assert folded(twice, lambda _: [["kind"]]) == twice
-    assert folded(twice, lambda _: [["id", "kind"]]) == twice
+    assert merge_same_rows(twice, lambda _: [["kind"]]) == twice
+    assert merge_same_rows(twice, lambda _: [["id", "kind"]]) == twice
 
 
 LOOKUPS = {
@@ -183,7 +183,9 @@ def test_constants_of_one_side_only_come_first() -> None:
 
 def test_a_constant_is_a_witness_for_the_column_that_it_is_compared_with() -> None:
     """Given to every column, witnesses would be too many to ask."""
-    found = compared("(docs.status = 'open') and (kind = 'x' or public.f(docs.owner))", "public.docs", ["body"])
+    found = conditions_by_column(
+        "(docs.status = 'open') and (kind = 'x' or public.f(docs.owner))", "public.docs", ["body"]
+    )
     assert found["status"] == ["docs.status = 'open'"]
     assert found["kind"] == ["kind = 'x'"]
     assert found["owner"] == ["public.f(docs.owner)", "body"]

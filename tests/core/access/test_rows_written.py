@@ -11,9 +11,9 @@ import pytest
 from pg_deploy.access.facts.api import api_of
 from pg_deploy.access.facts.functions import policy_words
 from pg_deploy.access.predicates.predicates import read_policies
-from pg_deploy.access.predicates.reach import reachable
+from pg_deploy.access.predicates.reach import read_relations
 from pg_deploy.access.sampling.columns_set import ColumnsSet
-from pg_deploy.access.sampling.rows_written import written_differences
+from pg_deploy.access.sampling.rows_written import judge_written_rows
 from pg_deploy.access.sampling.sample_context import looked_up_by
 from pg_deploy.catalog.names import parsed
 from pg_deploy.catalog.reader import Fact, Facts, read_facts
@@ -257,10 +257,10 @@ def _told(pair: Pair, sql: str) -> list[str]:
         with own.transaction(force_rollback=True):
             own.execute(sql.encode())
             written = written_here(own)
-        found = written_differences(
+        found = judge_written_rows(
             written,
             sql,
-            {relation.full_name: relation for relation in reachable(other, api) if relation.is_table},
+            {relation.full_name: relation for relation in read_relations(other, api) if relation.is_table},
             read_policies(other, api),
             looked_up_by(facts, facts),
             policy_words(facts),

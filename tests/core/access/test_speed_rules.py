@@ -26,7 +26,9 @@ def test_new_objects_that_nothing_mentions_leave_the_old_ones_to_the_catalog(pai
         pair.deploy(*[part.sql for part in split_check(text, file=stem)])
     proof = pair.prove()
     assert (proof.verdict, proof.found) == ("equal", ())
-    assert {change.object for change in proof.changes if change.opened} >= {"public.chat_telemetry_domain_summary"}
+    assert {change.object for change in proof.changes if change.object_is_new} >= {
+        "public.chat_telemetry_domain_summary"
+    }
 
 
 def test_a_new_function_that_a_policy_finds_instead_is_no_mere_addition(pair: Pair) -> None:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from pg_deploy.access.facts.policies import where_they_differ
+import json
+from datetime import datetime, timezone
+
+import pytest
+
+from pg_deploy.access.facts.api import SUPABASE
+from pg_deploy.access.facts.policies import policy_changes, where_they_differ
+from pg_deploy.catalog.names import parsed
+from pg_deploy.catalog.reader import Fact, Facts
 from pg_deploy.postgres.quoting import in_quotes, many
 
 
@@ -30,3 +38,28 @@ def test_a_role_is_not_said_twice() -> None:
     """ "anon and 1 more (anon)" was read as two roles."""
     assert many("anon", "anon", 2) == "anon and 1 more of that role"
     assert many("user a", "authenticated", 1) == "user a (authenticated)"
+
+
+def _policies(**roles_of: str) -> Facts:
+    """A table with policies for select, each to these roles."""
+    facts = [Fact("table", parsed("table", "public.t"), "{}", "database")]
+    for name, roles in roles_of.items():
+        properties = {"command": "select", "roles": roles.split(), "using": f"({name} = 1)"}
+        facts.append(Fact("policy", parsed("policy", f"public.t.{name}"), json.dumps(properties), "database"))
+    return Facts(frozenset(facts), 160000, datetime.now(timezone.utc))
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (_policies(own="authenticated", other="anon"), '"other" is new; was'),
+        (_policies(own="authenticated anon"), '"own" applies now; was'),
+        (_policies(own="authenticated", other="anon", third="anon"), '"other" and "third" apply now; was'),
+    ],
+    ids=["a new one", "a wider role list", "two new ones"],
+)
+def test_more_policies_than_before_are_told_in_a_sentence_with_the_right_verb(after: Facts, words: str) -> None:
+    """One policy that a wider role list lets in "applies"; two "apply"."""
+    changes = policy_changes(_policies(own="authenticated"), after, SUPABASE)
+    (sentence,) = [change.sentence for change in changes if change.direction == "gained"]
+    assert words in sentence

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.predicates import Effective, Phase, Policy, effective, read_policies
-from pg_deploy.access.predicates.reach import Column, Relation, columns, reachable
+from pg_deploy.access.predicates.reach import Column, Relation, read_columns, read_relations
 from pg_deploy.access.predicates.subjects import Subject, load_subjects
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection
@@ -59,9 +59,9 @@ def open_side(name: str, connection: Connection, api: Api) -> Side:
     The connection must be a superuser's in autocommit, and stays with session settings of the proof's own.
     """
     connection.execute("set jit = off; set work_mem = '256MB'; set search_path = ''; set client_min_messages = warning")
-    relations = {relation.full_name: relation for relation in reachable(connection, api)}
+    relations = {relation.full_name: relation for relation in read_relations(connection, api)}
     policies = read_policies(connection, api)
-    found = {name: columns(connection, relation) for name, relation in relations.items()}
+    found = {name: read_columns(connection, relation) for name, relation in relations.items()}
     return Side(name, connection, relations, policies, found)
 
 

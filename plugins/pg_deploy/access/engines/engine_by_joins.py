@@ -20,9 +20,9 @@ from pg_deploy.access.engines.factoring import Cut, find_cuts, is_determined
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.alternatives import ROW
 from pg_deploy.access.predicates.function_bodies import Functions, Refuse
-from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, folded, from_clause
+from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, from_clause, merge_same_rows
 from pg_deploy.access.predicates.predicates import Effective, read_policies
-from pg_deploy.access.predicates.reach import reachable, unique_keys
+from pg_deploy.access.predicates.reach import read_relations, read_unique_keys
 from pg_deploy.access.predicates.subjects import Subject
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import one_line
@@ -87,7 +87,7 @@ class SymbolicEngine:
         ).fetchall()
         roles = tuple(dict.fromkeys([*self.api.roles, *(row[0] for row in owners)]))
         wide = Api(roles=roles, ignored_schemas=())
-        relations = {(r.schema, r.name): r for r in reachable(connection, wide, everything=True)}
+        relations = {(r.schema, r.name): r for r in read_relations(connection, wide, everything=True)}
         named: dict[str, list[str]] = {}
         for schema, name, column in connection.execute(
             "select n.nspname::text, c.relname::text, a.attname::text from pg_catalog.pg_attribute a"
@@ -95,7 +95,7 @@ class SymbolicEngine:
             " where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'f')"
         ).fetchall():
             named.setdefault(f"{schema}.{name}", []).append(column)
-        self.keys = unique_keys(connection)
+        self.keys = read_unique_keys(connection)
         known: dict[tuple[str, int], bool] = {}
 
         def executable(role: str, function: int) -> bool:
@@ -123,7 +123,9 @@ class SymbolicEngine:
         self.compiler.aliases = 0
         try:
             found = self.compiler.compile(effective, relation, cell.role)
-            alternatives = tuple(folded(alternative, lambda table: self.keys.get(table, [])) for alternative in found)
+            alternatives = tuple(
+                merge_same_rows(alternative, lambda table: self.keys.get(table, [])) for alternative in found
+            )
         except Refuse as refusal:
             return Compiled(refused=refusal.reason)
         unique = {from_clause(alternative, None, None): alternative for alternative in alternatives}

@@ -20,7 +20,7 @@ from pg_deploy.access.engines.single_lookups import Lookup, find_lookup
 from pg_deploy.access.engines.universe import Universe
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.inline import Owned
-from pg_deploy.access.predicates.reach import Relation, columns, reachable, unique_keys
+from pg_deploy.access.predicates.reach import Relation, read_columns, read_relations, read_unique_keys
 from pg_deploy.grammar.printer import printed
 from pg_deploy.parsing.expressions import parse_predicate
 from pg_deploy.postgres.quoting import quote
@@ -45,11 +45,11 @@ class StandIns:
 
     @cached_property
     def _keys(self) -> Mapping[str, list[list[str]]]:
-        return unique_keys(self.side.connection)
+        return read_unique_keys(self.side.connection)
 
     @cached_property
     def _relations(self) -> Mapping[tuple[str, str], Relation]:
-        found = reachable(self.side.connection, self.api, everything=True)
+        found = read_relations(self.side.connection, self.api, everything=True)
         return {(relation.schema, relation.name): relation for relation in found}
 
     def digest(self, universe: Universe, alternative: str, source: str) -> str | None:
@@ -87,7 +87,7 @@ class StandIns:
         """The columns of the table that decide whether a row of it is found, or None if a stand-in cannot hold them."""
         if [lookup.key] not in self._keys.get(relation.quoted, []):
             return None
-        found = columns(self.side.connection, relation)
+        found = read_columns(self.side.connection, relation)
         decisive = set(lookup.reads)
         if relation.secured:
             decisive |= read_by_policies(self.side.policies, relation, found)

@@ -12,7 +12,7 @@ from pg_deploy.access.engines.compared_sides import Side
 from pg_deploy.access.predicates.predicates import READING, Phase
 from pg_deploy.access.predicates.reach import Column
 from pg_deploy.access.predicates.subjects import NOBODY
-from pg_deploy.access.predicates.witnesses import NO_CONSTANTS, Constants, joined, witness_values
+from pg_deploy.access.predicates.witnesses import NO_CONSTANTS, Constants, merge_constants, witness_values
 from pg_deploy.postgres.quoting import literal, quote
 from pg_deploy.postgres.sql_files import engine_sql
 
@@ -97,7 +97,7 @@ def plan_universes(
     def one(number: int, key: object, tables: list[str], place: int) -> Universe:
         several = [constants(table) for table in tables] if constants else []
         named = {column for each in several for column in each}
-        given = {column: joined(each[column] for each in several if column in each) for column in named}
+        given = {column: merge_constants(each[column] for each in several if column in each) for column in named}
         same = shapes[key][0] == shapes[key][1]
         return Universe(
             number, shapes[key][place], tuple(tables), constants=given, checks=checks[key] if same else (), shared=same

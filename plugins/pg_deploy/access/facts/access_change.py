@@ -12,29 +12,30 @@ _NOW = "; it is now "
 
 @dataclass(frozen=True)
 class Rewritten:
-    """What `where` said, and what it says now."""
+    """The text of a policy before and after; `name` is the policy with its table."""
 
-    where: str
+    name: str
     was: str
     now: str
 
     @property
     def sentence(self) -> str:
-        """Both texts."""
-        return f"{self.where} was {self.was}{_NOW}{self.now}"
+        """A sentence with both texts."""
+        return f"{self.name} was {self.was}{_NOW}{self.now}"
 
     @property
     def short(self) -> str:
-        """By what it says now."""
-        return f"{self.where} is now {self.now}"
+        """A sentence with the new text only."""
+        return f"{self.name} is now {self.now}"
 
 
 @dataclass(frozen=True, order=True)
 class AccessChange:
     """A difference in access facts, or in row sets, in words.
 
-    `decides` is false where only row sets can tell whether anybody gained or lost something, as with a rewritten
-    policy. `opened` is true for what only came with the migration: where it decides, access.yaml has to declare it.
+    `decides` is false if only row sets can tell whether anybody gained or lost something, as with a rewritten policy.
+    `object_is_new` is true if the object came with the migration: a change that decides is then declared in access.yaml
+    under `opened`.
     """
 
     direction: Direction
@@ -43,18 +44,18 @@ class AccessChange:
     commands: tuple[str, ...]
     sentence: str
     decides: bool = True
-    opened: bool = False
+    object_is_new: bool = False
     rewritten: Rewritten | None = field(default=None, compare=False)
-    """Of a policy that was rewritten, what the sentence says."""
+    """The two texts in the sentence, if it is about a rewritten policy."""
 
     @property
     def short(self) -> str:
-        """The sentence, or of a rewritten policy what it says now."""
+        """The sentence; for a rewritten policy only what the policy says now."""
         return self.rewritten.short if self.rewritten else self.sentence
 
 
-def shortened(sentence: str, most: int = 240) -> str:
-    """A sentence for a log, as the ledger keeps it: of a rewritten policy the beginning of both texts."""
+def shorten_sentence(sentence: str, most: int = 240) -> str:
+    """Cut a sentence for a log; if it is about a rewritten policy, the beginning of both texts stays."""
     if len(sentence) <= most:
         return sentence
     was, middle, is_now = sentence.partition(_NOW)
@@ -65,11 +66,11 @@ def shortened(sentence: str, most: int = 240) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """The beginning of a long text."""
+    """Cut a long text to its beginning."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def words(items: Iterable[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
+def join_with_and(items: Iterable[str]) -> str:
+    """`a`, `a and b`, `a, b and c`; `nothing` if there are no items."""
     listed = list(items)
     return listed[0] if len(listed) == 1 else ", ".join(listed[:-1]) + " and " + listed[-1] if listed else "nothing"

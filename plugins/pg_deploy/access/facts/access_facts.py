@@ -1,4 +1,4 @@
-"""Access facts: what of the catalog decides who may read and write which rows."""
+"""Access facts: the part of the catalog that decides who may read and write which rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HARMLESS_SETTINGS = re.compile(
 
 
 def settings_and_owners(facts: Facts) -> Mapping[Key, str]:
-    """What settings say that may decide access, and whom schemas belong to."""
+    """The settings that may decide access, and the owners of schemas."""
     return {
         key: fact.definition if fact.kind == "setting" else f"owner={fact.properties['owner']}"
         for key, fact in facts.by_key.items()
@@ -36,7 +36,7 @@ def settings_and_owners(facts: Facts) -> Mapping[Key, str]:
 
 @lru_cache(maxsize=4)
 def deciding_functions(facts: Facts, api: Api = SUPABASE) -> frozenset[Fact]:
-    """Functions that policies rest on, through any depth, and the definer functions that API roles may execute."""
+    """The functions that policies rest on, through any depth, and the definer functions that API roles may execute."""
     nodes = closure_of(facts).of_all_policies
     return frozenset(facts.by_key[node] for node in nodes if node[0] in ROUTINES) | definer_functions(facts, api)
 

@@ -1,7 +1,7 @@
-"""Functions that only carry what policies decide: nothing that they rest on differs but the policies of tables.
+"""Carriers: functions that only pass on what policies decide, because nothing else differs that they rest on.
 
-Who calls one with rights of their own gets what these tables give them, and what the engines say of the tables is said of
-it. One that runs with the rights of an owner whom no policy holds back answers as before.
+A carrier that runs with the caller's rights answers what the tables give the caller: what the engines find for the tables
+holds for the function. A carrier that runs with the rights of an owner whom no policy holds back answers as before.
 """
 
 from __future__ import annotations
@@ -20,28 +20,31 @@ _SETTING = re.compile(
     r"^ SET (?!search_path |jit |work_mem |statement_timeout |lock_timeout |enable_\w+ )", re.MULTILINE
 )
 _OTHERWISE = re.compile(
-    # somebody else asks from here on, or with other claims than the engines knew
+    # from here on somebody else asks, or the claims are others than the engines knew
     r"\bset_config\b|\b(?:re)?set\s+(?:local|session|role)\b|(?:\$\w*\$|;|>>|\b(?:begin|then|else|loop)\b)\s*(?:re)?set\s"
     # the policies themselves are read
     r"|\bpg_(?:policy|policies|class|get_expr|depend)\b|\binformation_schema\b"
-    # what it reads is in no text
+    # no text shows what is read
     r"|\bexecute\s+(?!on\b|function\b|procedure\b)|\bdblink|\bquery_to_xml|\btable_to_xml|\bschema_to_xml|\bcursor_to_xml",
     re.IGNORECASE,
 )
 _LANGUAGE = re.compile(r"\bLANGUAGE (?!sql\b|plpgsql\b|c\b|internal\b)\w", re.IGNORECASE)
 
 
-def carried_tables(closure: Closure, root: Node, touched: Collection[Node], dynamic: bool) -> frozenset[str] | None:
-    """The tables whose policies decide what a function answers otherwise than before; None if it has to be called.
+def find_carried_tables(
+    closure: Closure, root: Node, touched: Collection[Node], dynamic: bool
+) -> frozenset[str] | None:
+    """The tables because of which a function may answer otherwise than before; None if it has to be called to know.
 
-    `touched` is all that differs or whose rows do. With `dynamic` what a function composes when it runs may be among it.
+    `touched` holds what differs, and the tables whose rows differ. With `dynamic`, a statement that a function composes when
+    it runs may read any of these.
     """
     facts = closure.facts
     below = closure.of(root, policies=False)
     bodies = [fact for node in below if node[0] in ROUTINES and (fact := facts.by_key.get(node)) is not None]
     if root not in facts.by_key or not below.isdisjoint(touched) or not below.isdisjoint(closure.dynamic):
         return None
-    if any(_acts_otherwise(body) for body in bodies):
+    if any(_is_no_carrier(body) for body in bodies):
         return None
     views = [fact for node in below if node[0] in RELATIONS[1:] and (fact := facts.by_key.get(node)) is not None]
     lent = [body for body in bodies if is_definer(body)]
@@ -54,6 +57,7 @@ def carried_tables(closure: Closure, root: Node, touched: Collection[Node], dyna
     return frozenset(node[1] for node in below if node[0] == "table" and not closure.of(node).isdisjoint(decisive))
 
 
-def _acts_otherwise(body: Fact) -> bool:
+def _is_no_carrier(body: Fact) -> bool:
+    """Whether a function changes who asks, reads the policies themselves, or reads what no text shows."""
     head, _, text = text_of(body).partition("\nAS ")
     return bool(_SETTING.search(head) or _LANGUAGE.search(head) or _OTHERWISE.search(without_comments(text or head)))

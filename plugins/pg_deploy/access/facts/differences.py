@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from functools import lru_cache
 
-from pg_deploy.access.facts.access_change import AccessChange, words
+from pg_deploy.access.facts.access_change import AccessChange, join_with_and
 from pg_deploy.access.facts.access_facts import deciding_functions, definer_functions, settings_and_owners
 from pg_deploy.access.facts.api import SUPABASE, Api
 from pg_deploy.access.facts.functions import is_definer
@@ -57,10 +57,10 @@ def access_changes(before: Facts, after: Facts, api: Api = SUPABASE) -> tuple[Ac
                 policy_changes,
                 _roles,
                 _memberships,
-                _defaults,
+                _default_privileges,
                 _functions,
                 _publications,
-                _others,
+                _settings_and_owners,
             )
             for change in part(before, after, api)
         )
@@ -82,32 +82,32 @@ def _grants(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
         if had == has:
             continue
         if kind not in _OBJECTS:
-            # what is new of these kinds is its maker's, and no way to anybody's rows
+            # a new object of these kinds belongs to who made it, and leads to nobody's rows
             if kind in _OTHER_OBJECTS or any(key[0] == target for key in old):
                 yield from _changed_rights(before, after, api, target, role, had, has)
             continue
-        if target not in objects_after and (kind != "column" or name.relation not in _names(objects_after)):
-            continue  # it is gone: said once for the object
+        if target not in objects_after and (kind != "column" or name.relation not in _relation_names(objects_after)):
+            continue  # the object is gone: one sentence of its own says so
         if target not in objects_before:
             fact = objects_after.get(target)
             if fact is not None and fact.kind in ("function", "procedure") and _is_elsewhere(fact, after, before, api):
-                continue  # the engines tell whether it answers otherwise where it is now
+                continue  # it was moved to this schema: the engines tell whether it answers otherwise there
             is_reached = role in reached and (kind in RELATIONS or kind == "column" or target in definers)
             rights = sorted(right for right in has & _RIGHTS_OF.get(kind, has) if not right.endswith(GRANTABLE))
             if is_reached and rights:
                 commands = tuple(right.lower() for right in rights)
                 if role in api.roles:
-                    # what public or a group is granted, its members use under policies of their own
+                    # with a grant to public or a group, the policies of each member decide
                     commands = reached_commands(role, commands, kind, name, after)
                 if commands:
-                    said = _opened(role, commands, kind, name, after)
-                    # a role that no policy holds back reaches all that is new: to declare that would say nothing
+                    sentence = _new_object_sentence(role, commands, kind, name, after)
+                    # a role that no policy holds back reaches every new object: to declare that would say nothing
                     decides = not bypasses(role, after)
-                    yield AccessChange("gained", role, name, commands, said, decides=decides, opened=True)
+                    yield AccessChange("gained", role, name, commands, sentence, decides=decides, object_is_new=True)
             continue
         owner = objects_after[target].properties.get("owner") if target in objects_after else None
         if role == owner:
-            continue  # an owner gives itself what it likes
+            continue  # an owner can grant itself any right
         yield from _changed_rights(before, after, api, target, role, had, has)
 
 
@@ -121,37 +121,37 @@ def _changed_rights(
     has: frozenset[str],
 ) -> Iterator[AccessChange]:
     kind, name = target if target[0] != "database" else ("this", "database")
-    members = _concerned(role, api)
+    members = _affected_roles(role, api)
     gained = sorted(right for right in has - had if any(not has_right(before, target, m, right) for m in members))
     lost = sorted(right for right in had - has if any(not has_right(after, target, m, right) for m in members))
     if grantable := [right for right in gained if right.endswith(GRANTABLE)]:
         may = ", ".join(right.removesuffix(GRANTABLE).lower() for right in grantable)
-        said = f"{role} may now grant others to {may} {kind} {in_quotes(name)}"
-        yield AccessChange("gained", role, name, ("grant",), said)
+        sentence = f"{role} may now grant others to {may} {kind} {in_quotes(name)}"
+        yield AccessChange("gained", role, name, ("grant",), sentence)
     if plain := [right for right in gained if not right.endswith(GRANTABLE)]:
         can = tuple(right.lower() for right in plain)
-        said = f"{role} could not {_verbs(can)} {kind} {in_quotes(name)} and can now"
-        yield AccessChange("gained", role, name, can, said)
+        sentence = f"{role} could not {_verbs(can)} {kind} {in_quotes(name)} and can now"
+        yield AccessChange("gained", role, name, can, sentence)
     if plain := [right for right in lost if not right.endswith(GRANTABLE)]:
         could = tuple(right.lower() for right in plain)
-        said = f"{role} could {_verbs(could)} {kind} {in_quotes(name)} and can no longer"
-        yield AccessChange("lost", role, name, could, said)
+        sentence = f"{role} could {_verbs(could)} {kind} {in_quotes(name)} and can no longer"
+        yield AccessChange("lost", role, name, could, sentence)
 
 
 def _verbs(rights: tuple[str, ...]) -> str:
-    return words("use" if right == "usage" else right for right in rights)
+    return join_with_and("use" if right == "usage" else right for right in rights)
 
 
-def _concerned(role: str, api: Api) -> tuple[str, ...]:
-    """Whose rights a grant to `role` may change: its own, or if that is PUBLIC those of every role of the API."""
+def _affected_roles(role: str, api: Api) -> tuple[str, ...]:
+    """The roles whose rights a grant to `role` may change: itself, or every role of the API if it is PUBLIC."""
     return api.roles if role == PUBLIC else (role,)
 
 
-def _names(objects: dict[Key, Fact]) -> set[Identity]:
+def _relation_names(objects: dict[Key, Fact]) -> set[Identity]:
     return {fact.identity for fact in objects.values() if fact.kind in RELATIONS}
 
 
-def _opened(role: str, commands: tuple[str, ...], kind: str, name: str, after: Facts) -> str:
+def _new_object_sentence(role: str, commands: tuple[str, ...], kind: str, name: str, after: Facts) -> str:
     fact = after.by_key.get((kind, name))
     properties = fact.properties if fact else {}
     why = {
@@ -162,7 +162,7 @@ def _opened(role: str, commands: tuple[str, ...], kind: str, name: str, after: F
         "function": f'; it runs with the rights of its owner "{properties.get("owner")}"',
         "table": "" if properties.get("row level security") else "; without row level security: every row",
     }.get(kind, "")
-    return f"{kind} {in_quotes(name)} is new: {role} can {words(commands)} it{why}"
+    return f"{kind} {in_quotes(name)} is new: {role} can {join_with_and(commands)} it{why}"
 
 
 def _relations(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
@@ -181,16 +181,19 @@ def _relations(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
                         ", ".join(who),
                         fact.identity,
                         (),
-                        f"{kind} {in_quotes(fact.identity)} is gone: {words(who)} could use it",
+                        f"{kind} {in_quotes(fact.identity)} is gone: {join_with_and(who)} could use it",
                     )
                 continue
-            written = any(
+            is_written = any(
                 rights.get(((kind, fact.identity), role), frozenset()) & {"INSERT", "UPDATE", "DELETE"} for role in who
             )
-            yield from _same_relation(kind, fact, now, ", ".join(who), after, written=written)
+            yield from _same_relation(kind, fact, now, ", ".join(who), after, is_written=is_written)
 
 
-def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts, *, written: bool) -> Iterator[AccessChange]:
+def _same_relation(
+    kind: str, old: Fact, new: Fact, who: str, facts: Facts, *, is_written: bool
+) -> Iterator[AccessChange]:
+    """What differs in a relation that is there before and after; `is_written` says that these roles may write to it."""
     before, after, name = old.properties, new.properties, old.identity
     if before.get("owner") != after.get("owner"):
         yield AccessChange(
@@ -237,10 +240,10 @@ def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts, *, w
                 if invoker
                 else f"with the rights of its owner {after.get('owner')}, whom no policy holds back"
             )
-            said = f"view {in_quotes(name)} now reads {reads}"
-            # What somebody loses who only reads shows in what is read; what was written through it had the owner's rights.
-            decides = written or not invoker
-            yield AccessChange("lost" if invoker else "gained", who, name, ("select",), said, decides=decides)
+            sentence = f"view {in_quotes(name)} now reads {reads}"
+            # If a role loses only what it read, the comparison of what is read shows it. What it wrote had the owner's rights.
+            decides = is_written or not invoker
+            yield AccessChange("lost" if invoker else "gained", who, name, ("select",), sentence, decides=decides)
         yield from _view_options(name, who, before.get("options") or [], after.get("options") or [])
     if kind in VIEWS and before.get("definition") != after.get("definition"):
         yield AccessChange(
@@ -259,11 +262,11 @@ def _same_relation(kind: str, old: Fact, new: Fact, who: str, facts: Facts, *, w
 def _view_options(name: str, who: str, was: list[str], is_now: list[str]) -> Iterator[AccessChange]:
     had, has = (dict(option.split("=", 1) for option in options) for options in (was, is_now))
     if is_on(was, "security_barrier") and not is_on(is_now, "security_barrier"):
-        said = f"view {in_quotes(name)} is no security barrier any more: a condition of the asker may see rows that the view hides"
-        yield AccessChange("gained", who, name, ("select",), said)
+        sentence = f"view {in_quotes(name)} is no security barrier any more: a condition of the asker may see rows that the view hides"
+        yield AccessChange("gained", who, name, ("select",), sentence)
     if had.get("check_option") and has.get("check_option") != had["check_option"]:
-        said = f"view {in_quotes(name)} no longer checks what is written through it: rows that it does not show can be written"
-        yield AccessChange("gained", who, name, ("insert", "update"), said)
+        sentence = f"view {in_quotes(name)} no longer checks what is written through it: rows that it does not show can be written"
+        yield AccessChange("gained", who, name, ("insert", "update"), sentence)
 
 
 def _publications(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
@@ -276,13 +279,15 @@ def _publications(before: Facts, after: Facts, api: Api) -> Iterator[AccessChang
             had = set(old.properties.get("tables") or ()) if old else set()
             sent = sorted(set(fact.properties.get("tables") or ()) - had)
             for table in sent:
-                said = f"publication {in_quotes(fact.identity)} now sends rows of {in_quotes(table)} to its subscribers"
-                yield AccessChange("gained", "subscribers", first_relation(table), ("select",), said)
+                sentence = (
+                    f"publication {in_quotes(fact.identity)} now sends rows of {in_quotes(table)} to its subscribers"
+                )
+                yield AccessChange("gained", "subscribers", first_relation(table), ("select",), sentence)
             if not sent:
-                said = (
+                sentence = (
                     f"{kind} {in_quotes(fact.identity)} is {'new' if old is None else 'another one'}: {fact.definition}"
                 )
-                yield AccessChange("changed", "subscribers", fact.identity, ("select",), said)
+                yield AccessChange("changed", "subscribers", fact.identity, ("select",), sentence)
 
 
 def _roles(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
@@ -317,10 +322,10 @@ def _memberships(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange
     had, has = membership_kinds(before), membership_kinds(after)
     for key in sorted(has):
         member, role = key
-        # Whoever makes a role may hand it on, to itself too; what nobody could do before is no change of access.
+        # Who makes a role may hand it on, also to itself; with a role that is new this is no change of access.
         if has[key].admin and not (key in had and had[key].admin) and ("role", role) in before.by_key:
-            said = f'role "{member}" can now make itself and others a member of "{role}"'
-            yield AccessChange("gained", member, role, (), said)
+            sentence = f'role "{member}" can now make itself and others a member of "{role}"'
+            yield AccessChange("gained", member, role, (), sentence)
         if key not in had or not (had[key].acts and has[key].acts):
             continue
         for now, then, can in (
@@ -328,16 +333,16 @@ def _memberships(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange
             (has[key].set, had[key].set, "may become (set role)"),
         ):
             if now != then:
-                said = f'role "{member}" {"now" if now else "no longer"} {can} "{role}"'
-                yield AccessChange("gained" if now else "lost", member, role, (), said)
+                sentence = f'role "{member}" {"now" if now else "no longer"} {can} "{role}"'
+                yield AccessChange("gained" if now else "lost", member, role, (), sentence)
     for key in sorted(had):
         kept = key in has or not had[key].acts
         if had[key].admin and kept and not (key in has and has[key].admin) and ("role", key[1]) in after.by_key:
-            said = f'role "{key[0]}" can no longer make others a member of "{key[1]}"'
-            yield AccessChange("lost", key[0], key[1], (), said)
+            sentence = f'role "{key[0]}" can no longer make others a member of "{key[1]}"'
+            yield AccessChange("lost", key[0], key[1], (), sentence)
 
 
-def _defaults(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
+def _default_privileges(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
     keys = {fact.identity for facts in (before, after) for fact in facts.facts if fact.kind == "default grant"}
     for key in sorted(keys):
         old, new = before.by_key.get(("default grant", key)), after.by_key.get(("default grant", key))
@@ -371,39 +376,41 @@ def _functions(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
                     ", ".join(who),
                     name,
                     ("execute",),
-                    f"{fact.kind} {in_quotes(name)} is gone: {words(who)} could execute it",
-                    # if only policies called it, the engines have asked them without it
+                    f"{fact.kind} {in_quotes(name)} is gone: {join_with_and(who)} could execute it",
+                    # if only policies called it, the engines asked these without it
                     decides=fact in definers and not _is_elsewhere(fact, before, after, api),
                 )
             continue
         if now == fact or not {fact, now} & deciding:
             continue
-        # whether its answers differ is asked
-        by_itself = is_definer(now) != is_definer(fact) or fact.properties.get("owner") != now.properties.get("owner")
+        # With the same rights as before it decides nothing by itself: whether its answers differ, the proof asks.
+        other_rights = is_definer(now) != is_definer(fact) or fact.properties.get("owner") != now.properties.get(
+            "owner"
+        )
         if is_definer(now) and not is_definer(fact):
-            said = (
+            sentence = (
                 f"{fact.kind} {in_quotes(name)} now runs with the rights of its owner {now.properties.get('owner')}; "
-                f"{words(who)} can execute it"
+                f"{join_with_and(who)} can execute it"
             )
-        elif by_itself and is_definer(fact) and not is_definer(now):
-            said = f"{fact.kind} {in_quotes(name)} no longer runs with the rights of its owner {now.properties.get('owner')}"
-        elif by_itself:
+        elif is_definer(fact) and not is_definer(now):
+            sentence = f"{fact.kind} {in_quotes(name)} no longer runs with the rights of its owner {now.properties.get('owner')}"
+        elif other_rights:
             was, owner = fact.properties.get("owner"), now.properties.get("owner")
-            said = f"{fact.kind} {in_quotes(name)} belonged to {was} and belongs to {owner} now"
+            sentence = f"{fact.kind} {in_quotes(name)} belonged to {was} and belongs to {owner} now"
         elif {fact, now} & definers:
             owner = now.properties.get("owner")
-            said = f"{fact.kind} {in_quotes(name)}, which runs with the rights of its owner {owner}, is defined differently"
+            sentence = f"{fact.kind} {in_quotes(name)}, which runs with the rights of its owner {owner}, is defined differently"
         else:
-            said = f"{fact.kind} {in_quotes(name)}, on which policies rest, is defined differently"
-        yield AccessChange("changed", ", ".join(who), name, ("execute",), said, decides=by_itself)
+            sentence = f"{fact.kind} {in_quotes(name)}, on which policies rest, is defined differently"
+        yield AccessChange("changed", ", ".join(who), name, ("execute",), sentence, decides=other_rights)
 
 
 def _is_elsewhere(fact: Fact, here: Facts, there: Facts, api: Api) -> bool:
-    """Whether a function of `here` is in another schema of `there`, where all who can call it here can call it too."""
+    """Whether a function of `here` is in another schema of `there`, and all who can call it here can call it there too."""
     return any(
         other.kind == fact.kind
         and other.key not in here.by_key
-        and _called(other) == _called(fact)
+        and _name_and_arguments(other) == _name_and_arguments(fact)
         and _body(other) == _body(fact)
         and other.properties.get("owner") == fact.properties.get("owner")
         and _callers(fact, here, api) <= _callers(other, there, api)
@@ -412,7 +419,7 @@ def _is_elsewhere(fact: Fact, here: Facts, there: Facts, api: Api) -> bool:
 
 
 def _callers(fact: Fact, facts: Facts, api: Api) -> set[str]:
-    """The roles of the API that policies hold back, and that may execute a function and use its schema."""
+    """The roles of the API that policies hold back and that may execute a function and use its schema."""
     schema = ("schema", fact.identity.schema)
     return {
         role
@@ -423,8 +430,7 @@ def _callers(fact: Fact, facts: Facts, api: Api) -> set[str]:
     }
 
 
-def _called(fact: Fact) -> tuple[str, str | None]:
-    """Name and arguments."""
+def _name_and_arguments(fact: Fact) -> tuple[str, str | None]:
     return fact.identity.name, fact.identity.arguments
 
 
@@ -433,15 +439,15 @@ def _body(fact: Fact) -> str:
 
 
 def _ends_read_only(kind: str, identity: str, value: str | None) -> bool:
-    """Whether sessions may write again by default: each may set that itself, and a platform sets it while a disk is full."""
+    """Whether a setting only lets sessions write again: each may set that itself, and a platform sets it while a disk is full."""
     name = identity_of((kind, identity)).name if kind == "setting" else None
     return name == "default_transaction_read_only" and (value is None or not means_true(json.loads(value)["value"]))
 
 
-def _others(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
-    said_before, said_after = settings_and_owners(before), settings_and_owners(after)
-    for key in sorted(said_before.keys() | said_after.keys()):
-        old, new = said_before.get(key), said_after.get(key)
+def _settings_and_owners(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
+    settings_before, settings_after = settings_and_owners(before), settings_and_owners(after)
+    for key in sorted(settings_before.keys() | settings_after.keys()):
+        old, new = settings_before.get(key), settings_after.get(key)
         if old != new and not (key[0] == "schema" and (old is None or new is None)) and not _ends_read_only(*key, new):
             role = identity_of(key).role or PUBLIC
             yield AccessChange(

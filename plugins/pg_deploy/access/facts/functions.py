@@ -20,11 +20,11 @@ def is_definer(fact: Fact) -> bool:
 
 
 def without_comments(body: str) -> str:
-    """A function's body with a space in the place of each comment; what looks like one inside of quotes stays."""
+    """A function's body with a space for each comment; text in quotes stays, even if it looks like a comment."""
     return _COMMENT.sub(lambda found: found[1] or " ", body)
 
 
 def policy_words(facts: Facts) -> frozenset[str]:
-    """Every word of the policies and of the functions and views behind them: among them the columns that they read."""
+    """Every word of the policies and of the functions and views behind them; among them are the columns that they read."""
     closure = closure_of(facts)
     return frozenset().union(*map(words_of, closure.texts_of(closure.of_all_policies)))

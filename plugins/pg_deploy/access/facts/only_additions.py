@@ -1,4 +1,4 @@
-"""Whether a migration only added things that nothing of before can notice: then the catalog settles what existed before."""
+"""Whether a migration only added objects that nothing old can notice: then access to what existed before is as it was."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pg_deploy.catalog.kinds import RELATIONS, ROUTINES, VIEWS
 from pg_deploy.catalog.names import Key
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts
 
-# They decide nothing about rows, wherever they are.
+# These decide nothing about rows, wherever they are.
 _HARMLESS = frozenset({"index", "comment", "statistics", "cron job", "extension"})
-# They decide about rows of what they belong to, which has to be new as well.
+# These decide about rows of the object that they belong to, which has to be new as well.
 _PARTS = ("column", "constraint", "trigger", "policy", "grant", "sequence")
 _OBJECTS = ("table", *VIEWS, *ROUTINES, "type", "schema")
 
@@ -20,10 +20,10 @@ _OBJECTS = ("table", *VIEWS, *ROUTINES, "type", "schema")
 def only_adds(before: Facts, after: Facts, changes: Iterable[AccessChange]) -> bool:
     """Whether nothing that decides access to what existed before differs: every difference is a new object or harmless.
 
-    An object whose name any policy, view or function that they call mentions is no mere addition: a body that leaves its
-    search_path open would find it in place of what it found before.
+    A new object does not count as harmless if its name is in the text of a policy, a view or a function: a body that leaves
+    its search_path open would find the new object in place of the old one.
     """
-    if any(not change.opened for change in changes):
+    if any(not change.object_is_new for change in changes):
         return False
     if any(fact.kind not in _HARMLESS for fact in before.facts - after.facts):
         return False
@@ -40,13 +40,13 @@ def only_adds(before: Facts, after: Facts, changes: Iterable[AccessChange]) -> b
 
 
 def _belongs(fact: Fact, objects: Container[Key]) -> bool:
-    """Whether a part's owner is among the new objects."""
-    of = fact.identity.of if fact.kind == "grant" else fact.identity
-    if of is None or of.kind == "sequence":
-        return of is not None
-    if of.relation:
-        return any((kind, of.relation) in objects for kind in (*RELATIONS, "type"))
-    return (of.kind, of) in objects
+    """Whether the object that a part belongs to is among the new objects."""
+    target = fact.identity.of if fact.kind == "grant" else fact.identity
+    if target is None or target.kind == "sequence":
+        return target is not None
+    if target.relation:
+        return any((kind, target.relation) in objects for kind in (*RELATIONS, "type"))
+    return (target.kind, target) in objects
 
 
 OURS = (*IGNORED_SCHEMAS, "access_proof")

@@ -1,4 +1,4 @@
-"""What decides about the rows of a relation besides grants and policies, in sentences: read from the catalog's facts and the closure."""
+"""What decides about the rows of a relation besides grants and policies, in sentences."""
 
 from __future__ import annotations
 
@@ -15,34 +15,37 @@ from pg_deploy.catalog.switches import is_on
 from pg_deploy.postgres.quoting import in_quotes
 
 SHOWN = 10
-"""Of a kind, at most."""
-_ACTS = re.compile(r"ON (DELETE|UPDATE) (CASCADE|SET NULL|SET DEFAULT)")
-_TOUCHED = {"CASCADE": "is done to", "SET NULL": "sets null in", "SET DEFAULT": "sets the default in"}
+"""Sentences of a kind, at most."""
+_ACTIONS = re.compile(r"ON (DELETE|UPDATE) (CASCADE|SET NULL|SET DEFAULT)")
+_EFFECTS = {"CASCADE": "is done to", "SET NULL": "sets null in", "SET DEFAULT": "sets the default in"}
 _CALLED = re.compile(r"EXECUTE (?:FUNCTION|PROCEDURE) (.+)$")
 
 
-def besides_policies(facts: Facts, relation: str, role: str) -> Iterator[str]:
-    """For `relation` as the catalog writes it: view options, triggers, rules, foreign keys' actions, views and functions with other
-    rights that reach it, publications, buckets, and the settings that the role's sessions begin with."""
+def describe_other_deciders(facts: Facts, relation: str, role: str) -> Iterator[str]:
+    """Say what else decides about the rows of `relation`, a name as the catalog writes it, for `role`.
+
+    These are view options, triggers, rules, foreign keys' actions, publications, views and functions that reach the rows with
+    other rights, and the settings that the role's sessions begin with. Pure.
+    """
     closure = closure_of(facts)
     node = next(((kind, relation) for kind in RELATIONS if (kind, relation) in facts.by_key), None)
     if node is None:
         return
-    for told in (
-        _own(facts.by_key[node], closure),
-        _writing(closure, relation),
+    for found in (
+        _view_options(facts.by_key[node], closure),
+        _parts_that_write(closure, relation),
         _foreign_keys(facts, relation),
-        _roundabout(closure, node, role),
-        _sent(facts, relation),
+        _ways_round(closure, node, role),
+        _publications(facts, relation),
         _settings(facts, role),
     ):
-        sentences = list(told)
+        sentences = list(found)
         yield from sentences[:SHOWN]
         if len(sentences) > SHOWN:
             yield f"and {len(sentences) - SHOWN} more of that kind"
 
 
-def _own(fact: Fact, closure: Closure) -> Iterator[str]:
+def _view_options(fact: Fact, closure: Closure) -> Iterator[str]:
     name = in_quotes(fact.identity)
     if fact.kind == "materialized view":
         yield f"{name} is a materialized view: no policy holds anybody back, it shows what its last refresh found"
@@ -63,21 +66,21 @@ def _own(fact: Fact, closure: Closure) -> Iterator[str]:
         yield f"it rests on {', '.join(map(in_quotes, tables[:SHOWN]))}: explain these as well"
 
 
-def _writing(closure: Closure, relation: str) -> Iterator[str]:
+def _parts_that_write(closure: Closure, relation: str) -> Iterator[str]:
     for part in sorted(closure.parts.get(relation, ())):
-        own = part.identity.name
+        name = part.identity.name
         if part.kind == "trigger":
             found = _CALLED.search(part.definition_text)
             called = found[1] if found else "a function"
             if part.properties.get("fires") == "never":
-                yield f"trigger {in_quotes(own)} is disabled: it would call {called}"
+                yield f"trigger {in_quotes(name)} is disabled: it would call {called}"
             else:
                 when = " ".join(part.definition_text.split(" ON ", 1)[0].split()[3:]).lower()
-                yield f"trigger {in_quotes(own)} fires {when}: {called} may refuse a write, change it or write elsewhere"
+                yield f"trigger {in_quotes(name)} fires {when}: {called} may refuse a write, change it or write elsewhere"
         elif part.kind == "rule":
-            yield f"rule {in_quotes(own)} rewrites what is asked: {' '.join(part.definition_text.split())[:200]}"
+            yield f"rule {in_quotes(name)} rewrites what is asked: {' '.join(part.definition_text.split())[:200]}"
         elif part.kind == "constraint" and part.definition_text.startswith(("CHECK", "EXCLUDE")):
-            yield f"constraint {in_quotes(own)} refuses rows that do not fit {part.definition_text[:200]}"
+            yield f"constraint {in_quotes(name)} refuses rows that do not fit {part.definition_text[:200]}"
 
 
 def _foreign_keys(facts: Facts, relation: str) -> Iterator[str]:
@@ -87,9 +90,9 @@ def _foreign_keys(facts: Facts, relation: str) -> Iterator[str]:
         child, parent = _ends(fact)
         if relation not in (child, parent):
             continue
-        for event, action in _ACTS.findall(fact.definition_text):
+        for event, action in _ACTIONS.findall(fact.definition_text):
             yield (
-                f"a row of {in_quotes(parent)} that is {event.lower()}d {_TOUCHED[action]} the rows of {in_quotes(child)} that"
+                f"a row of {in_quotes(parent)} that is {event.lower()}d {_EFFECTS[action]} the rows of {in_quotes(child)} that"
                 f" point to it, whatever policies say (foreign key {in_quotes(fact.identity.name)})"
             )
 
@@ -98,8 +101,8 @@ def _ends(fact: Fact) -> tuple[str, str]:
     return fact.identity.relation, first_relation(fact.definition_text.split("REFERENCES ", 1)[-1])
 
 
-def _roundabout(closure: Closure, node: Node, role: str) -> Iterator[str]:
-    """Views and functions that the role may use, that have another's rights, and that reach the relation."""
+def _ways_round(closure: Closure, node: Node, role: str) -> Iterator[str]:
+    """The views and functions that the role may use and that reach the relation with the rights of somebody else."""
     facts = closure.facts
     for fact in sorted(facts.facts):
         if fact.kind not in (*ROUTINES, *VIEWS) or fact.key == node:
@@ -118,7 +121,7 @@ def _roundabout(closure: Closure, node: Node, role: str) -> Iterator[str]:
             yield f"{role} {verb} {fact.kind} {in_quotes(fact.identity)}, which reaches it with the rights of {owner}"
 
 
-def _sent(facts: Facts, relation: str) -> Iterator[str]:
+def _publications(facts: Facts, relation: str) -> Iterator[str]:
     schema = parsed("table", relation).schema
     names: list[str] = []
     for fact in sorted(facts.facts):

@@ -15,24 +15,23 @@ COMMANDS = ("select", "insert", "update", "delete")
 
 
 def policy_changes(before: Facts, after: Facts, api: Api) -> Iterator[AccessChange]:
-    """Policies that came, went or differ on tables that were there before, and tables where more of them add up."""
+    """Policies that came, went or differ on tables that are on both sides, and the roles to which more policies apply there."""
     old, new = _policies(before), _policies(after)
-    there, still = ({key[1] for key in facts.by_key if key[0] == "table"} for facts in (before, after))
-    tables = there & still
+    tables = {name for kind, name in before.by_key.keys() & after.by_key.keys() if kind == "table"}
     for key in sorted(old.keys() | new.keys()):
         if key[0] in tables and old.get(key) != new.get(key):
-            yield _one(key, old.get(key), new.get(key))
-    yield from _grown(old, new, tables, before, after, api)
+            yield _policy_change(key, old.get(key), new.get(key))
+    yield from _added_up(old, new, tables, before, after, api)
 
 
 def commands_of(policy: Fact) -> tuple[str, ...]:
-    """The commands that a policy speaks of."""
+    """The commands that a policy is for."""
     command = str(policy.properties["command"])
     return COMMANDS if command == "all" else (command,)
 
 
-def shown(policy: Fact, *, whole: bool = False) -> str:
-    """`permissive, for select, to anon, authenticated, using (…), with check (…)`; long predicates cut, but for `whole`."""
+def describe_policy(policy: Fact, *, whole: bool = False) -> str:
+    """`permissive, for select, to anon, authenticated, using (…), with check (…)`; long predicates are cut, unless `whole`."""
     properties = policy.properties
     parts = [
         "restrictive" if properties.get("restrictive") else "permissive",
@@ -49,29 +48,31 @@ def shown(policy: Fact, *, whole: bool = False) -> str:
 
 
 def _policies(facts: Facts) -> dict[tuple[str, str], Fact]:
-    """By table and name."""
+    """The policies by table and name."""
     return {(fact.identity.relation, fact.identity.name): fact for fact in facts.facts if fact.kind == "policy"}
 
 
-def _one(key: tuple[str, str], old: Fact | None, new: Fact | None) -> AccessChange:
-    table, name = key
+def _policy_change(key: tuple[str, str], old: Fact | None, new: Fact | None) -> AccessChange:
+    table, policy = key
     fact = new or old
     if fact is None:
-        raise ValueError(f"policy {in_quotes(name)} is on neither side")
+        raise ValueError(f"policy {in_quotes(policy)} is on neither side")
     roles = ", ".join(str(role) for role in fact.properties.get("roles", []))
-    where = f"policy {in_quotes(name)} on {in_quotes(table)}"
+    name = f"policy {in_quotes(policy)} on {in_quotes(table)}"
+    rewritten = None
     if old is None:
-        return AccessChange("changed", roles, table, commands_of(fact), f"{where} is new: {shown(fact)}", decides=False)
-    if new is None:
-        return AccessChange(
-            "changed", roles, table, commands_of(fact), f"{where} is gone: {shown(fact)}", decides=False
-        )
-    said = Rewritten(where, *where_they_differ(shown(old, whole=True), shown(new, whole=True)))
-    return AccessChange("changed", roles, table, commands_of(fact), said.sentence, decides=False, rewritten=said)
+        sentence = f"{name} is new: {describe_policy(fact)}"
+    elif new is None:
+        sentence = f"{name} is gone: {describe_policy(fact)}"
+    else:
+        texts = where_they_differ(describe_policy(old, whole=True), describe_policy(new, whole=True))
+        rewritten = Rewritten(name, *texts)
+        sentence = rewritten.sentence
+    return AccessChange("changed", roles, table, commands_of(fact), sentence, decides=False, rewritten=rewritten)
 
 
 def where_they_differ(one: str, other: str, most: int = 300) -> tuple[str, str]:
-    """Two texts, long ones cut to what differs and some of what stands around it."""
+    """Two texts; if one is long, both are cut to the part that differs and a little text around it."""
     if max(len(one), len(other)) <= most:
         return one, other
     shorter = min(len(one), len(other))
@@ -87,7 +88,7 @@ def _window(text: str, first: int, last: int, most: int) -> str:
     return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
 
 
-def _grown(
+def _added_up(
     old: dict[tuple[str, str], Fact],
     new: dict[tuple[str, str], Fact],
     tables: set[str],
@@ -95,18 +96,17 @@ def _grown(
     after: Facts,
     api: Api,
 ) -> Iterator[AccessChange]:
+    """The roles to which more permissive policies of a table apply than before."""
     counted_before, counted_after = _counted(old, before, api), _counted(new, after, api)
-    grown = Counter(counted_after)
-    grown.subtract(counted_before)
-    joined: dict[tuple[str, str], list[str]] = {}
-    for (table, role, command), more in sorted(grown.items()):
-        if more > 0 and table in tables:
-            joined.setdefault((table, role), []).append(command)
-    for (table, role), commands in joined.items():
+    commands_with_more: dict[tuple[str, str], list[str]] = {}
+    for (table, role, command), number in sorted(counted_after.items()):
+        if number > counted_before[table, role, command] and table in tables:
+            commands_with_more.setdefault((table, role), []).append(command)
+    for (table, role), commands in commands_with_more.items():
         names = sorted(
             name
-            for (where, name), fact in new.items()
-            if where == table
+            for (of_table, name), fact in new.items()
+            if of_table == table
             and not fact.properties.get("restrictive")
             and set(commands) & set(commands_of(fact))
             and ({PUBLIC, role} & set(fact.properties.get("roles", [])))
@@ -114,20 +114,21 @@ def _grown(
         added = [name for name in names if (table, name) not in old]
         stayed = [name for name in names if (table, name) in old]
         beside = f", beside {_quoted(stayed)}, which stayed" if stayed and added else ""
-        said = _quoted(added or names) or "those of roles that it is a member of"
+        applying = added or names
+        verb = "is new" if len(added) == 1 else "applies now" if len(applying) == 1 else "apply now"
+        policies = _quoted(applying) or "those of roles that it is a member of"
         yield AccessChange(
             "gained",
             role,
             table,
             tuple(commands),
             f"more policies than before let {role} {' and '.join(commands)} rows of {in_quotes(table)}: "
-            f"{said}{' is new' if len(added) == 1 else ' apply now'}{beside}; "
-            "was an old policy left behind, or its role list widened?",
-            decides=_by_itself(table, role, commands, added, counted_before, old, new),
+            f"{policies} {verb}{beside}; was an old policy left behind, or its role list widened?",
+            decides=_decides_by_itself(table, role, commands, added, counted_before, old, new),
         )
 
 
-def _by_itself(
+def _decides_by_itself(
     table: str,
     role: str,
     commands: list[str],
@@ -136,21 +137,21 @@ def _by_itself(
     old: dict[tuple[str, str], Fact],
     new: dict[tuple[str, str], Fact],
 ) -> bool:
-    """Whether more policies are a difference whatever rows say: unless one of before was split, and none says the same twice."""
+    """Whether the larger number is a difference by itself: not if an old policy was split and no two policies say the same."""
     if any(not counted[table, role, command] for command in commands):
         return True
     if not any(key[0] == table and new.get(key) != fact for key, fact in old.items()):
         return True
     return any(
-        _says_the_same(fact, other)
-        for (where, name), fact in new.items()
-        if where == table and name in added
-        for (elsewhere, another), other in new.items()
-        if elsewhere == table and another != name
+        _say_the_same(fact, other)
+        for (of_table, name), fact in new.items()
+        if of_table == table and name in added
+        for (of_other, other_name), other in new.items()
+        if of_other == table and other_name != name
     )
 
 
-def _says_the_same(one: Fact, other: Fact) -> bool:
+def _say_the_same(one: Fact, other: Fact) -> bool:
     """Whether two policies have a command in common and one and the same predicate."""
     parts = ("using", "with check")
     alike = all(one.properties.get(part) == other.properties.get(part) for part in parts)
@@ -158,6 +159,7 @@ def _says_the_same(one: Fact, other: Fact) -> bool:
 
 
 def _counted(policies: dict[tuple[str, str], Fact], facts: Facts, api: Api) -> Counter[tuple[str, str, str]]:
+    """How many permissive policies apply, by table, role of the API and command."""
     counted: Counter[tuple[str, str, str]] = Counter()
     own = {role: reachable_roles(facts, [role]) for role in api.roles}
     for (table, _), fact in policies.items():
@@ -170,4 +172,4 @@ def _counted(policies: dict[tuple[str, str], Fact], facts: Facts, api: Api) -> C
 
 
 def _quoted(names: list[str]) -> str:
-    return " and ".join(f"{in_quotes(name)}" for name in names)
+    return " and ".join(map(in_quotes, names))

@@ -1,4 +1,4 @@
-"""What a new object opens: the commands with which a role really reaches rows of it."""
+"""The commands with which a role really reaches rows of a new object."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ NOT_SIGNED_IN = "anon"
 
 
 def reached_commands(role: str, commands: tuple[str, ...], kind: str, name: str, facts: Facts) -> tuple[str, ...]:
-    """Of the granted commands those that reach rows: behind row level security only what a permissive policy speaks of."""
+    """The granted commands that reach rows: with row level security only those that a permissive policy is for."""
     table = facts.by_key.get(("table", name if kind == "table" else parsed(kind, name).relation))
     if kind not in ("table", "column") or table is None or not table.properties.get("row level security"):
         return commands
     owns = table.properties.get("owner") == role and not table.properties.get("force row level security")
     if owns or bypasses(role, facts):
         return commands
-    itself = reachable_roles(facts, [role])
-    spoken = {
+    role_and_groups = reachable_roles(facts, [role])
+    allowed = {
         command
         for fact in facts.facts
         if fact.kind == "policy" and fact.identity.relation == table.identity and not fact.properties.get("restrictive")
         if role != NOT_SIGNED_IN or not _needs_a_user(fact)
-        if itself & {str(each) for each in fact.properties.get("roles", [])}
+        if role_and_groups & {str(each) for each in fact.properties.get("roles", [])}
         for command in commands_of(fact)
     }
-    return tuple(command for command in commands if command in spoken)
+    return tuple(command for command in commands if command in allowed)
 
 
 def _needs_a_user(policy: Fact) -> bool:
-    """Whether each predicate of a policy compares something with the user who asks: without one it lets nobody through."""
+    """Whether each predicate of a policy compares something with the user who asks: then it lets nobody through without one."""
     texts = [str(policy.properties[part]) for part in ("using", "with check") if part in policy.properties]
     return bool(texts) and all(any(map(_compares_with_user, conjuncts(parse_predicate(text)))) for text in texts)
 

@@ -1,4 +1,4 @@
-"""Reading rights and memberships out of catalog facts."""
+"""Rights and memberships, read from catalog facts."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ GRANTABLE = " with grant option"
 _BYPASSES = ("superuser", "bypass row level security")
 
 
-# What is asked about the facts before and after a migration is asked a dozen times.
+# The rights of the facts before and after a migration are read a dozen times.
 @lru_cache(maxsize=4)
 def held_rights(facts: Facts) -> Mapping[tuple[Key, str], frozenset[str]]:
-    """What each role itself was granted: (kind and name of the object, role) to rights; the owner's are among them."""
-    return {((of.kind, of), role): rights for of, role, rights in granted(facts)}
+    """The rights that each role itself was granted, by (kind and name of the object, role); an owner's own are included."""
+    return {((target.kind, target), role): rights for target, role, rights in read_grants(facts)}
 
 
-def granted(facts: Facts) -> Iterator[tuple[Identity, str, frozenset[str]]]:
-    """Each grant: what it is on, who holds it, and the rights; `SELECT with grant option` stands beside `SELECT`."""
+def read_grants(facts: Facts) -> Iterator[tuple[Identity, str, frozenset[str]]]:
+    """Each grant: the object, the role, and its rights; for `SELECT with grant option`, `SELECT` is among them as well."""
     for fact in facts.facts:
-        of = fact.identity.of if fact.kind == "grant" else None
-        if of is not None:
+        target = fact.identity.of if fact.kind == "grant" else None
+        if target is not None:
             rights = {right.strip() for privileges in fact.properties.values() for right in str(privileges).split(",")}
-            yield of, fact.identity.role, frozenset(rights | {right.removesuffix(GRANTABLE) for right in rights})
+            yield target, fact.identity.role, frozenset(rights | {right.removesuffix(GRANTABLE) for right in rights})
 
 
 @dataclass(frozen=True)
 class Membership:
     """What a membership lets its member do with the role: have its rights, become it by SET ROLE, hand it on.
 
-    Three things from PostgreSQL 16 on. Before, the attribute INHERIT of the member says the first, and the second is always so.
+    From PostgreSQL 16 on, a grant says all three. Before, the attribute INHERIT of the member says the first, and the second
+    is always so.
     """
 
     inherit: bool
@@ -49,7 +50,7 @@ class Membership:
 
 @lru_cache(maxsize=4)
 def membership_kinds(facts: Facts) -> Mapping[tuple[str, str], Membership]:
-    """Each direct membership by (member, role), whoever granted it."""
+    """The direct memberships by (member, role); those granted by several roles are merged."""
     inherits: dict[str, bool] = {
         fact.identity: bool(fact.properties.get("inherit")) for fact in facts.facts if fact.kind == "role"
     }
@@ -91,7 +92,7 @@ def reachable_roles(facts: Facts, roles: Iterable[str]) -> frozenset[str]:
 
 
 def has_right(facts: Facts, target: Key, role: str, right: str) -> bool:
-    """Whether a role has a right on an object, by itself, through a group or through PUBLIC."""
+    """Whether a role has a right on an object, of its own, through a group or through PUBLIC."""
     rights = held_rights(facts)
     return any(right in rights.get((target, each), frozenset()) for each in reachable_roles(facts, [role]))
 

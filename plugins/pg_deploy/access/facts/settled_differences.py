@@ -1,7 +1,7 @@
-"""Which differences of the catalog are settled, and by whom; whatever nobody has thought of is not settled.
+"""Which differences of the catalog are settled, and by whom; a kind of difference that nobody has thought of is not settled.
 
-A difference is harmless by its kind, or told by itself (a grant, a role), or it lies in the closure of something that roles
-reach: of a table's policies (the engines answer), of a view (it is read), of a function (it is called), of a write.
+A difference is harmless by its kind; or access_changes tells it (a grant, a role); or it lies in the closure of something
+that roles reach: of a table's policies (the engines answer), of a view (it is read), of a function (it is called), of a write.
 Nothing here asks the database.
 """
 
@@ -12,11 +12,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 from pg_deploy.access.facts.api import Api
-from pg_deploy.access.facts.carriers import carried_tables
+from pg_deploy.access.facts.carriers import find_carried_tables
 from pg_deploy.access.facts.functions import is_definer
-from pg_deploy.access.facts.rights import granted, reachable_roles
+from pg_deploy.access.facts.rights import reachable_roles, read_grants
 from pg_deploy.access.facts.triggers import is_bystander, returns_trigger
 from pg_deploy.access.facts.unsettled import Unsettled
 from pg_deploy.catalog.dependencies import Closure, Node, closure_of, text_of, words_of
@@ -29,9 +30,11 @@ from pg_deploy.grammar.parser import parse_sql
 from pg_deploy.postgres.quoting import in_quotes
 
 HARMLESS = frozenset({"index", "comment", "statistics"})
-"""They decide nothing about rows, wherever they are."""
-TOLD = frozenset({"grant", "role", "membership", "default grant", "setting", "policy", "parameter grant"})
-"""access_changes tells each difference of these, or the engines ask for what they decide."""
+"""Kinds that decide nothing about rows, wherever they are."""
+TOLD_BY_ACCESS_CHANGES = frozenset(
+    {"grant", "role", "membership", "default grant", "setting", "policy", "parameter grant"}
+)
+"""access_changes tells each difference of these kinds, or the engines ask for what they decide."""
 _BY_CLOSURE = frozenset(
     {
         *RELATIONS,
@@ -47,7 +50,7 @@ _BY_CLOSURE = frozenset(
         "sequence",
     }
 )
-_NO_MATTER = re.compile(r" (?:STABLE|VOLATILE|PARALLEL (?:SAFE|RESTRICTED|UNSAFE)|COST [\d.]+|ROWS [\d.]+)(?=\s)")
+_IRRELEVANT = re.compile(r" (?:STABLE|VOLATILE|PARALLEL (?:SAFE|RESTRICTED|UNSAFE)|COST [\d.]+|ROWS [\d.]+)(?=\s)")
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Roots:
 
 @dataclass(frozen=True)
 class Settlement:
-    """The differences, and what has to be asked because of them; `unsettled` is what nothing can be asked about."""
+    """The differences, the tables, views and functions that have to be asked because of them, and what nobody can ask."""
 
     differences: tuple[Difference, ...]
     tables: frozenset[str]
@@ -89,24 +92,24 @@ class Settlement:
     views_defined_otherwise: frozenset[str] = frozenset()
     """Those of `views` that rest on something of the catalog that differs."""
     carried: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Those of `functions` that answer as tables do, with these tables: they are called only if such a table is not settled."""
-    written: frozenset[str] = frozenset()
-    """Relations whose writes rest on something that differs and that is in no predicate."""
+    """For each of `functions` that is a carrier, its tables: it is called only if one of them is not settled."""
+    relations_written_otherwise: frozenset[str] = frozenset()
+    """Relations of which a write may do something else than before, because something differs that is in no predicate."""
 
 
 @lru_cache(maxsize=4)
 def roots_of(facts: Facts, api: Api) -> Roots:
     """What the roles of the API reach on this side."""
-    rights = list(granted(facts))
+    grants = list(read_grants(facts))
     roles = reachable_roles(facts, api.roles)
-    schemas = {of for of, role, held in rights if of.kind == "schema" and role in roles and "USAGE" in held}
+    schemas = {of for of, role, rights in grants if of.kind == "schema" and role in roles and "USAGE" in rights}
     found: dict[str, set[str]] = defaultdict(set)
-    for of, role, held in rights:
-        if role not in roles or not held or of.kind not in (*RELATIONS, "column", *ROUTINES):
+    for target, role, rights in grants:
+        if role not in roles or not rights or target.kind not in (*RELATIONS, "column", *ROUTINES):
             continue
-        kind, name = of.kind, of
+        kind, name = target.kind, target
         if kind == "column":
-            name = of.relation
+            name = target.relation
             kind = next((each for each in RELATIONS if (each, name) in facts.by_key), "table")
         if name.schema in schemas:
             what = "table" if kind in ("table", "foreign table") else "view" if kind in RELATIONS else "function"
@@ -115,7 +118,7 @@ def roots_of(facts: Facts, api: Api) -> Roots:
 
 
 def differences(before: Facts, after: Facts) -> tuple[Difference, ...]:
-    """All facts that differ in anything that can decide about rows."""
+    """The facts that differ in anything that can decide about rows."""
     keys = {fact.key for fact in before.facts ^ after.facts}
     found = []
     for key in sorted(keys):
@@ -125,12 +128,12 @@ def differences(before: Facts, after: Facts) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def _meaning(fact: Fact) -> object:
+def _meaning(fact: Fact) -> dict[str, Any]:
     """The part of a fact that can decide anything: a function's costs and a column's place in its table cannot."""
     properties = dict(fact.properties)
     if fact.kind in ROUTINES and "definition" in properties:
         head, mark, body = str(properties["definition"]).partition("\nAS ")
-        properties["definition"] = " ".join(_NO_MATTER.sub("", head + " \n").split()) + mark + body
+        properties["definition"] = " ".join(_IRRELEVANT.sub("", head + " \n").split()) + mark + body
     if fact.kind == "column":
         for name in ("position", "storage", "compression", "statistics target", "options"):
             properties.pop(name, None)
@@ -138,13 +141,13 @@ def _meaning(fact: Fact) -> object:
         for name in ("options", "toast options", "tablespace", "access method", "populated", "replica identity"):
             properties.pop(name, None)
     if fact.kind == "sequence":
-        return properties.get("owner")
+        return {"owner": properties.get("owner")}
     return properties
 
 
-def settle(before: Facts, after: Facts, api: Api, moved: Collection[str]) -> Settlement:
-    """Sort all differences of the catalog, and the tables whose rows `moved`, by what has to be asked about them."""
-    return _Settling(before, after, api, frozenset(moved)).settlement()
+def settle(before: Facts, after: Facts, api: Api, written_tables: Collection[str]) -> Settlement:
+    """Sort all differences of the catalog by what has to be asked about them; the migration wrote rows of `written_tables`."""
+    return _Settling(before, after, api, frozenset(written_tables)).settlement()
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ class _Settling:
     before: Facts
     after: Facts
     api: Api
-    moved: frozenset[str]
+    written_tables: frozenset[str]
 
     @cached_property
     def _differences(self) -> tuple[Difference, ...]:
@@ -160,51 +163,52 @@ class _Settling:
 
     @cached_property
     def _new(self) -> frozenset[str]:
-        """Relations, functions and the like that only came: nobody had them before."""
+        """The names of new objects."""
         return frozenset(each.node[1] for each in self._differences if each.old is None)
 
     def settlement(self) -> Settlement:
         tables: set[str] = set()
         views: set[str] = set()
-        other_rows: set[str] = set()
-        defined: set[str] = set()
+        views_with_other_rows: set[str] = set()
+        views_defined_otherwise: set[str] = set()
         functions: set[str] = set()
         carried: dict[str, frozenset[str] | None] = {}
         unsettled: dict[Unsettled, None] = {}
-        written: set[str] = set()
+        written_otherwise: set[str] = set()
         nodes = {each.node: each for each in self._differences if each.node[0] not in ("grant", "default grant")}
-        rows = {node for name in self.moved for node in _tables_called(name, self.before, self.after)}
-        was_there = bool(rows) or any(each.old is not None for each in nodes.values())
+        rows = {node for name in self.written_tables for node in _nodes_named(name, self.before, self.after)}
+        old_differs = bool(rows) or any(each.old is not None for each in nodes.values())
         for facts in (self.before, self.after):
             closure, roots = closure_of(facts), roots_of(facts, self.api)
             touched = frozenset(nodes) | rows | self._tables_of_columns(facts)
             for name in roots.tables - self._new:
-                if self._rests_on_difference(closure, _relation(name, facts), touched, was_there=was_there):
+                if self._rests_on_difference(closure, _relation(name, facts), touched, old_differs=old_differs):
                     tables.add(name)
             for name in roots.views - self._new:
-                if self._rests_on_difference(closure, _relation(name, facts), touched, was_there=was_there):
+                if self._rests_on_difference(closure, _relation(name, facts), touched, old_differs=old_differs):
                     views.add(name)
                     found = closure.of(_relation(name, facts))
                     if not found.isdisjoint(rows):
-                        other_rows.add(name)
+                        views_with_other_rows.add(name)
                     if not found.isdisjoint(nodes):
-                        defined.add(name)
+                        views_defined_otherwise.add(name)
             for name in roots.functions - self._new:
-                if self._rests_on_difference(closure, _routine(name, facts), touched, was_there=was_there):
+                if self._rests_on_difference(closure, _routine(name, facts), touched, old_differs=old_differs):
                     functions.add(name)
-                    one = carried_tables(closure, _routine(name, facts), touched, dynamic=was_there)
+                    one = find_carried_tables(closure, _routine(name, facts), touched, dynamic=old_differs)
                     other = carried.get(name, frozenset())
                     carried[name] = None if one is None or other is None else one | other
             for name in (roots.tables | roots.views) - self._new:
-                for each in self._writing(closure, _relation(name, facts), nodes, rows, name):
+                for each in self._unsettled_writes(closure, _relation(name, facts), nodes, rows, name):
                     unsettled[each] = None
-                    written.add(name)
-        for each in self._hooks(frozenset(nodes) | rows):
+                    written_otherwise.add(name)
+        for each in self._unsettled_hooks(frozenset(nodes) | rows):
             unsettled[each] = None
-        written |= {parent for each in self._differences if (parent := _acting_parent(each)) is not None}
+        written_otherwise |= {parent for each in self._differences if (parent := _parent_that_acts(each)) is not None}
         for difference in self._differences:
-            if (reason := self._by_kind(difference)) is not None:
+            if (reason := self._reason_by_kind(difference)) is not None:
                 unsettled[Unsettled(difference.node[1], reason)] = None
+        # A function whose set of tables is empty answers as before.
         callable_ = {
             name
             for name in functions
@@ -216,42 +220,40 @@ class _Settling:
             frozenset(views),
             frozenset(callable_),
             tuple(unsettled),
-            frozenset(other_rows),
-            frozenset(defined),
+            frozenset(views_with_other_rows),
+            frozenset(views_defined_otherwise),
             {name: read for name in callable_ if (read := carried[name]) is not None and read <= tables},
-            frozenset(written),
+            frozenset(written_otherwise),
         )
 
-    def _hooks(self, touched: frozenset[Node]) -> Iterator[Unsettled]:
-        """Functions that only a role beside the API runs, such as the hook that writes tokens: no engine asks as that role."""
+    def _unsettled_hooks(self, touched: frozenset[Node]) -> Iterator[Unsettled]:
+        """Functions that only roles beside the API run, such as the hook that writes tokens: no engine asks as such a role."""
         for facts in (self.before, self.after):
             closure, roots = closure_of(facts), roots_of(facts, self.api)
-            outside = _outside(facts, self.api)
-            for name, role, held in granted(facts):
-                kind = name.kind
+            roles = _roles_beside_api(facts, self.api)
+            for name, role, rights in read_grants(facts):
+                node = (name.kind, name)
                 if (
-                    role not in outside
-                    or kind not in ROUTINES
-                    or "EXECUTE" not in held
+                    role not in roles
+                    or name.kind not in ROUTINES
+                    or "EXECUTE" not in rights
                     or name in roots.functions | self._new
+                    or unquoted(name.schema) in self.api.ignored_schemas
                 ):
                     continue
-                if unquoted(name.schema) in self.api.ignored_schemas or not (
-                    found := closure.of((kind, name)) & touched
-                ):
-                    continue
-                fact = facts.by_key.get((kind, name))
-                if fact is not None and fact.properties.get("owner") != role:
-                    what = min(found, key=lambda node: node != (kind, name))
-                    said = "it" if what == (kind, name) else f'{what[0]} "{what[1]}", which it rests on,'
+                found = closure.of(node) & touched
+                fact = facts.by_key.get(node)
+                if found and fact is not None and fact.properties.get("owner") != role:
+                    kind, other = min(found)
+                    what = "it" if node in found else f'{kind} "{other}", which it rests on,'
                     yield Unsettled(
-                        name, f'role "{role}" runs it, perhaps to write what tokens say, and {said} is another one now'
+                        name, f'role "{role}" runs it, perhaps to write what tokens say, and {what} is another one now'
                     )
 
     def _tables_of_columns(self, facts: Facts) -> frozenset[Node]:
-        """Tables with a column that came, went or became another one, and that somebody's text names.
+        """Tables with a column that is new, gone or another one, and whose name is in a text that decides.
 
-        A column that came may be taken for what a text named so until now: an argument, or a column of another table.
+        A text may now mean a new column by a name that meant an argument, or a column of another table, until now.
         """
         found: set[Node] = set()
         for each in self._differences:
@@ -260,23 +262,23 @@ class _Settling:
                 continue
             column = identity_of((kind, identity))
             table = column.relation
-            read = words_about(table, self.before)
+            read = _deciding_words_about(table, self.before)
             if each.old is not None:
-                read |= words_about(table, self.after)
+                read |= _deciding_words_about(table, self.after)
             if table not in self._new and column.plain_name.lower() in read:
                 found.add(_relation(table, facts))
         return frozenset(found)
 
     @staticmethod
-    def _rests_on_difference(closure: Closure, root: Node, touched: frozenset[Node], *, was_there: bool) -> bool:
-        """Whether anything differs that a root rests on; a dynamic function may read whatever was there and differs."""
+    def _rests_on_difference(closure: Closure, root: Node, touched: frozenset[Node], *, old_differs: bool) -> bool:
+        """Whether anything differs that a root rests on; a dynamic function may read anything that was there and differs."""
         found = closure.of(root)
-        return not found.isdisjoint(touched) or (was_there and not found.isdisjoint(closure.dynamic))
+        return not found.isdisjoint(touched) or (old_differs and not found.isdisjoint(closure.dynamic))
 
-    def _writing(
+    def _unsettled_writes(
         self, closure: Closure, root: Node, nodes: Mapping[Node, Difference], rows: set[Node], name: str
     ) -> Iterator[Unsettled]:
-        """What takes part in writes to a relation, is no predicate, and differs or reads what differs."""
+        """The parts of a relation that act when rows are written, are no predicate, and differ or read what differs."""
         read = self._read_columns
         for part in closure.parts.get(name, ()):
             node = part.key
@@ -296,10 +298,10 @@ class _Settling:
                 if each[0] in ("trigger", "rule"):
                     yield Unsettled(name, f"{nodes[each].sentence}, and it takes part in every write there")
                 elif each[0] == "constraint":
-                    if reason := self._constraint(nodes[each], read, name):
+                    if reason := self._constraint_reason(nodes[each], read, name):
                         yield Unsettled(name, reason)
                 elif each[0] == "column":
-                    if reason := self._column(nodes[each], read):
+                    if reason := self._column_reason(nodes[each], read):
                         yield Unsettled(name, reason)
                 elif each[0] in (*ROUTINES, "operator", "cast", "type", *RELATIONS):
                     if part.kind == "column" and _only_adds_labels(nodes[each]):
@@ -307,63 +309,64 @@ class _Settling:
                     what = f'{part.kind} "{part.identity.name}"'
                     if part.kind != "constraint" or nodes[each].old is not None:
                         yield Unsettled(name, f"{nodes[each].sentence}, and {what} rests on it when rows are written")
-            moved = sorted(below & rows)
-            if moved and part.kind == "trigger":
+            changed = sorted(below & rows)
+            if changed and part.kind == "trigger":
                 yield Unsettled(
-                    name, f'the migration changes rows of "{moved[0][1]}", which trigger "{part.identity}" may read'
+                    name, f'the migration changes rows of "{changed[0][1]}", which trigger "{part.identity}" may read'
                 )
 
     @cached_property
     def _read_columns(self) -> frozenset[str]:
-        """Every word of what decides on either side: the names of all columns that do are among them."""
-        return _words_that_decide(self.before) | _words_that_decide(self.after)
+        """Every word of what decides on either side; among them are the names of all columns that decide anything."""
+        return _all_deciding_words(self.before) | _all_deciding_words(self.after)
 
-    def _constraint(self, each: Difference, read: frozenset[str], name: str) -> str | None:
-        definition = str((each.new or each.old or _nothing()).properties.get("definition", ""))
+    def _constraint_reason(self, each: Difference, read: frozenset[str], name: str) -> str | None:
+        definition = str((each.new or each.old or _no_fact()).properties.get("definition", ""))
         old = str(each.old.properties.get("definition", "")) if each.old else ""
-        acts = _acts(definition) - _acts(old) if each.new is not None else frozenset()
+        new_actions = _actions(definition) - _actions(old) if each.new is not None else frozenset()
         if each.old is None or each.new is not None:
-            if acts and definition.startswith("FOREIGN KEY"):
+            if new_actions and definition.startswith("FOREIGN KEY"):
                 if each.old is None and _columns_are_new(definition, name, self.before):
                     return None
                 parent = first_relation(definition.split("REFERENCES ", 1)[-1])
-                changed = f"{_either(acts)} of a row of {in_quotes(parent)} now changes rows of {in_quotes(name)}"
+                changed = f"{_join_with_or(new_actions)} of a row of {in_quotes(parent)} now changes rows of {in_quotes(name)}"
                 return f"{each.sentence}: {changed}, whatever its policies say"
             if each.old is None or definition.startswith(("FOREIGN KEY", "PRIMARY KEY", "UNIQUE")):
                 return None
             return f"{each.sentence}, and it decides which rows can be written" if words_of(old) & read else None
-        if old.startswith("CHECK") and words_of(old) & read:
-            return f"{each.sentence}, and rows can be written that it refused"
-        if (
-            not old.startswith("CHECK")
-            and _own_columns(old) & words_about(name, self.before)
-            and not self._kept(old, name)
-        ):
-            return f"{each.sentence}, and rows can be written that it refused"
-        return None
+        decides = (
+            bool(words_of(old) & read)
+            if old.startswith("CHECK")
+            else bool(_own_columns(old) & _deciding_words_about(name, self.before)) and not self._is_replaced(old, name)
+        )
+        return f"{each.sentence}, and rows can be written that it refused" if decides else None
 
-    def _kept(self, definition: str, name: str) -> bool:
-        """Whether another constraint, or a unique index, refuses the same rows of a relation as one that went."""
+    def _is_replaced(self, definition: str, name: str) -> bool:
+        """Whether another constraint, or a unique index, refuses the same rows of a relation as a constraint that is gone."""
         plain = definition.replace(" NOT VALID", "")
         for fact in self.after.facts:
-            said = str(fact.properties.get("definition", ""))
-            if fact.kind == "constraint" and fact.identity.relation == name and said.replace(" NOT VALID", "") == plain:
+            text = str(fact.properties.get("definition", ""))
+            if fact.kind == "constraint" and fact.identity.relation == name and text.replace(" NOT VALID", "") == plain:
                 return True
-            if fact.kind == "index" and said.startswith("CREATE UNIQUE INDEX") and " WHERE " not in said:
-                if "NULLS NOT DISTINCT" in plain and "NULLS NOT DISTINCT" not in said:
+            if fact.kind == "index" and text.startswith("CREATE UNIQUE INDEX") and " WHERE " not in text:
+                if "NULLS NOT DISTINCT" in plain and "NULLS NOT DISTINCT" not in text:
                     continue
-                _, _, on = said.partition(" ON ")
+                _, _, on = text.partition(" ON ")
                 if on.split(" USING ")[0].removeprefix("ONLY ") == name and _own_columns(on) == _own_columns(plain):
                     return not plain.startswith("FOREIGN KEY")
         return False
 
-    def _column(self, each: Difference, read: frozenset[str]) -> str | None:
+    def _column_reason(self, each: Difference, read: frozenset[str]) -> str | None:
         identity = identity_of(each.node)
         column = identity.plain_name.lower()
         old, new = (dict(fact.properties) if fact else {} for fact in (each.old, each.new))
         if each.old is None or each.new is None:
             return None
-        if old.get("not null") and not new.get("not null") and column in words_about(identity.relation, self.before):
+        if (
+            old.get("not null")
+            and not new.get("not null")
+            and column in _deciding_words_about(identity.relation, self.before)
+        ):
             return f'column "{column}", which policies or functions read, may be null now'
         if old.get("identity") == "always" and new.get("identity") != "always" and column in read:
             return f'column "{column}", which policies or functions read, takes any value now'
@@ -374,14 +377,14 @@ class _Settling:
                 return f'the default of column "{column}", which policies or functions read, is another one'
         return None
 
-    def _by_kind(self, each: Difference) -> str | None:
+    def _reason_by_kind(self, each: Difference) -> str | None:
         kind = each.node[0]
-        if kind in TOLD or kind in _BY_CLOSURE:
+        if kind in TOLD_BY_ACCESS_CHANGES or kind in _BY_CLOSURE:
             return None
         if kind == "cron job":
             return _job_reason(each)
         if kind == "extension":
-            schema = str((each.new or each.old or _nothing()).properties.get("schema", ""))
+            schema = str((each.new or each.old or _no_fact()).properties.get("schema", ""))
             if schema in self.api.ignored_schemas or schema.startswith("pg_"):
                 return None
             return f'{each.sentence}: its functions in schema "{schema}" may be executed by everybody'
@@ -391,8 +394,8 @@ class _Settling:
 
 
 @lru_cache(maxsize=4)
-def _outside(facts: Facts, api: Api) -> frozenset[str]:
-    """Roles that are none of the API's, nor superusers: services with functions of their own to run."""
+def _roles_beside_api(facts: Facts, api: Api) -> frozenset[str]:
+    """Roles that are neither the API's nor superusers: services that run functions of their own."""
     return frozenset(
         fact.identity
         for fact in facts.facts
@@ -400,12 +403,12 @@ def _outside(facts: Facts, api: Api) -> frozenset[str]:
     )
 
 
-def _nothing() -> Fact:
+def _no_fact() -> Fact:
     return Fact("", Identity("", ""), "{}", "database")
 
 
-def _tables_called(name: str, *sides: Facts) -> Iterator[Node]:
-    """The nodes of a relation that is named without quotes."""
+def _nodes_named(name: str, *sides: Facts) -> Iterator[Node]:
+    """The nodes of a relation by its unquoted name."""
     for facts in sides:
         for kind in ("table", "materialized view", "foreign table"):
             if (kind, name) in facts.by_key:
@@ -431,8 +434,8 @@ def _is_trigger(name: str, *sides: Facts) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _deciding_texts(facts: Facts) -> tuple[tuple[str, frozenset[str]], ...]:
-    """The words of policies and what they call, of definer functions, and of what views filter and join by; a policy's with its table."""
+def _deciding_words(facts: Facts) -> tuple[tuple[str, frozenset[str]], ...]:
+    """The words of policies and what they call, of definer functions, and of a view's text from FROM on; a policy's with its table."""
     closure = closure_of(facts)
     found: dict[Node, tuple[str, frozenset[str]]] = {}
     for fact in facts.facts:
@@ -450,24 +453,23 @@ def _deciding_texts(facts: Facts) -> tuple[tuple[str, frozenset[str]], ...]:
 
 
 @lru_cache(maxsize=4)
-def _words_that_decide(facts: Facts) -> frozenset[str]:
-    """Every word of what decides. Among them are all columns that decide anything about rows."""
-    return frozenset().union(*(words for _, words in _deciding_texts(facts)))
+def _all_deciding_words(facts: Facts) -> frozenset[str]:
+    """Every word of the texts that decide; among them are all columns that decide anything about rows."""
+    return frozenset().union(*(words for _, words in _deciding_words(facts)))
 
 
-def words_about(table: str, facts: Facts) -> frozenset[str]:
-    """The words of what decides and names a table, or is its policy: among them are all columns of it that decide anything."""
+def _deciding_words_about(table: str, facts: Facts) -> frozenset[str]:
+    """The words of the texts that decide and name a table, and of its policies; among them are all its columns that decide anything."""
     last = parsed("table", table).plain_name.lower()
-    return frozenset().union(*(words for owner, words in _deciding_texts(facts) if owner == table or last in words))
+    return frozenset().union(*(words for owner, words in _deciding_words(facts) if owner == table or last in words))
 
 
 def _without_default(fact: Fact) -> dict[str, object]:
-    meaning = _meaning(fact)
-    return {name: value for name, value in dict(meaning).items() if name not in ("default", "not null constraint")}  # type: ignore[call-overload]
+    return {name: value for name, value in _meaning(fact).items() if name not in ("default", "not null constraint")}
 
 
 def _only_adds_labels(each: Difference) -> bool:
-    """Whether an enumeration has more labels than before, and is the same besides: what is stored and what it falls back on stay."""
+    """Whether an enumeration only has more labels than before: stored values and defaults stay as they are."""
     if each.old is None or each.new is None:
         return False
     old, new = dict(each.old.properties), dict(each.new.properties)
@@ -476,29 +478,33 @@ def _only_adds_labels(each: Difference) -> bool:
 
 
 def _is_key(part: Fact) -> bool:
-    """Whether it is a constraint that rests on columns alone."""
+    """Whether a part is a constraint that rests on columns alone."""
     return part.kind == "constraint" and part.definition_text.startswith(("PRIMARY KEY", "UNIQUE", "FOREIGN KEY"))
 
 
 def _own_columns(definition: str) -> frozenset[str]:
-    """The columns that a key, a foreign key or an index is over, from its definition."""
+    """The columns of a key, a foreign key or an index, from its definition."""
     return words_of(definition.partition("(")[2].partition(")")[0])
 
 
-def _acts(definition: str) -> frozenset[str]:
+def _actions(definition: str) -> frozenset[str]:
     return frozenset(re.findall(r"ON (DELETE|UPDATE) (?:CASCADE|SET NULL|SET DEFAULT)", definition))
 
 
-def _acting_parent(each: Difference) -> str | None:
-    """The table whose rows, deleted or updated, change rows of another one that they did not before."""
+def _parent_that_acts(each: Difference) -> str | None:
+    """The table of which a deleted or updated row now changes rows of another table, because of a foreign key."""
     definition = str(each.new.properties.get("definition", "")) if each.new else ""
     old = str(each.old.properties.get("definition", "")) if each.old else ""
-    if each.node[0] != "constraint" or not definition.startswith("FOREIGN KEY") or not _acts(definition) - _acts(old):
+    if (
+        each.node[0] != "constraint"
+        or not definition.startswith("FOREIGN KEY")
+        or not _actions(definition) - _actions(old)
+    ):
         return None
     return first_relation(definition.split("REFERENCES ", 1)[-1])
 
 
-def _either(words: Collection[str]) -> str:
+def _join_with_or(words: Collection[str]) -> str:
     return " or ".join(sorted(word.lower() for word in words))
 
 

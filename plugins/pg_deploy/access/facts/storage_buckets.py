@@ -1,4 +1,4 @@
-"""What decides access and is no object of the catalog: buckets that the storage service serves to everybody."""
+"""Public buckets: the storage service serves their objects to everybody, and no fact of the catalog says so."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from pg_deploy.postgres.session import Connection
 BUCKETS = "storage.buckets"
 
 
-def beside_the_catalog(old: Connection, new: Connection, moved: Collection[str]) -> tuple[AccessChange, ...]:
-    """Buckets that became public or private, where rows of that table `moved`. Reads only."""
-    if BUCKETS not in moved:
+def find_bucket_changes(old: Connection, new: Connection, written_tables: Collection[str]) -> tuple[AccessChange, ...]:
+    """Find the buckets that became public or private, if their table is among `written_tables`. Reads only."""
+    if BUCKETS not in written_tables:
         return ()
-    before, after = _public(old), _public(new)
+    before, after = _public_buckets(old), _public_buckets(new)
     if before is None or after is None:
         return ()
     found = []
     for name in sorted(after - before):
-        said = f'bucket "{name}" is public now: everybody who knows an address reads its objects, whatever policies say'
-        found.append(AccessChange("gained", "everybody", BUCKETS, ("select",), said))
+        sentence = (
+            f'bucket "{name}" is public now: everybody who knows an address reads its objects, whatever policies say'
+        )
+        found.append(AccessChange("gained", "everybody", BUCKETS, ("select",), sentence))
     for name in sorted(before - after):
-        said = f'bucket "{name}" is no longer public: its objects are no longer served to everybody'
-        found.append(AccessChange("lost", "everybody", BUCKETS, ("select",), said))
+        sentence = f'bucket "{name}" is no longer public: its objects are no longer served to everybody'
+        found.append(AccessChange("lost", "everybody", BUCKETS, ("select",), sentence))
     return tuple(found)
 
 
-def _public(connection: Connection) -> set[str] | None:
+def _public_buckets(connection: Connection) -> set[str] | None:
+    """The names of public buckets; None if the table has no column that says so."""
     row = connection.execute(
         "select exists (select from pg_catalog.pg_attribute where attrelid = to_regclass(%s) and attname = 'public')",
         [BUCKETS],

@@ -16,7 +16,7 @@ _ACTS = re.compile(
     re.IGNORECASE,
 )
 _CALLED = re.compile(r"([\w.]+)\s*\(")
-# They only make a value of what they are given, or of the session; words of the language may stand before a bracket too.
+# These only make a value of their arguments, or of the session; words of the language may stand before a bracket too.
 _MAKES_A_VALUE = re.compile(
     r"""(pg_catalog\.)?(
         and|or|not|if|elsif|when|then|else|in|any|all|values
@@ -33,18 +33,18 @@ _ASSIGNED = re.compile(r"(\w+)(?:\.(\w+))?(?:\[[^]]*\])?\s*:?=(?!=|>)", re.IGNOR
 
 
 def returns_trigger(fact: Fact) -> bool:
-    """Whether a function is a trigger's: its result type says so, and nothing else does."""
+    """Whether a function is a trigger's: its result type says so."""
     found = _RETURNS.search(text_of(fact).split("\nAS ", 1)[0])
     return found is not None and found[1] in ("trigger", "event_trigger")
 
 
 def is_bystander(fact: Fact, read: Collection[str]) -> bool:
-    """Whether a trigger's function only fills columns of the new row that nothing of `read` names: it refuses and moves nothing."""
+    """Whether a trigger's function only fills columns of the new row that are not among `read`: it refuses and writes nothing."""
     if not returns_trigger(fact):
         return False
     body = text_of(fact).partition("\nAS ")[2]
     body = re.sub(r"'(?:[^']|'')*'", " ", without_comments(body))
-    # A quoted name, or a string with an escape, is not read here: then nothing is known.
+    # Quoted names and strings with an escape are not understood here.
     if is_definer(fact) or '"' in body or "\\" in body or _ACTS.search(body):
         return False
     if not all(map(_MAKES_A_VALUE.fullmatch, _CALLED.findall(body))):

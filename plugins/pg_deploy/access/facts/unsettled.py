@@ -1,4 +1,4 @@
-"""What is not settled: a difference that lies in somebody's closure, and that no engine's claim covers."""
+"""What is not settled: a difference in the closure of something that roles reach, about which no engine says anything."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ class Unsettled:
 
     @property
     def sentence(self) -> str:
-        """For people."""
+        """The object and the reason, for people."""
         return f'"{self.object}": not proved, because {self.reason}'

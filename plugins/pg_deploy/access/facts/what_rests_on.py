@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pg_deploy.access.facts.access_change import words
+from pg_deploy.access.facts.access_change import join_with_and
 from pg_deploy.catalog.dependencies import closure_of
 from pg_deploy.catalog.kinds import CALLED_ON, ROUTINES, VIEWS
 from pg_deploy.catalog.reader import Facts
@@ -14,8 +14,8 @@ _SHOWN = 3
 def what_rests_on(name: str, facts: Facts) -> str:
     """The policies, triggers, rules and views that rest on a routine: "policy public.t.own and 2 more".
 
-    Empty if nothing does, or if the facts hold no routine of that identity. Found by the access proof's closure, which errs
-    on the side of one too many.
+    Empty if nothing does, or if the facts hold no routine of that identity. The access proof's closure finds them: in doubt
+    it finds one too many.
     """
     node = next((each for kind in ROUTINES if (each := (kind, name)) in facts.by_key), None)
     if node is None:
@@ -26,4 +26,4 @@ def what_rests_on(name: str, facts: Facts) -> str:
     shown = [f"{kind} {identity}" for kind, identity in found[:_SHOWN]]
     if len(found) > _SHOWN:
         shown.append(f"{len(found) - _SHOWN} more")
-    return words(shown) if shown else ""
+    return join_with_and(shown) if shown else ""

@@ -1,4 +1,4 @@
-"""Splitting a predicate into alternatives: the planner makes joins of each, and of no OR."""
+"""Splitting a predicate into alternatives: the planner makes joins of an alternative, and none of an OR."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ROW = "access_proof_row"
 def row_tree(text: str, table: str) -> ast.Node:
     """The tree of a policy's predicate whose own row is called access_proof_row.
 
-    The server qualifies every column inside sub-selects, and gives no inner relation the name of the policy's table: so
-    a name qualified by it, or not qualified at all, is a column of the row.
+    The server qualifies every column inside sub-selects, and gives no inner relation the name of the policy's table. So a
+    name that is qualified by the table, or not qualified, is a column of the row.
     """
-    return replaced(parse_predicate(text), lambda node: _own(node, table))
+    return replaced(parse_predicate(text), lambda node: _name_row(node, table))
 
 
-def _own(node: ast.Node, table: str) -> ast.Node:
+def _name_row(node: ast.Node, table: str) -> ast.Node:
     names = column_names(node)
     if len(names) == 1:
         return ast.ColumnRef(fields=(ast.String(sval=ROW), ast.String(sval=names[0])))
@@ -32,13 +32,13 @@ def _own(node: ast.Node, table: str) -> ast.Node:
 
 
 def alternatives_of(effective: Effective, table: str, inlined: Callable[[ast.Node], ast.Node]) -> tuple[str, ...]:
-    """Predicates of which at least one is true exactly where the effective predicate is; several only where it has ORs.
+    """The effective predicate as texts: it is true for a row if at least one of them is. Several only if it has ORs.
 
-    Their row is called access_proof_row; `inlined` replaces what is not to be called for each row.
+    Their row is called access_proof_row; `inlined` replaces the helpers that are not to be called for each row.
     """
     if effective.kind != "policies" or not effective.permissive:
         return (effective.text,)
-    found = alternatives(inlined(whole_tree(effective, table)))
+    found = split_into_alternatives(inlined(whole_tree(effective, table)))
     return tuple(dict.fromkeys(printed(alternative) for alternative in found))
 
 
@@ -52,13 +52,13 @@ def whole_tree(effective: Effective, table: str) -> ast.Node:
     return ast.BoolExpr(boolop=enums.BoolExprType.AND_EXPR, args=(allowed, *restrictive)) if restrictive else allowed
 
 
-def alternatives(node: ast.Node) -> Sequence[ast.Node]:
-    """The alternatives of a tree in disjunctive form; the tree itself where it has no OR at a positive place."""
+def split_into_alternatives(node: ast.Node) -> Sequence[ast.Node]:
+    """Split a tree into the parts of its disjunctive form; the tree stays whole if it has no OR outside of a NOT."""
     if either := operands(node, enums.BoolExprType.OR_EXPR):
-        return [alternative for part in either for alternative in alternatives(part)]
+        return [alternative for part in either for alternative in split_into_alternatives(part)]
     products: list[tuple[ast.Node, ...]] = [()]
     for part in operands(node, enums.BoolExprType.AND_EXPR):
-        parts = alternatives(part)
+        parts = split_into_alternatives(part)
         if len(products) * len(parts) > MOST_ALTERNATIVES:
             parts = [part]
         products = [(*product, alternative) for product in products for alternative in parts]

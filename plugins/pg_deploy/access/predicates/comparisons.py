@@ -1,4 +1,4 @@
-"""Which column of a row a predicate compares with which constants: a witness for one column is none for the next."""
+"""Which column of a row a predicate compares with which constants: a witness for one column is none for another."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pg_deploy.grammar.printer import printed
 from pg_deploy.parsing.expressions import call_name, calls, nodes, parse_predicate, words
 
 
-def compared(text: str, table: str, bodies: Sequence[str]) -> Mapping[str, list[str]]:
-    """By column of `table`: the conditions that name it, and `bodies` where it is handed to a function of somebody's own."""
+def conditions_by_column(text: str, table: str, bodies: Sequence[str]) -> Mapping[str, list[str]]:
+    """By column of `table`: the conditions that name it; and `bodies` if a condition hands it to a function that is not the server's."""
     name = parsed("table", table).plain_name
     found: dict[str, list[str]] = {}
     try:
@@ -21,16 +21,16 @@ def compared(text: str, table: str, bodies: Sequence[str]) -> Mapping[str, list[
     except ParseError:
         return {}
     for leaf in leaves:
-        said = [printed(leaf)]
+        texts = [printed(leaf)]
         if any(call_name(call)[0] not in ("", "pg_catalog") and _columns(call.args, name) for call in calls(leaf)):
-            said += bodies
+            texts += bodies
         for column in _columns(leaf, name):
-            found.setdefault(column, []).extend(said)
+            found.setdefault(column, []).extend(texts)
     return found
 
 
 def _leaves(node: Any) -> Iterator[Any]:
-    """The conditions that AND, OR and NOT connect; of a sub-select each condition of its own."""
+    """The conditions that AND, OR and NOT connect, those inside a sub-select included."""
     if isinstance(node, ast.BoolExpr):
         for part in node.args or ():
             yield from _leaves(part)

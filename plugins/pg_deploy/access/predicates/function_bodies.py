@@ -1,4 +1,4 @@
-"""The body of a helper function as one query whose names PostgreSQL itself has resolved."""
+"""The body of a helper function as one query in which PostgreSQL itself has resolved all names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RETURN = re.compile(r"\A\s*RETURN\s+(.*?);?\s*\Z", re.DOTALL | re.IGNORECASE)
 
 
 class Refuse(Exception):
-    """The symbolic reading stops here, and `reason` says at what; the real engine asks the database instead."""
+    """The symbolic reading cannot go on, and `reason` says why; the real engine asks the database instead."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -61,7 +61,7 @@ class Function:
 
 @dataclass
 class Functions:
-    """The functions of one side, looked up once each."""
+    """The functions of one side; each is looked up once."""
 
     connection: Connection
     found: dict[tuple[str, str, int], Function | None] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Functions:
     def body(self, function: Function) -> ast.SelectStmt:
         """The function's one query, with all names qualified and arguments as `access_proof_body.name` or `$n`.
 
-        Raises Refuse if the function is anything else than one query.
+        Raises Refuse if the function is not one query.
         """
         if function.id not in self.resolved:
             self.resolved[function.id] = self._resolve(function)
@@ -151,7 +151,7 @@ def _query_of(function: Function) -> str:
 
 
 def _plpgsql_query(tree: dict[str, Any]) -> str | None:
-    """The query of a body of one of the plain shapes, or None."""
+    """The query of a body, if the body has one of a few plain shapes."""
     block = tree["action"].get("PLpgSQL_stmt_block", {})
     body = block.get("body", [])
     variables = [
@@ -178,7 +178,7 @@ def _plpgsql_query(tree: dict[str, Any]) -> str | None:
 
 
 def _condition(body: list[dict[str, Any]]) -> str | None:
-    """`if x then return true; end if; return false;`, which is x, or false where x is unknown."""
+    """The query of `if x then return true; end if; return false;`: x. It is null, not false, if x is unknown: below a NOT not the same."""
     branch = body[0]["PLpgSQL_stmt_if"]
     rest = branch.get("else_body", []) or body[1:]
     if "elsif_list" in branch or not rest:

@@ -1,8 +1,8 @@
 """Replacing per-row boolean helpers by their bodies, for the real engine: a call for each tuple would take hours.
 
 A body that runs as its owner reads views that belong to the owner, so that PostgreSQL itself applies the owner's rights.
-A call stays a call where its body does more than one query, or where it calls functions that read tables: those
-would run as the caller instead.
+A call stays a call if its body is more than one query, or if a body that runs as its owner calls functions that read
+tables: these would run as the caller instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DEEPEST = 8
 
 @dataclass(frozen=True)
 class Owned:
-    """A table as the body of a definer function reads it: by way of a view that belongs to the function's owner."""
+    """A table as the body of a definer function reads it: through a view that belongs to the function's owner."""
 
     schema: str
     table: str
@@ -31,7 +31,7 @@ class Owned:
 
 @dataclass
 class Inliner:
-    """One side's inliner; makes the owner's views that it needs in schema access_proof."""
+    """Replaces helpers on one side; makes the owners' views that this needs in schema access_proof."""
 
     connection: Connection
     functions: Functions
@@ -58,7 +58,7 @@ class Inliner:
             for call in calls(body):
                 if self._reads_tables(call, 0):
                     raise Refuse(f'"{function.full_name}" calls a function that reads tables as its owner')
-            body = replaced_below(body, lambda node: self._owned(node, function.owner))
+            body = replaced_below(body, lambda node: self._read_as_owner(node, function.owner))
         bare = only_value(body) is not None
         body = replaced_below(body, lambda node: argument_of(node, function, arguments, bare=bare))
         body = replaced_below(body, lambda node: self._call(node, depth + 1))
@@ -79,7 +79,7 @@ class Inliner:
             self._reads_tables(inner, depth + 1) for inner in calls(body)
         )
 
-    def _owned(self, node: ast.Node, owner: str) -> ast.Node:
+    def _read_as_owner(self, node: ast.Node, owner: str) -> ast.Node:
         if not isinstance(node, ast.RangeVar) or not node.schemaname or not node.relname:
             return node
         digest = hashlib.sha256(f"{owner}.{node.schemaname}.{node.relname}".encode()).hexdigest()[:24]

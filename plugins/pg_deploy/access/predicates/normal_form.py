@@ -25,7 +25,7 @@ class Alternative:
     conditions: tuple[ast.Node, ...] = ()
 
     def and_(self, other: Alternative) -> Alternative:
-        """Both."""
+        """The alternative that is true if both are."""
         return Alternative(self.tables + other.tables, self.conditions + other.conditions)
 
     @property
@@ -35,11 +35,11 @@ class Alternative:
 
     @property
     def normal_texts(self) -> tuple[str, ...]:
-        """The conditions in an order of their own, equalities with their sides in order."""
+        """The conditions as sorted SQL, the sides of equalities sorted as well."""
         return tuple(sorted({_normal(condition) for condition in self.conditions}))
 
     def uses(self, alias: str) -> bool:
-        """Whether any condition speaks of `alias`."""
+        """Whether any condition names a column of `alias`."""
         return any(qualifier(node) == alias for node in nodes(self.conditions))
 
 
@@ -72,9 +72,9 @@ def column(alias: str, name: str) -> ast.ColumnRef:
     return ast.ColumnRef(fields=(ast.String(sval=alias), ast.String(sval=name)))
 
 
-def folded(alternative: Alternative, keys: Callable[[str], Sequence[Sequence[str]]]) -> Alternative:
-    """The alternative without tables that are read twice: two aliases that agree in a unique key are one row."""
-    while (pair := _same_row(alternative, keys)) is not None:
+def merge_same_rows(alternative: Alternative, keys: Callable[[str], Sequence[Sequence[str]]]) -> Alternative:
+    """Merge tables that are read twice: two aliases of a table that agree in a unique key are one row."""
+    while (pair := _find_same_row(alternative, keys)) is not None:
         kept, gone = pair
         conditions = tuple(
             replaced(condition, partial(requalified, old=gone, new=kept)) for condition in alternative.conditions
@@ -85,7 +85,8 @@ def folded(alternative: Alternative, keys: Callable[[str], Sequence[Sequence[str
     return alternative
 
 
-def _same_row(alternative: Alternative, keys: Callable[[str], Sequence[Sequence[str]]]) -> tuple[str, str] | None:
+def _find_same_row(alternative: Alternative, keys: Callable[[str], Sequence[Sequence[str]]]) -> tuple[str, str] | None:
+    """Two aliases that are one row, if any; terms that are equal have one root."""
     parent: dict[str, str] = {}
 
     def root(term: str) -> str:
@@ -97,8 +98,8 @@ def _same_row(alternative: Alternative, keys: Callable[[str], Sequence[Sequence[
         if sides := sides_of(condition):
             parent[root(printed(sides[0]))] = root(printed(sides[1]))
     for place, (alias, table) in enumerate(alternative.tables):
-        for other, same in alternative.tables[place + 1 :]:
-            if table == same:
+        for other, other_table in alternative.tables[place + 1 :]:
+            if table == other_table:
                 for key in keys(table):
                     if all(root(printed(column(alias, name))) == root(printed(column(other, name))) for name in key):
                         return alias, other
@@ -106,7 +107,7 @@ def _same_row(alternative: Alternative, keys: Callable[[str], Sequence[Sequence[
 
 
 def _trivial(condition: ast.Node) -> bool:
-    """`k.id = k.id` of a key, which is never null."""
+    """Whether a condition is `k.id = k.id`: a key is never null, so it is true."""
     sides = sides_of(condition)
     return sides is not None and isinstance(sides[0], ast.ColumnRef) and printed(sides[0]) == printed(sides[1])
 

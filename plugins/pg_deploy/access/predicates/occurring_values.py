@@ -12,12 +12,13 @@ from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 
 MOST = 60
-"""Values of a type that are kept; of a column a sample of its first rows is looked at."""
+"""Values of a column that are kept."""
 SAMPLED = 20_000
+"""Rows of a table that are looked at."""
 
 
 def occurring_values(connection: Connection, words: Collection[str]) -> Mapping[str, list[str]]:
-    """Up to 60 values a column, as text and by type, of columns whose name is among `words`. Reads only."""
+    """Values as text, by type, of the columns that `words` name together with their table; up to 60 of a column. Reads only."""
     found: dict[str, list[list[str]]] = {}
     rows = connection.execute(engine_sql("access/named_columns"), [sorted(words), sorted(words)]).fetchall()
     for schema, table, column, kind in rows:
@@ -29,10 +30,10 @@ def occurring_values(connection: Connection, words: Collection[str]) -> Mapping[
         except psycopg.Error:
             continue
         found.setdefault(kind, []).append([value for (value,) in values])
-    return {kind: mixed(columns) for kind, columns in found.items()}
+    return {kind: mix_columns(columns) for kind, columns in found.items()}
 
 
-def mixed(columns: Sequence[Sequence[str]]) -> list[str]:
-    """Of each column the first value, then the second, so that a part of the list has some of every column."""
+def mix_columns(columns: Sequence[Sequence[str]]) -> list[str]:
+    """List the first value of each column, then the second, and so on: the beginning of the list has some of every column."""
     rounds = zip_longest(*columns)
     return list(dict.fromkeys(value for values in rounds for value in values if value is not None))

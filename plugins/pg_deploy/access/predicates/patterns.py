@@ -1,4 +1,4 @@
-"""Texts that a regular expression fits: a few, made from its parts. Whether they really do is PostgreSQL's to say."""
+"""A few texts that a regular expression matches, made from its parts; PostgreSQL decides whether they really match."""
 
 from __future__ import annotations
 
@@ -34,34 +34,32 @@ def texts_that_fit(pattern: str) -> list[str]:
             parsed = _parser.parse(pattern)
     except (re.error, OverflowError, RecursionError):
         return []
-    return list(dict.fromkeys(_of_all(parsed)))[:MOST]
+    return list(dict.fromkeys(_texts_of_parts(parsed)))[:MOST]
 
 
-def _of_all(parts: Any) -> list[str]:
-    return [
-        "".join(each)
-        for each in islice(product(*(_of(str(name).lower(), value) or [""] for name, value in parts)), MOST)
-    ]
+def _texts_of_parts(parts: Any) -> list[str]:
+    texts = (_texts_of_part(str(name).lower(), value) or [""] for name, value in parts)
+    return ["".join(each) for each in islice(product(*texts), MOST)]
 
 
-def _of(name: str, value: Any) -> list[str]:
+def _texts_of_part(name: str, value: Any) -> list[str]:
     if name == "literal":
         return [chr(value)]
     if name in ("any", "not_literal"):
         return ["x" if name == "any" or chr(value) != "x" else "y"]
     if name == "in":
-        return _of_class(value)
+        return _texts_of_class(value)
     if name in ("max_repeat", "min_repeat", "possessive_repeat"):
         least, most, inner = value
-        return [one * max(least, min(1, most)) for one in _of_all(inner)]
+        return [text * max(least, min(1, most)) for text in _texts_of_parts(inner)]
     if name == "subpattern":
-        return _of_all(value[-1])
+        return _texts_of_parts(value[-1])
     if name == "branch":
-        return [text for inner in value[1] for text in _of_all(inner)][:MOST]
+        return [text for inner in value[1] for text in _texts_of_parts(inner)][:MOST]
     return [""]
 
 
-def _of_class(members: Any) -> list[str]:
+def _texts_of_class(members: Any) -> list[str]:
     kind, value = members[0]
     name = str(kind).lower()
     if name == "negate":

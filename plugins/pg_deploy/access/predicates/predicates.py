@@ -16,7 +16,7 @@ from pg_deploy.postgres.sql_files import engine_sql
 Phase = Literal["select", "insert", "update_using", "update_check", "delete"]
 PHASES: tuple[Phase, ...] = ("select", "insert", "update_using", "update_check", "delete")
 READING: tuple[Phase, ...] = ("select", "update_using", "delete")
-"""Phases that speak of rows that exist; the others speak of rows to be written."""
+"""Phases about rows that exist; the others are about rows to be written."""
 
 PHASE_WORDS = {
     "select": "select",
@@ -30,7 +30,7 @@ _COMMAND = {"select": "r", "insert": "a", "update_using": "w", "update_check": "
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy as the catalog holds it; `roles` are those of the API that it speaks of, `columns` its own table's."""
+    """A policy as the catalog holds it; `roles` are the roles of the API that it applies to, `columns` those of its table that it reads."""
 
     relation: int
     name: str
@@ -42,7 +42,7 @@ class Policy:
     columns: list[str]
 
     def clause(self, phase: Phase) -> str | None:
-        """Its predicate in a phase: a missing WITH CHECK falls back to USING."""
+        """Its predicate in a phase; without WITH CHECK, USING takes its place."""
         if phase in ("insert", "update_check"):
             return self.with_check if self.with_check is not None else self.using
         return self.using
@@ -50,9 +50,9 @@ class Policy:
 
 @dataclass(frozen=True)
 class Effective:
-    """What decides for (table, phase, role).
+    """What decides for a table, a phase and a role.
 
-    `kind` is `denied` without the grant, `every row` where no policy applies (bypass, owner, no row level security), else
+    `kind` is `denied` without the grant, `every row` if no policy applies (bypass, owner, no row level security), else
     `policies`: one of `permissive` and all of `restrictive` must hold. `by` names the policies.
     """
 
@@ -73,9 +73,9 @@ class Effective:
 
 
 def read_policies(connection: Connection, api: Api, also: Sequence[str] = ()) -> tuple[Policy, ...]:
-    """All policies, with names in their texts qualified. Reads only; leaves search_path empty in the session.
+    """All policies, with the names in their texts qualified. Reads only; leaves search_path empty in the session.
 
-    `also` are further roles to say of which policies speak of them.
+    `also` are roles beside the API's that may stand in a policy's `roles`.
     """
     connection.execute("set search_path = ''")
     with connection.cursor(row_factory=class_row(Policy)) as cursor:
@@ -83,7 +83,7 @@ def read_policies(connection: Connection, api: Api, also: Sequence[str] = ()) ->
 
 
 def effective(relation: Relation, policies: Iterable[Policy], phase: Phase, role: str) -> Effective:
-    """The effective predicate; `policies` may be those of all tables."""
+    """The effective predicate of a role on a relation; `policies` may be those of all tables."""
     rights = relation.rights.get(role, {})
     command = "update" if phase.startswith("update") else phase
     if not rights.get("schema") or not rights.get(command):
@@ -94,7 +94,7 @@ def effective(relation: Relation, policies: Iterable[Policy], phase: Phase, role
 
 
 def applied(relation: Relation, policies: Iterable[Policy], phase: Phase, role: str) -> Effective:
-    """What the policies that speak of `role` say, without regard to grants."""
+    """What the policies that apply to `role` say, whatever its grants are."""
     permissive: dict[str, None] = {}
     restrictive: dict[str, None] = {}
     by = []

@@ -1,4 +1,4 @@
-"""What a symbolic reading may trust: operators, functions and casts that can neither raise nor change their mind."""
+"""What a symbolic reading may trust: operators, functions and casts that cannot raise and always answer the same."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ _NAME = re.compile(r"\b([a-z_][\w$]*)\.([a-z_][\w$]*)\s*\(", re.IGNORECASE)
 
 
 def is_untrustworthy(reason: str) -> bool:
-    """Whether a refusal means that the same question may be answered otherwise next time, or reads what no text names."""
+    """Whether a refusal means that an answer may be another one next time, or depends on what no text names."""
     return any(word in reason for word in ("volatile", "dynamic SQL", "is written in"))
 
 
 def is_whole_claims(text: str) -> bool:
-    """Whether an expression reads the claims, and no path of them."""
+    """Whether an expression reads the claims as a whole, and no path of them."""
     return bool(re.search(r"\bjwt\(\)|request\.jwt", text)) and not re.search(r"->|#>", text)
 
 
 def require_plain(node: ast.Node) -> None:
-    """Refuse a condition that holds anything but columns, constants and operators that cannot raise."""
+    """Refuse a condition with anything but columns, constants, and operators, functions and casts that cannot raise."""
     for part in nodes(node):
         if isinstance(part, ast.SubLink):
             raise Refuse("a sub-select stands where only a value is understood")
@@ -113,12 +113,13 @@ def _body_reads_clock(function: Function, functions: Functions, seen: set[int]) 
     if function.language not in ("sql", "plpgsql"):
         raise Refuse(f"function {in_quotes(function.full_name)} is written in {function.language}")
     found = bool(_TIME.search(source))
-    for inner in _inner(source, functions):
+    for inner in _called_functions(source, functions):
         found |= _body_reads_clock(inner, functions, seen)
     return found
 
 
-def _inner(source: str, functions: Functions) -> Iterator[Function]:
+def _called_functions(source: str, functions: Functions) -> Iterator[Function]:
+    """The functions that a text calls by schema and name, whatever number of arguments they take."""
     for match in _NAME.finditer(source):
         for count in range(9):
             function = functions.called(match[1].lower(), match[2].lower(), count)

@@ -51,9 +51,9 @@ class Relation:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a relation; `parent` is (schema, table, column) where a foreign key of this one column points.
+    """A column of a relation; `parent` is the (schema, table, column) that a foreign key of this one column points to.
 
-    `exact` says that no expression tells two equal values apart, as it does 1.0 from 1.00.
+    `exact` says that no expression can tell two equal values apart; one can tell 1.0 from 1.00.
     """
 
     name: str
@@ -65,21 +65,21 @@ class Column:
     parent: list[str] | None
 
 
-def reachable(connection: Connection, api: Api, *, everything: bool = False) -> tuple[Relation, ...]:
-    """The relations that a role of the API may use, by name; with `everything` all others too. Reads only."""
+def read_relations(connection: Connection, api: Api, *, everything: bool = False) -> tuple[Relation, ...]:
+    """The relations that a role of the API may use, ordered by name; with `everything` all others too. Reads only."""
     with connection.cursor(row_factory=class_row(Relation)) as cursor:
         values = {"roles": list(api.roles), "ignored": list(api.ignored_schemas), "everything": everything}
         return tuple(cursor.execute(engine_sql("access/relations"), values).fetchall())
 
 
-def columns(connection: Connection, relation: Relation) -> dict[str, Column]:
-    """The columns of a relation by name, in order. Reads only."""
+def read_columns(connection: Connection, relation: Relation) -> dict[str, Column]:
+    """The columns of a relation by name, in the table's order. Reads only."""
     with connection.cursor(row_factory=class_row(Column)) as cursor:
         rows = cursor.execute(engine_sql("access/columns"), {"relation": relation.id}).fetchall()
     return {column.name: column for column in rows}
 
 
-def unique_keys(connection: Connection) -> dict[str, list[list[str]]]:
+def read_unique_keys(connection: Connection) -> dict[str, list[list[str]]]:
     """For each table, by its quoted name, its unique keys over columns that are never null. Reads only."""
     found: dict[str, list[list[str]]] = {}
     for schema, name, key in connection.execute(engine_sql("access/unique_keys")).fetchall():

@@ -1,4 +1,4 @@
-"""Everybody who may ask: every user, and those who are none."""
+"""Everybody who may ask: every user, and sessions of nobody in particular."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from pg_deploy.access.facts.api import Api
-from pg_deploy.access.predicates.witnesses import NO_CONSTANTS, Constants, nested, texts_near
+from pg_deploy.access.predicates.witnesses import NO_CONSTANTS, Constants, nest, texts_near
 from pg_deploy.postgres.session import Connection
 
 USERS = "users"
@@ -21,9 +21,9 @@ MADE = "claims and settings made from what the policies compare with"
 MOST_MADE = 300
 """Sessions of a role that are made from constants, at most."""
 MOST_INSIDE = 10
-"""Values of a kind that are put at a path into a setting that is read as JSON."""
+"""Constants, and values that occur, that are put at each path into a setting that is read as JSON."""
 MOST_ALIKE = 6
-"""Values that occur, of which others are made that some comparison takes for the same."""
+"""Values that occur for which similar ones are made, which some comparison takes for the same."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 NOBODY = "ffffffff-ffff-4fff-bfff-fffffffffffe"
@@ -40,7 +40,7 @@ class Subject:
     label: str
     kind: str = USERS
     settings: Mapping[str, str] = field(default_factory=dict, compare=False, hash=False)
-    """What the session has set besides, such as `app.tenant_id`; the same names for everybody who is asked."""
+    """Further settings of the session, such as `app.tenant_id`; every subject has the same names."""
     user: str | None = field(default=None, compare=False)
     """The user's id, if the session is a user's own."""
 
@@ -50,16 +50,16 @@ class Subject:
 
 
 def is_malformed(subject: Subject, sqlstate: str) -> bool:
-    """Whether an error comes from a session that was made up, or has no claims, and whose value cannot be cast as a policy casts it."""
+    """Whether an error only says that a policy cannot cast a value: the session was made up, or has no claims."""
     return subject.kind in (MADE, WITHOUT) and sqlstate.startswith("22")
 
 
 def read_subjects(
     connections: list[Connection], api: Api, constants: Constants = NO_CONSTANTS, values: Sequence[str] = ()
 ) -> tuple[Subject, ...]:
-    """All users of all these databases, then those who are none, then sessions made to tell predicates apart. Reads only.
+    """All users of all these databases, then sessions without a user, then sessions made to tell predicates apart. Reads only.
 
-    Numbered from 1. `values` are some that occur in the columns that policies read: a claim or a setting may name one.
+    Numbered from 1. `values` occur in the columns that policies read: a claim or a setting may name one.
     """
     users: set[str] = set()
     for connection in connections:
@@ -84,25 +84,25 @@ def read_subjects(
                 Subject(0, role, json.dumps({"role": role}), role, OWN),
                 Subject(0, role, "", f"{role} without claims", WITHOUT),
             ]
-    nothing = dict.fromkeys(_settable(constants, api), "")
-    told = [replace(subject, settings=nothing) for subject in found]
+    empty = dict.fromkeys(_settings_to_make(constants, api), "")
+    subjects = [replace(subject, settings=empty) for subject in found]
     for role in api.roles:
-        told += _made(api, role, sorted(users), constants, values, nothing)
-    return tuple(replace(subject, sid=sid) for sid, subject in enumerate(told, start=1))
+        subjects += _made_sessions(api, role, sorted(users), constants, values, empty)
+    return tuple(replace(subject, sid=sid) for sid, subject in enumerate(subjects, start=1))
 
 
-def _settable(constants: Constants, api: Api) -> tuple[str, ...]:
-    """Settings that a session says of itself, besides those that hold its claims."""
-    claimed = (api.claims_setting, api.sub_setting)
+def _settings_to_make(constants: Constants, api: Api) -> tuple[str, ...]:
+    """The settings that predicates read and that a session may set itself, besides those that hold its claims."""
+    of_claims = (api.claims_setting, api.sub_setting)
     return tuple(
         name
         for name in constants.settings
-        if "." in name and name not in claimed and not name.startswith(("request.jwt", "pgrst."))
+        if "." in name and name not in of_claims and not name.startswith(("request.jwt", "pgrst."))
     )
 
 
-def _made(
-    api: Api, role: str, users: Sequence[str], constants: Constants, values: Sequence[str], nothing: Mapping[str, str]
+def _made_sessions(
+    api: Api, role: str, users: Sequence[str], constants: Constants, values: Sequence[str], empty: Mapping[str, str]
 ) -> list[Subject]:
     """Sessions of a role whose claims or settings hold a constant of the predicates, or a value that occurs."""
     found: dict[tuple[str, str], Subject] = {}
@@ -111,69 +111,66 @@ def _made(
         bases = [{"sub": NOBODY, "role": role}]
         bases += [{"sub": user, "role": role} for user in users[:1]]
     keys = {step for path in constants.paths for step in path} | set(constants.settings)
-    named = [text for text in constants.strings if text not in keys and not text.startswith("request.")]
-    texts = list(dict.fromkeys(texts_near(replace(constants, strings=tuple(named)))))
-    told = [text for text in texts if text and len(text) <= 100]
+    strings = [text for text in constants.strings if text not in keys and not text.startswith("request.")]
+    texts = dict.fromkeys(texts_near(replace(constants, strings=tuple(strings))))
+    near = [text for text in texts if text and len(text) <= 100]
     occurring = [value for value in values if value]
     share = max(20, MOST_MADE // (2 * max(1, len(constants.paths))))
 
     def add(claimed: Mapping[str, object], settings: Mapping[str, str], label: str, user: str | None = None) -> None:
         key = json.dumps(claimed), json.dumps(settings)
-        found.setdefault(key, Subject(0, role, key[0], label, MADE, {**nothing, **settings}, user))
+        found.setdefault(key, Subject(0, role, key[0], label, MADE, {**empty, **settings}, user))
 
-    # Each setting gets its part, and the claims one.
-    room = max(20, MOST_MADE // (len(nothing) + bool(constants.paths))) if nothing else 0
-    for name in nothing:
-        for text in [*told[:60], *occurring][:room]:
+    # Each setting gets an equal part of the sessions, and so do the claims.
+    room = max(20, MOST_MADE // (len(empty) + bool(constants.paths))) if empty else 0
+    for name in empty:
+        for text in [*near[:60], *occurring][:room]:
             add(bases[0], {name: text}, f"{role} with {name} = '{text}'")
-    # As PostgREST hands on a request's headers and cookies.
-    for name, path in product(nothing, constants.paths):
-        for text in [*occurring[:MOST_INSIDE], *told[:MOST_INSIDE]]:
-            add(bases[0], {name: json.dumps(nested(path, text))}, f"{role} with {name} = {_said(path, text)}")
-    own: list[object] = [*told[:12], True, False, *constants.numbers[:3]]
+    # PostgREST hands on a request's headers and cookies as JSON in a setting.
+    for name, path in product(empty, constants.paths):
+        for text in [*occurring[:MOST_INSIDE], *near[:MOST_INSIDE]]:
+            add(bases[0], {name: json.dumps(nest(path, text))}, f"{role} with {name} = {_at_path(path, text)}")
+    own: list[object] = [*near[:12], True, False, *constants.numbers[:3]]
     if role == api.signed_in:
         # somebody whom a predicate names, and who is no user yet
-        for text in told:
+        for text in near:
             if _UUID.fullmatch(text):
                 add({"sub": text, "role": role}, {}, f"user {text}", text)
-    # what a token says of its role is the role that asks
+    # the role in a token is always the role that asks
     paths = [path for path in constants.paths if path != ("role",)]
     for path in paths:
         if path == ("sub",) and users:
-            continue  # every user there is asks already
+            continue  # every user asks already
         for value in own:
             for base in bases:
-                add(_with(base, path, value), {}, f"{role} with {_said(path, value)}{_who(base)}")
-        for occurs in _alike(occurring) if path != ("sub",) else ():
-            add(_with(bases[0], path, occurs), {}, f"{role} with {_said(path, occurs)}")
-        for occurs in occurring[: 4 * share if path == ("sub",) else share]:
-            add(_with(bases[0], path, occurs), {}, f"{role} with {_said(path, occurs)}")
+                add(_with(base, path, value), {}, f"{role} with {_at_path(path, value)}{_of_user(base)}")
+        for text in _similar_texts(occurring) if path != ("sub",) else ():
+            add(_with(bases[0], path, text), {}, f"{role} with {_at_path(path, text)}")
+        for text in occurring[: 4 * share if path == ("sub",) else share]:
+            add(_with(bases[0], path, text), {}, f"{role} with {_at_path(path, text)}")
     for path in paths:
         for other in paths:
             if other > path and path[0] != "sub" and other[0] != "sub":
-                for one, second in product(own[:4], own[:4]):
-                    given = _with(_with(bases[0], path, one), other, second)
-                    add(given, {}, f"{role} with {_said(path, one)} and {_said(other, second)}")
+                for first, second in product(own[:4], own[:4]):
+                    given = _with(_with(bases[0], path, first), other, second)
+                    add(given, {}, f"{role} with {_at_path(path, first)} and {_at_path(other, second)}")
     return list(found.values())[:MOST_MADE]
 
 
-def _alike(values: Sequence[str]) -> Iterator[str]:
+def _similar_texts(values: Sequence[str]) -> Iterator[str]:
     """Texts that a looser comparison takes for a value that occurs: in the other case, as the domain of an address, longer."""
-    words = [value for value in values if any(letter.isalpha() for letter in value)]
-    for value in [value for value in words if not _UUID.fullmatch(value)][:MOST_ALIKE]:
+    words = [value for value in values if any(map(str.isalpha, value)) and not _UUID.fullmatch(value)]
+    for value in words[:MOST_ALIKE]:
         yield from (value.swapcase(), f"x@{value}", f"{value}x", f"x{value}")
 
 
-def _who(base: Mapping[str, object]) -> str:
+def _of_user(base: Mapping[str, object]) -> str:
     return f" (user {base['sub']})" if base.get("sub") not in (None, NOBODY) else ""
 
 
-def _said(path: tuple[str, ...], value: object) -> str:
-    return f"{'.'.join(path)} = {_shown(value)}"
-
-
-def _shown(value: object) -> str:
-    return f"'{value}'" if isinstance(value, str) else json.dumps(value)
+def _at_path(path: tuple[str, ...], value: object) -> str:
+    text = f"'{value}'" if isinstance(value, str) else json.dumps(value)
+    return f"{'.'.join(path)} = {text}"
 
 
 def _with(base: Mapping[str, object], path: tuple[str, ...], value: object) -> dict[str, object]:

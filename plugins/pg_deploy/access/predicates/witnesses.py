@@ -1,6 +1,6 @@
-"""Witnesses: values, claims and settings made from the constants of two predicates, that could tell these apart.
+"""Witnesses: values, claims and settings that could tell two predicates apart, made from the constants in them.
 
-What is made here is only asked about: PostgreSQL says whether it is a difference.
+PostgreSQL is then asked whether a witness shows a difference.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ _LONGEST = 100_000
 
 @dataclass(frozen=True)
 class Constants:
-    """What predicates compare with: texts, numbers, the paths by which they look into JSON, and settings that they read."""
+    """The constants of predicates: texts, numbers, the paths by which they look into JSON, and the settings that they read."""
 
     strings: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     paths: tuple[tuple[str, ...], ...] = ()
     settings: tuple[str, ...] = ()
     nulls: bool = False
-    """Whether they ask if something is null."""
+    """Whether a predicate asks if something is null."""
 
 
 NO_CONSTANTS = Constants()
 
 
 def constants_of(before: Iterable[str], after: Iterable[str]) -> Constants:
-    """The constants of the texts of both sides, first those that only one of them has."""
+    """The constants in the texts of both sides; those that only one side has come first."""
     one, other = ([_stripped(text) for text in texts] for texts in (before, after))
     return Constants(
         _ranked(_strings(one), _strings(other)),
@@ -59,8 +59,8 @@ def constants_of(before: Iterable[str], after: Iterable[str]) -> Constants:
     )
 
 
-def joined(several: Iterable[Constants]) -> Constants:
-    """All constants of several predicates."""
+def merge_constants(several: Iterable[Constants]) -> Constants:
+    """Merge the constants of several predicates."""
     parts = list(several)
     return Constants(
         tuple(dict.fromkeys(value for part in parts for value in part.strings))[: 2 * MOST],
@@ -72,7 +72,7 @@ def joined(several: Iterable[Constants]) -> Constants:
 
 
 def witness_values(constants: Constants, column: Column) -> list[str]:
-    """Values for a column, as text: each constant, its neighbours, another case, longer, empty; many are none of its type."""
+    """Values for a column, as text: each constant, its neighbours, in another case, longer, empty; many do not fit the type."""
     if column.type in ("json", "jsonb"):
         return list(dict.fromkeys(_documents(constants)))[:MOST]
     if column.category == "N":
@@ -87,7 +87,7 @@ def witness_values(constants: Constants, column: Column) -> list[str]:
 
 
 def texts_near(constants: Constants) -> Iterator[str]:
-    """Texts that a comparison with one of the constants, a pattern or a length could tell apart."""
+    """Texts that could show how a predicate compares: with a constant, a pattern or a length."""
     if constants.strings or constants.numbers:
         yield ""
     for value in constants.strings:
@@ -102,7 +102,7 @@ def texts_near(constants: Constants) -> Iterator[str]:
 
 
 def _filled(value: str) -> Iterator[str]:
-    """A constant; of a pattern what it fits, and the same with more before and behind."""
+    """A constant; if it is a pattern, first texts that fit it, and these with more before and behind."""
     if "%" in value:
         for filler in ("x", "", "x@", "/x"):
             yield value.replace("%", filler).replace("_", "x")
@@ -118,11 +118,11 @@ def _documents(constants: Constants) -> Iterator[str]:
     for path in constants.paths:
         for value in (*constants.strings, True, False, None, *map(float, constants.numbers)):
             if value not in path:
-                yield json.dumps(nested(path, value))
+                yield json.dumps(nest(path, value))
 
 
 def _contained(strings: Iterable[str]) -> Iterator[str]:
-    """Documents that a predicate names: each as it is, without one of its members, and all of them in one."""
+    """The documents that a predicate names: each as it is, and without one of its members; and all of them merged into one."""
     whole: dict[str, object] = {}
     for value in strings:
         try:
@@ -141,8 +141,8 @@ def _contained(strings: Iterable[str]) -> Iterator[str]:
         yield json.dumps(whole)
 
 
-def nested(path: tuple[str, ...], value: object) -> dict[str, object]:
-    """`{"a": {"b": value}}` for the path a, b."""
+def nest(path: tuple[str, ...], value: object) -> dict[str, object]:
+    """Make `{"a": {"b": value}}` for the path a, b."""
     for step in reversed(path[1:]):
         value = {step: value}
     return {path[0]: value}
@@ -167,7 +167,7 @@ def _moments_near(constants: Constants) -> Iterator[str]:
 
 
 def _stripped(text: str) -> str:
-    """Without comments, and with constants as they are, not cast."""
+    """The text without comments and without casts of constants."""
     return _CAST.sub(r"'\1'", re.sub(r"--[^\n]*", " ", text))
 
 
@@ -181,7 +181,7 @@ def _numbers(texts: Iterable[str]) -> list[str]:
 
 
 def _ranked(one: list[T], other: list[T]) -> tuple[T, ...]:
-    """Each once, first those that only one side has."""
+    """Each value once; those that only one side has come first."""
     alone = [value for value in one if value not in set(other)] + [value for value in other if value not in set(one)]
     return tuple(dict.fromkeys([*alone, *one]))[:MOST]
 

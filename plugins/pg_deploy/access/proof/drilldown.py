@@ -12,7 +12,7 @@ from pg_deploy.access.engines.cross_check import acting_as
 from pg_deploy.access.engines.engine_by_impersonation import Cell
 from pg_deploy.access.engines.measure import Measured, same_meaning
 from pg_deploy.access.engines.universe import matched, weight_name
-from pg_deploy.access.facts.access_change import AccessChange, words
+from pg_deploy.access.facts.access_change import AccessChange, join_with_and
 from pg_deploy.access.facts.policies import where_they_differ
 from pg_deploy.access.predicates.predicates import PHASE_WORDS, PHASES, READING
 from pg_deploy.access.predicates.subjects import Subject
@@ -149,24 +149,28 @@ class Drill:
         instead = f", where it was the error {had_error}" if had_error else ""
         writing = cells[0].phase not in READING
         if direction == "error" and had_error:
-            sentence = f"{who} now get another error if they {words(commands)} {in_quotes(table)}: {keys[0]}"
+            sentence = f"{who} now get another error if they {join_with_and(commands)} {in_quotes(table)}: {keys[0]}"
         elif direction == "error":
-            sentence = f"{who} now get an error where they could {words(commands)} {in_quotes(table)}: {keys[0]}"
+            sentence = (
+                f"{who} now get an error where they could {join_with_and(commands)} {in_quotes(table)}: {keys[0]}"
+            )
         elif direction == "changed" and had_error:
-            sentence = f"{who} no longer get an error if they {words(commands)} {in_quotes(table)}, and reach no row"
+            sentence = (
+                f"{who} no longer get an error if they {join_with_and(commands)} {in_quotes(table)}, and reach no row"
+            )
         elif direction == "changed":
-            sentence = f"{who} can {words(commands)} other rows of {in_quotes(table)} than before"
+            sentence = f"{who} can {join_with_and(commands)} other rows of {in_quotes(table)} than before"
         elif keys and not number:
             can = "could now" if direction == "gained" else "could no longer"
-            rows = f"{words(commands)} rows of {in_quotes(table)} with {_listed(keys, len(keys))}"
+            rows = f"{join_with_and(commands)} rows of {in_quotes(table)} with {_listed(keys, len(keys))}"
             sentence = f"{who} {can} {rows}, of which there are none today"
         elif writing:
             can = "can now" if direction == "gained" else "can no longer"
-            sentence = f"{who} {can} {words(commands)} rows of {in_quotes(table)} with {_listed(keys, number)}"
+            sentence = f"{who} {can} {join_with_and(commands)} rows of {in_quotes(table)} with {_listed(keys, number)}"
         else:
             can = "can now" if direction == "gained" else "can no longer"
             rows = f"{number} row{'' if number == 1 else 's'} of {in_quotes(table)}"
-            sentence = f"{who} {can} {words(commands)} {rows} ({', '.join(keys)}{_more(number, SHOWN)})"
+            sentence = f"{who} {can} {join_with_and(commands)} {rows} ({', '.join(keys)}{_more(number, SHOWN)})"
         sentence += instead
         return RowDifference(
             table=table,
@@ -178,7 +182,7 @@ class Drill:
             rows=0 if writing else number,
             keys=keys if number and direction in ("gained", "lost") else (),
             because=because,
-            sentence=f"{sentence}, because {words(because)}" if because else sentence,
+            sentence=f"{sentence}, because {join_with_and(because)}" if because else sentence,
             repeated=f"{sentence}, for the same reason" if because else "",
             user=subjects[0].user,
         )
@@ -243,7 +247,7 @@ class Drill:
         told = [
             change.sentence
             for change in self.changes
-            if not change.opened and (change.decides or change.commands == ("execute",))
+            if not change.object_is_new and (change.decides or change.commands == ("execute",))
         ]
         if cell.table in self.data:
             told.insert(0, self.data[cell.table].sentence)
@@ -252,7 +256,7 @@ class Drill:
         lookups = [
             change.sentence
             for change in self.changes
-            if not change.opened and not change.decides and change.object in self._read(cell)
+            if not change.object_is_new and not change.decides and change.object in self._read(cell)
         ]
         yield from (told or lookups or self.differs or ["rows of the tables that its policies read differ"])[:2]
 

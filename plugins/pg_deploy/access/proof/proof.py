@@ -24,11 +24,11 @@ from pg_deploy.access.facts.access_change import AccessChange
 from pg_deploy.access.facts.api import Api, api_of
 from pg_deploy.access.facts.differences import access_changes
 from pg_deploy.access.facts.only_additions import only_adds
-from pg_deploy.access.facts.settled_differences import TOLD, Settlement, settle
-from pg_deploy.access.facts.storage_buckets import beside_the_catalog
+from pg_deploy.access.facts.settled_differences import TOLD_BY_ACCESS_CHANGES, Settlement, settle
+from pg_deploy.access.facts.storage_buckets import find_bucket_changes
 from pg_deploy.access.facts.unsettled import Unsettled
-from pg_deploy.access.predicates.comparisons import compared
-from pg_deploy.access.predicates.occurring_values import mixed, occurring_values
+from pg_deploy.access.predicates.comparisons import conditions_by_column
+from pg_deploy.access.predicates.occurring_values import mix_columns, occurring_values
 from pg_deploy.access.predicates.predicates import PHASES, READING
 from pg_deploy.access.predicates.subjects import MADE, Subject, read_subjects
 from pg_deploy.access.predicates.witnesses import Constants, constants_of
@@ -82,12 +82,12 @@ class Proof:
     @property
     def opened(self) -> tuple[AccessChange, ...]:
         """What is new and within reach of the API: to be declared in access.yaml."""
-        return tuple(change for change in self.changes if change.opened and change.decides)
+        return tuple(change for change in self.changes if change.object_is_new and change.decides)
 
     @property
     def found(self) -> tuple[AccessChange | RowDifference, ...]:
         """Every difference on what existed before, of the catalog and of rows."""
-        return (*(change for change in self.changes if change.decides and not change.opened), *self.differences)
+        return (*(change for change in self.changes if change.decides and not change.object_is_new), *self.differences)
 
 
 def prove(
@@ -113,7 +113,7 @@ def prove(
     before, after = facts if facts is not None else both(read_facts, old, new)
     api = api or api_of(before, after)
     moved = moved_tables(old, new) if data_may_differ else frozenset()
-    beside = beside_the_catalog(old, new, moved)
+    beside = find_bucket_changes(old, new, moved)
     changes = (*access_changes(before, after, api), *beside)
     # the scheduler's own rows are told of as jobs
     moved = frozenset(name for name in moved - _new_tables(before, after) if not name.startswith("cron."))
@@ -123,7 +123,7 @@ def prove(
     if _tells_for_all(changes):
         every = frozenset(fact.identity for fact in before.facts if fact.kind in RELATIONS)
         settlement = replace(settlement, tables=settlement.tables | every)
-    if not (settlement.tables or settlement.views or settlement.functions or settlement.written):
+    if not (settlement.tables or settlement.views or settlement.functions or settlement.relations_written_otherwise):
         proof = Proof(Verdict.NOT_PROVED, changes, unsettled=settlement.unsettled)
         return _with_verdict(proof, time.monotonic() - started, otherwise=Verdict.EQUAL)
     sides = both(lambda part: open_side(part[0], part[1], api), ("old", old), ("new", new))
@@ -146,7 +146,7 @@ def prove(
 
 def _tells_for_all(changes: Iterable[AccessChange]) -> bool:
     """Whether a change of the catalog may change what everybody gets anywhere, such as a role's membership."""
-    return any(change.decides and not change.opened for change in changes)
+    return any(change.decides and not change.object_is_new for change in changes)
 
 
 def _new_tables(before: Facts, after: Facts) -> frozenset[str]:
@@ -183,7 +183,7 @@ def _prove_rows(
     by_table = {name: _constants(name, *facts) for name in wanted}
     all_constants = _constants_of_all(settlement, *facts)
     pool = occurring_values(old.connection, _words(settlement, *facts))
-    subjects = read_subjects([old.connection, new.connection], api, all_constants, mixed(list(pool.values())))
+    subjects = read_subjects([old.connection, new.connection], api, all_constants, mix_columns(list(pool.values())))
     universes = plan_universes(old, new, settled, lambda table: by_table.get(table, {}))
     mark = time.monotonic()
     built = both(lambda part: build(part[0], subjects, part[1]), (old, universes[0]), (new, universes[1]))
@@ -218,7 +218,7 @@ def _prove_rows(
         {change.table: change for change in data},
         changes,
         subjects,
-        tuple(each.sentence for each in settlement.differences if each.node[0] not in TOLD),
+        tuple(each.sentence for each in settlement.differences if each.node[0] not in TOLD_BY_ACCESS_CHANGES),
     )
     differences = [*drill.explain(suspects), *_lost_rows(data, suspects)]
     timings["drill-down"] = time.monotonic() - mark
@@ -242,7 +242,7 @@ def _prove_rows(
     timings["views and functions"] = time.monotonic() - mark
     mark = time.monotonic()
     # Where the migration wrote rows, two outcomes would differ by the rows.
-    of_writes = write_differences(old, new, api, _plain(settlement.written) - moved, chosen)
+    of_writes = write_differences(old, new, api, _plain(settlement.relations_written_otherwise) - moved, chosen)
     timings["writes for real"] = time.monotonic() - mark
     unsettled += [*_of_cells(cells), *unread, *uncalled, *unwritten]
     cells += tuple(
@@ -300,7 +300,7 @@ def _constants(table: str, before: Facts, after: Facts) -> Mapping[str, Constant
                 bodies = [text_of(each).partition("\nAS ")[2] for each in below if each.kind in ROUTINES]
                 for part in ("using", "with check"):
                     if part in fact.properties:
-                        for column, texts in compared(str(fact.properties[part]), table, bodies).items():
+                        for column, texts in conditions_by_column(str(fact.properties[part]), table, bodies).items():
                             found.setdefault(column, []).extend(texts)
         sides.append(found)
     return {

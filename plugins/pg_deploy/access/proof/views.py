@@ -14,7 +14,7 @@ from pg_deploy.access.engines.cross_check import read_as, text_digest_query
 from pg_deploy.access.engines.engine_by_impersonation import Answer
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.facts.unsettled import Unsettled
-from pg_deploy.access.predicates.reach import Relation, columns
+from pg_deploy.access.predicates.reach import Relation, read_columns
 from pg_deploy.access.predicates.subjects import Subject
 from pg_deploy.access.proof.drilldown import SHOWN, RowDifference
 from pg_deploy.postgres.quoting import in_quotes, many, quote
@@ -106,8 +106,8 @@ def _may_read(relation: Relation, role: str) -> bool:
 def _query(old: Side, new: Side, before: Relation, after: Relation, *, counted: bool) -> str:
     if counted:
         return f"select count(*), 0::bigint, 0::bigint from {before.quoted}"
-    there = columns(new.connection, after)
-    shared = [name for name in columns(old.connection, before) if name in there]
+    there = read_columns(new.connection, after)
+    shared = [name for name in read_columns(old.connection, before) if name in there]
     return text_digest_query(before, f"row({', '.join('t.' + quote(name) for name in shared)})::text")
 
 

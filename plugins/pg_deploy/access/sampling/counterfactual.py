@@ -1,7 +1,7 @@
-"""What the old policies would say now: if they say the same as the new ones, the difference was made by traffic.
+"""What the old policies would say now: if they say the same as the new ones, traffic made the difference.
 
-That holds only while the migration changed nothing that the old policies rest on: not the policies of the tables that they
-read, not the functions that they call, not a role, and no row by the migration itself.
+This holds only if the migration changed nothing that the old policies rest on: neither the policies of the tables that they
+read, nor the functions that they call, nor a role, nor a row.
 """
 
 from __future__ import annotations
@@ -16,28 +16,29 @@ from pg_deploy.catalog.reader import Fact, Facts
 _GENERAL = ("role", "membership", "setting", "rule", "operator", "cast", "type")
 
 
-def still_valid(table: str, predicate: str, before: Facts, after: Facts, written: Collection[str]) -> bool:
+def still_valid(table: str, predicate: str, before: Facts, after: Facts, written_tables: Collection[str]) -> bool:
     """Whether an old predicate of a table (`schema.name`) means now what it meant before the migration.
 
-    `written` are the tables that the migration wrote to. A predicate behind which a function composes statements is never
-    valid: what it reads is in no text. Pure.
+    `written_tables` are those that the migration wrote to. If a function behind the predicate composes statements, it is
+    never valid: no text shows what the function reads. Pure.
     """
     changed = before.facts ^ after.facts
     if any(fact.kind in _GENERAL for fact in changed):
         return False
     closure = closure_of(before)
-    # the table's own policies are what is replaced by the old predicate
+    # the old predicate stands for the table's own policies
     own = {fact.key for fact in before.facts if fact.kind == "policy" and _table(fact) == table}
-    resting = closure.of_text(predicate, without=own)
-    if not resting.isdisjoint(closure.dynamic):
+    nodes = closure.of_text(predicate, without=own)
+    if not nodes.isdisjoint(closure.dynamic):
         return False
-    tables = {table, *(identity_of(node).plain for node in resting if node[0] in RELATIONS)}
-    # a new function of a name that is called could be found in its place
-    called = {identity_of(node).plain_name.lower() for node in resting if node[0] in ROUTINES}
-    return not tables & set(written) and not any(_concerns(fact, tables, called, table) for fact in changed)
+    tables = {table, *(identity_of(node).plain for node in nodes if node[0] in RELATIONS)}
+    # a new function with the name of a called one could be called in its place
+    called = {identity_of(node).plain_name.lower() for node in nodes if node[0] in ROUTINES}
+    return not tables & set(written_tables) and not any(_concerns(fact, tables, called, table) for fact in changed)
 
 
 def _concerns(fact: Fact, tables: Collection[str], called: Collection[str], itself: str) -> bool:
+    """Whether a changed fact may change what a predicate of the table `itself` means, with the tables and functions it rests on."""
     if fact.kind in ROUTINES:
         return fact.identity.plain_name.lower() in called
     if fact.kind == "policy":
@@ -46,12 +47,12 @@ def _concerns(fact: Fact, tables: Collection[str], called: Collection[str], itse
         return fact.identity.plain in tables
     if fact.kind == "column":
         return _table(fact) in tables
-    of = fact.identity.of if fact.kind == "grant" else None
-    if of is None:
+    target = fact.identity.of if fact.kind == "grant" else None
+    if target is None:
         return False
-    if of.kind in ROUTINES:
-        return of.plain_name.lower() in called
-    return of.kind == "schema" or (of.relation or of).plain in tables
+    if target.kind in ROUTINES:
+        return target.plain_name.lower() in called
+    return target.kind == "schema" or (target.relation or target).plain in tables
 
 
 def _table(fact: Fact) -> str:

@@ -1,4 +1,4 @@
-"""What a migration itself wrote, as its own transactions counted it: the one thing about its data that traffic cannot blur."""
+"""Who may be affected by the rows that a migration wrote: its own transactions counted them, so traffic does not blur this."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ from pg_deploy.ledger.kinds.rows_written import Written
 from pg_deploy.postgres.quoting import in_quotes
 
 
-def of_older_tables(written: Iterable[Written], before: Facts) -> list[Written]:
-    """The rows of tables that were there before: nobody could reach those of the others."""
-    there = {fact.identity.plain for fact in before.facts if fact.kind == "table"}
-    return [each for each in written if each.table in there]
+def keep_older_tables(written: Iterable[Written], before: Facts) -> list[Written]:
+    """Keep what was written to tables that were there before: nobody could reach rows of the others."""
+    older = {fact.identity.plain for fact in before.facts if fact.kind == "table"}
+    return [each for each in written if each.table in older]
 
 
-def written_differences(
+def judge_written_rows(
     written: Sequence[Written],
     sql: str,
     relations: Mapping[str, Relation],
     policies: Sequence[Policy],
-    read: Mapping[str, Sequence[str]],
+    looked_up_by: Mapping[str, Sequence[str]],
     words: Collection[str],
     facts: tuple[Facts, Facts],
 ) -> tuple[RowDifference, ...]:
-    """Who may reach which rows has changed where a migration deletes rows, or updates what policies rest on.
+    """Judge whether access changes because a migration deletes rows, or updates columns that policies read.
 
     `written` is all that it wrote; `facts` are those before and after it. Tables that it made are left out.
-    `relations` are those within the API's reach, by name; `read` says for each table which tables' policies look it up,
-    `words` are those of all policies and of the functions that they call. An update counts as touching what policies rest
-    on unless all that can have set columns is told by the text, and none of them is such.
+    `relations` are those within the API's reach, by name; `looked_up_by` says for each table which tables' policies look it
+    up; `words` are those of all policies and of the functions that they call. An update counts unless the text of the
+    migration tells all columns that can have been set, and policies read none of them.
     """
     columns = ColumnsSet(sql, [each.table for each in written], facts)
-    older = _with_ancestors(of_older_tables(written, facts[0]), columns)
-    reading_themselves = _reading_themselves({each.table for each in older if each.updated}, facts)
+    older = _with_ancestors(keep_older_tables(written, facts[0]), columns)
+    looked_up_by_own = _looked_up_by_own_policies({each.table for each in older if each.updated}, facts)
     found = []
     for each in older:
         relation = relations.get(each.table)
-        used_by = [table for table in read.get(each.table, ()) if table != each.table]
+        used_by = [table for table in looked_up_by.get(each.table, ()) if table != each.table]
         if relation is None and not used_by:
             continue
-        on_it = [policy for policy in policies if relation and policy.relation == relation.id]
-        named = columns.by_table.get(each.table) if each.updated else None
-        by_itself = each.table in reading_themselves
-        resting = _resting(on_it, named, words if used_by or by_itself else ())
+        own_policies = [policy for policy in policies if relation and policy.relation == relation.id]
+        columns_set = columns.by_table.get(each.table) if each.updated else None
+        by_itself = each.table in looked_up_by_own
+        read_columns = _read_columns(own_policies, columns_set, words if used_by or by_itself else ())
         why = f"which the policies of {', '.join(used_by[:3])} look up" if used_by else ""
-        any_column = why or (
+        why_any_column = why or (
             "which its own policies look up"
             if by_itself
             else "whose policies read whole rows"
-            if any(map(_reads_rows, on_it))
+            if any(map(_reads_rows, own_policies))
             else ""
         )
         if each.deleted:
@@ -62,31 +62,33 @@ def written_differences(
             found.append(
                 _difference(each.table, "lost", f"deletes {each.deleted} rows of {in_quotes(each.table)}, {reach}")
             )
-        if each.updated and (resting or (any_column and named is None)):
-            on = " and ".join(part for part in (resting and f"whose {', '.join(resting)} policies read", why) if part)
-            on = on or any_column
+        if each.updated and (read_columns or (why_any_column and columns_set is None)):
+            reasons = (read_columns and f"whose {', '.join(read_columns)} policies read", why)
+            reason = " and ".join(part for part in reasons if part) or why_any_column
             found.append(
-                _difference(each.table, "changed", f"updates {each.updated} rows of {in_quotes(each.table)}, {on}")
+                _difference(each.table, "changed", f"updates {each.updated} rows of {in_quotes(each.table)}, {reason}")
             )
     return tuple(found)
 
 
-def _resting(on_it: Sequence[Policy], named: Collection[str] | None, words: Collection[str]) -> list[str]:
-    """Those of the columns named, or of any, that policies of the table read; also those that are among these words."""
-    own = {name for policy in on_it for name in policy.columns}
-    if named is None:
+def _read_columns(
+    own_policies: Sequence[Policy], columns_set: Collection[str] | None, words: Collection[str]
+) -> list[str]:
+    """The columns set that policies of the table read, or that are among these words; if None, all that the policies read."""
+    own = {name for policy in own_policies for name in policy.columns}
+    if columns_set is None:
         return sorted(own)
-    every = any(map(_reads_rows, on_it))
-    return sorted(name for name in named if every or name in own or name.lower() in words)
+    every = any(map(_reads_rows, own_policies))
+    return sorted(name for name in columns_set if every or name in own or name.lower() in words)
 
 
 def _reads_rows(policy: Policy) -> bool:
-    """Whether it reads whole rows, of which the catalog names no column."""
+    """Whether a policy reads whole rows: the catalog then names no columns."""
     return any(".*" in (clause or "") for clause in (policy.using, policy.with_check))
 
 
 def _with_ancestors(written: Iterable[Written], columns: ColumnsSet) -> tuple[Written, ...]:
-    """The rows of a partition are counted there; policies are mostly on what it is a part of, which shows them as well."""
+    """Add what was written to a partition to its ancestors as well: they show its rows, and mostly have the policies."""
     sums: dict[str, Written] = {}
     for each in written:
         for table in (each.table, *sorted(columns.ancestors(each.table))):
@@ -95,8 +97,8 @@ def _with_ancestors(written: Iterable[Written], columns: ColumnsSet) -> tuple[Wr
     return tuple(sums[table] for table in sorted(sums))
 
 
-def _reading_themselves(tables: Collection[str], sides: Iterable[Facts]) -> frozenset[str]:
-    """Those of the tables whose own policies look them up, as by a function that reads which members there are."""
+def _looked_up_by_own_policies(tables: Collection[str], sides: Iterable[Facts]) -> frozenset[str]:
+    """The tables among these that their own policies look up, as by a function that reads which members there are."""
     return frozenset(
         fact.identity.relation.plain
         for facts in sides
@@ -107,7 +109,7 @@ def _reading_themselves(tables: Collection[str], sides: Iterable[Facts]) -> froz
     )
 
 
-def _difference(table: str, direction: str, said: str) -> RowDifference:
+def _difference(table: str, direction: str, what: str) -> RowDifference:
     return RowDifference(
         table=table,
         role="every role",
@@ -118,5 +120,5 @@ def _difference(table: str, direction: str, said: str) -> RowDifference:
         rows=0,
         keys=(),
         because=(),
-        sentence=f"the migration {said}: who can reach them differs from before, and only a rehearsal can say for whom",
+        sentence=f"the migration {what}: who can reach them differs from before, and only a rehearsal can say for whom",
     )

@@ -1,8 +1,8 @@
-"""On the target: fixed pairs of subject and row, asked before and after, while other people read and write.
+"""A sample on the target: fixed pairs of subject and row, asked before and after, while other people read and write.
 
-A pair whose row, whose row's parents, or whose subject's own rows in the tables that policies read were changed meanwhile
-was moved by traffic and proves nothing. Rows are really selected as the subject; what it may write is judged by the
-predicates, over the sampled rows' contents. Reads only, in one repeatable-read transaction, never longer than asked for.
+A pair was moved by traffic, and proves nothing, if its row changed meanwhile, or the row's parents, or the rows that name the
+subject in the tables that policies read. Rows are really selected as the subject; what it may write, the predicates say over
+the sampled rows' contents. Reads only, in one repeatable-read transaction, never longer than asked for.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Any
 import psycopg
 
 from pg_deploy.access.engines.cross_check import acting_as
-from pg_deploy.access.facts.access_change import words
+from pg_deploy.access.facts.access_change import join_with_and
 from pg_deploy.access.facts.api import SUPABASE, Api
 from pg_deploy.access.predicates.predicates import PHASE_WORDS, PHASES, Policy, effective, read_policies
-from pg_deploy.access.predicates.reach import Relation, reachable
+from pg_deploy.access.predicates.reach import Relation, read_relations
 from pg_deploy.access.predicates.subjects import Subject, is_malformed
 from pg_deploy.access.proof.drilldown import RowDifference
 from pg_deploy.access.sampling.sample_choice import choose_rows, choose_subjects
 from pg_deploy.access.sampling.sample_context import (
     Place,
-    contents,
-    contexts,
+    digest_own_rows,
+    digest_rows_and_parents,
     key_among,
     key_text,
     lookup_tables,
-    own_rows,
+    read_rows_as_json,
 )
 from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.ledger.evidence import Evidence
@@ -43,14 +43,17 @@ STATEMENT_MS = 8000
 SHOWN = 5
 
 Because = Callable[[str, tuple[str, ...]], Sequence[str]]
-"""What may explain that commands reach other rows of a table (`schema.name`), in sentences."""
+"""Sentences that may explain why commands reach other rows of a table (`schema.name`)."""
 StillValid = Callable[[str, str], bool]
 """Whether an old predicate of a table means now what it meant before."""
 
 
 @dataclass(frozen=True)
 class LiveSample:
-    """What some subjects could do with some rows. `seen` maps `sid table command` to keys, or to an error after `!`."""
+    """What some subjects could do with some rows. `seen` maps `sid table|command` to keys, or to an error after `!`.
+
+    `keys` holds the sampled keys by table, `rows` the digests of rows by `table key`, `people` those of a subject's own rows by sid.
+    """
 
     subjects: tuple[Subject, ...]
     keys: dict[str, tuple[str, ...]]
@@ -58,7 +61,7 @@ class LiveSample:
     rows: dict[str, str] = field(default_factory=dict)
     people: dict[str, str] = field(default_factory=dict)
     predicates: dict[str, str] = field(default_factory=dict)
-    """The effective predicate by `table|command|role`, for what policies decide."""
+    """The effective predicates by `table|command|role`, if policies decide."""
     seconds: float = 0.0
 
     @property
@@ -80,7 +83,7 @@ class LiveSample:
 
     @classmethod
     def from_row(cls, row: Evidence) -> LiveSample:
-        """Back from the ledger."""
+        """The sample that the ledger keeps."""
         return cls.from_detail(row.detail)
 
     @classmethod
@@ -104,11 +107,11 @@ class LiveSample:
 
 @dataclass(frozen=True)
 class LiveComparison:
-    """Pairs asked again: what differs, how many pairs were `moved` by traffic, how many questions had no answer in time."""
+    """Pairs asked again: what differs, how many pairs traffic moved, and how many questions had no answer in time."""
 
     differences: tuple[RowDifference, ...]
     pairs: int
-    moved: int
+    moved_by_traffic: int
     unanswered: int
     seconds: float
     subjects: int = 0
@@ -118,8 +121,8 @@ class LiveComparison:
         """For people."""
         found = f"{len(self.differences)} differences" if self.differences else "all as before"
         parts = [f"{self.pairs} pairs of {self.subjects} subjects and sampled rows asked again on the target: {found}"]
-        if self.moved:
-            parts.append(f"{self.moved} moved by traffic")
+        if self.moved_by_traffic:
+            parts.append(f"{self.moved_by_traffic} moved by traffic")
         if self.unanswered:
             parts.append(f"{self.unanswered} questions not answered in time")
         return ", ".join(parts)
@@ -135,7 +138,7 @@ def take_sample(
     facts = facts or read_facts(connection)
     started = time.monotonic()
     with _reading(connection):
-        relations = [r for r in reachable(connection, api) if r.is_table and r.key]
+        relations = [r for r in read_relations(connection, api) if r.is_table and r.key]
         policies = read_policies(connection, api)
         lookups = lookup_tables(connection, facts)
         subjects = choose_subjects(connection, _askable(connection, api), lookups)
@@ -153,15 +156,18 @@ def ask_again(
     because: Because = lambda table, commands: (),
     still_valid: StillValid = lambda table, predicate: False,
 ) -> LiveComparison:
-    """Ask the sample's pairs again and tell what differs from what traffic moved; `because` explains. Reads only.
+    """Ask the sample's pairs again, and separate differences from what traffic moved. Reads only.
 
-    If an old predicate is `still_valid`, a pair that it answers now as the new one does was moved by traffic. `facts` are
-    those that the sample was taken with: whose own rows are looked at must not depend on what the migration changed.
+    `because` explains a difference. If an old predicate is `still_valid`, a pair was moved by traffic if the old predicate
+    gives the same answer now as the new one. `facts` are those that the sample was taken with: the tables in which subjects'
+    own rows are looked for must not depend on what the migration changed.
     """
     facts = facts or read_facts(connection)
     started = time.monotonic()
     with _reading(connection):
-        relations = [r for r in reachable(connection, api, everything=True) if r.full_name in sample.keys and r.key]
+        relations = [
+            r for r in read_relations(connection, api, everything=True) if r.full_name in sample.keys and r.key
+        ]
         policies = read_policies(connection, api)
         lookups = lookup_tables(connection, facts)
         now = _ask(connection, api, relations, policies, lookups, sample.subjects, sample.keys, started, seconds)
@@ -169,8 +175,8 @@ def ask_again(
     by_sid = {str(subject.sid): subject for subject in sample.subjects}
     differences: dict[tuple[str, str, tuple[str, ...]], dict[str, dict[str, None]]] = {}
     moved = unanswered = pairs = 0
-    for pair, then in sample.seen.items():
-        before = then
+    for pair, first_answer in sample.seen.items():
+        before = first_answer
         sid, rest = pair.split(" ", 1)
         table, command = rest.rsplit("|", 1)
         pairs += len(sample.keys.get(table, ()))
@@ -182,15 +188,15 @@ def ask_again(
             continue
         old = old_now.get(pair)
         if old is not None:
-            # only what the old policies would answer otherwise is the migration's
-            moved += len((set(then) ^ set(after)) - (set(old) ^ set(after)))
+            # the migration only made the differences to what the old policies would answer now
+            moved += len((set(first_answer) ^ set(after)) - (set(old) ^ set(after)))
             before = old
             if set(old) == set(after):
                 continue
         if sample.people.get(sid) != now.people.get(sid):
             moved += len(set(before) ^ set(after))
             continue
-        # A row's key may begin with "!" as well: what was sampled is no error.
+        # A row's key may begin with "!" as well: a text that is a sampled key is no error.
         sampled = frozenset(sample.keys.get(table, ()))
         failed = tuple(text[1:] for text in after if text not in sampled and text not in before)
         if failed and is_malformed(by_sid[sid], failed[0]):
@@ -198,19 +204,19 @@ def ask_again(
         if failed:
             differences.setdefault((table, "error", failed), {}).setdefault(sid, {})[command] = None
             continue
-        for direction, other in (("gained", set(after) - set(before)), ("lost", set(before) - set(after))):
-            still = sorted(other & sampled)
-            fixed = [key for key in still if sample.rows.get(f"{table} {key}") == now.rows.get(f"{table} {key}")]
-            moved += len(still) - len(fixed)
-            if fixed:
-                differences.setdefault((table, direction, tuple(fixed)), {}).setdefault(sid, {})[command] = None
+        for direction, differing in (("gained", set(after) - set(before)), ("lost", set(before) - set(after))):
+            reached = sorted(differing & sampled)
+            untouched = [key for key in reached if sample.rows.get(f"{table} {key}") == now.rows.get(f"{table} {key}")]
+            moved += len(reached) - len(untouched)
+            if untouched:
+                differences.setdefault((table, direction, tuple(untouched)), {}).setdefault(sid, {})[command] = None
     grouped: dict[tuple[str, str, str, tuple[str, ...]], list[tuple[Subject, tuple[str, ...]]]] = {}
-    for (table, direction, keys), found in differences.items():
-        for sid, told in found.items():
-            commands = tuple(command for command in PHASE_WORDS.values() if command in told)
+    for (table, direction, keys), by_subject in differences.items():
+        for sid, affected in by_subject.items():
+            commands = tuple(command for command in PHASE_WORDS.values() if command in affected)
             grouped.setdefault((table, direction, by_sid[sid].role, commands), []).append((by_sid[sid], keys))
-    told_all = tuple(_difference(*place, found, because(place[0], place[3])) for place, found in grouped.items())
-    return LiveComparison(told_all, pairs, moved, unanswered, time.monotonic() - started, len(sample.subjects))
+    found = tuple(_difference(*group, answers, because(group[0], group[3])) for group, answers in grouped.items())
+    return LiveComparison(found, pairs, moved, unanswered, time.monotonic() - started, len(sample.subjects))
 
 
 def _old_now(
@@ -222,7 +228,7 @@ def _old_now(
     still_valid: StillValid,
     deadline: float,
 ) -> dict[str, tuple[str, ...]]:
-    """What the old predicates answer now, for the questions that differ and whose old predicate still means what it meant."""
+    """What the old predicates answer now, for questions with another answer and an old predicate that still means the same."""
     subjects = {str(subject.sid): subject for subject in sample.subjects}
     by_name = {relation.full_name: relation for relation in relations}
     valid: dict[tuple[str, str], bool] = {}
@@ -240,7 +246,7 @@ def _old_now(
         if not valid[table, predicate]:
             continue
         if table not in texts:
-            texts[table] = contents(connection, by_name[table], sample.keys[table])
+            texts[table] = read_rows_as_json(connection, by_name[table], sample.keys[table])
         with acting_as(connection, api, subjects[sid].role, subjects[sid].claims, is_copy=False):
             may = _allowed(connection, by_name[table], predicate, texts[table], left)
         if may is not None:
@@ -260,11 +266,13 @@ def _difference(
     subject, keys = found[0]
     who = many(subject.label, role, len(found))
     if direction == "error":
-        sentence = f"{who} now get an error where they could {words(commands)} {in_quotes(table)}: {keys[0]}"
+        sentence = f"{who} now get an error where they could {join_with_and(commands)} {in_quotes(table)}: {keys[0]}"
     else:
         can = "can now" if direction == "gained" else "can no longer"
         shown = ", ".join(keys[:SHOWN]) + (", …" if len(keys) > SHOWN else "")
-        sentence = f"{who} {can} {words(commands)} {len(keys)} of the sampled rows of {in_quotes(table)} ({shown})"
+        sentence = (
+            f"{who} {can} {join_with_and(commands)} {len(keys)} of the sampled rows of {in_quotes(table)} ({shown})"
+        )
     return RowDifference(
         table=table,
         role=role,
@@ -275,7 +283,7 @@ def _difference(
         rows=0 if direction == "error" else len(keys),
         keys=() if direction == "error" else keys[:SHOWN],
         because=tuple(because[:2]),
-        sentence=f"{sentence}, because {words(because[:2])}" if because else sentence,
+        sentence=f"{sentence}, because {join_with_and(because[:2])}" if because else sentence,
         repeated=f"{sentence}, for the same reason" if because else "",
         user=subject.user,
     )
@@ -319,12 +327,12 @@ def _ask(
 ) -> LiveSample:
     seen: dict[str, tuple[str, ...]] = {}
     users = {subject.user: str(subject.sid) for subject in subjects if subject.user}
-    people = own_rows(connection, lookups, list(users))
+    people = digest_own_rows(connection, lookups, list(users))
     relations = [relation for relation in relations if keys.get(relation.full_name)]
-    rows = contexts(connection, relations, keys)
+    rows = digest_rows_and_parents(connection, relations, keys)
     for relation in relations:
         name = relation.full_name
-        texts = contents(connection, relation, keys[name])
+        texts = read_rows_as_json(connection, relation, keys[name])
         query = f"select {key_text(relation)} from {relation.quoted} t where {key_among(relation)} order by 1"
         for subject in subjects:
             left = started + seconds - time.monotonic()
@@ -351,7 +359,7 @@ def _ask(
     return LiveSample(subjects, keys, seen, rows, digests, predicates, time.monotonic() - started)
 
 
-def _limited(connection: Connection, left: float) -> None:
+def _limit_statement(connection: Connection, left: float) -> None:
     limit = max(100, min(STATEMENT_MS, int(left * 1000)))
     connection.execute("select set_config('statement_timeout', %s, true)", [f"{limit}ms"])
 
@@ -359,7 +367,7 @@ def _limited(connection: Connection, left: float) -> None:
 def _selected(connection: Connection, query: str, keys: tuple[str, ...], left: float) -> tuple[str, ...] | None:
     try:
         with connection.transaction():
-            _limited(connection, left)
+            _limit_statement(connection, left)
             return tuple(row[0] for row in connection.execute(query.encode(), [list(keys)]))
     except psycopg.errors.QueryCanceled:
         return None
@@ -375,7 +383,7 @@ def _writable(
     texts: Mapping[str, str],
     left: float,
 ) -> dict[str, tuple[str, ...]]:
-    """Of the sampled rows: which may be updated, deleted, inserted as they are, and be what an update makes."""
+    """By command, the sampled rows that a role may update, delete, insert as they are, and produce by an update."""
     asked: dict[str, list[str]] = {}
     answers: dict[str, tuple[str, ...]] = {}
     for phase in PHASES:
@@ -396,8 +404,8 @@ def _writable(
 def _allowed(
     connection: Connection, relation: Relation, predicate: str, texts: Mapping[str, str], left: float
 ) -> tuple[str, ...] | None:
-    """The keys of the rows (as JSON) that a predicate allows to whoever the session is now, or an error; None out of time."""
-    # The row is a value, named like its table: the policy finds its columns there.
+    """The keys of the rows (given as JSON) that a predicate allows to the session's user, or an error; None if time ran out."""
+    # The row is a value with the name of its table, so that the policy finds its columns there.
     query = (
         "select k.key from unnest(%s::text[], %s::jsonb[]) k (key, row), lateral"
         f" pg_catalog.jsonb_populate_record(null::{relation.quoted}, k.row) as {quote(relation.name)}"
@@ -405,7 +413,7 @@ def _allowed(
     )
     try:
         with connection.transaction():
-            _limited(connection, left)
+            _limit_statement(connection, left)
             rows = connection.execute(query.encode(), [list(texts), list(texts.values())])
             return tuple(row[0] for row in rows)
     except psycopg.errors.QueryCanceled:

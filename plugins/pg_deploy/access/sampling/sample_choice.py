@@ -1,4 +1,4 @@
-"""Which subjects and which rows a sample on the target is about: every kind of membership, large and small tenants."""
+"""The choice of subjects and rows for a sample on the target: every kind of membership, large and small tenants."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ USERS = 20
 KINDS = 8
 """Kinds of membership (suspended, owner, …) that get users of their own, the rarest first."""
 KEYS = 4
-"""Rows of each table that a user sees; three times as many that anybody may have."""
+"""Rows that are taken of what a subject sees in a table; three times as many are taken of all its rows."""
 FEW = 12
-"""A column of so many values at most says what kind a row is, not whose."""
+"""A column of so many values at most says of what kind a row is, not whose it is."""
 CHOICE_MS = 2000
 
 
 def choose_subjects(connection: Connection, api: Api, lookups: tuple[Place, ...]) -> tuple[Subject, ...]:
-    """Users of each kind with somebody who shares a tenant, those with most and fewest rows, some between, and who is no user."""
+    """Choose users of each kind with somebody of the same tenant, users with most, fewest and some rows, and who is no user."""
     users = [
         row[0]
         for row in connection.execute(
@@ -58,7 +58,7 @@ def choose_subjects(connection: Connection, api: Api, lookups: tuple[Place, ...]
 
 
 def _kinds(own: Mapping[str, Sequence[tuple[str, dict[str, object]]]]) -> Iterator[str]:
-    """For each kind of own row, the rarest first: a user of that kind, and another who shares a value with them."""
+    """For each kind of own row, the rarest first: a user of that kind, and a user of another kind who shares a value with them."""
     values: dict[tuple[str, str], set[object]] = {}
     for rows in own.values():
         for table, row in rows:
@@ -66,19 +66,19 @@ def _kinds(own: Mapping[str, Sequence[tuple[str, dict[str, object]]]]) -> Iterat
                 if isinstance(value, (str, bool)) and len(values.setdefault((table, name), set())) <= FEW:
                     values[table, name].add(value)
     telling = {place for place, found in values.items() if 1 < len(found) <= FEW}
-    kind = {
-        user: tuple(sorted({(t, n, str(v)) for t, row in rows for n, v in row.items() if (t, n) in telling}))
+    kinds = {
+        user: {(t, n, str(v)) for t, row in rows for n, v in row.items() if (t, n) in telling}
         for user, rows in own.items()
     }
-    often = Counter(part for parts in kind.values() for part in parts)
+    users_of_kind = Counter(kind for found in kinds.values() for kind in found)
     sharing: dict[object, list[str]] = {}
     for user, rows in own.items():
         for _, row in rows:
             for value in row.values():
                 if isinstance(value, str) and value != user:
                     sharing.setdefault(value, []).append(user)
-    for part, _ in sorted(often.items(), key=lambda item: (item[1], item[0]))[:KINDS]:
-        user = min(user for user, parts in kind.items() if part in parts)
+    for kind, _ in sorted(users_of_kind.items(), key=lambda item: (item[1], item[0]))[:KINDS]:
+        user = min(user for user, found in kinds.items() if kind in found)
         yield user
         for _, row in own[user]:
             others = [
@@ -86,7 +86,7 @@ def _kinds(own: Mapping[str, Sequence[tuple[str, dict[str, object]]]]) -> Iterat
                 for name, value in row.items()
                 if isinstance(value, str) and value != user and 1 < len(sharing.get(value, ())) < len(own) / 2
                 for other in sharing[value]
-                if other != user and part not in kind[other]
+                if other != user and kind not in kinds[other]
             ]
             if others:
                 yield others[0]
@@ -101,7 +101,7 @@ def choose_rows(
     subjects: Sequence[Subject],
     deadline: float,
 ) -> dict[str, tuple[str, ...]]:
-    """Keys by table: of any rows, of rows where a column that policies read is null, and of rows that the subjects see."""
+    """Choose keys by table: of any rows, of rows with null in a column that policies read, and of rows that the subjects see."""
     found: dict[str, dict[str, None]] = {}
     unused = empty_tables(connection, {relation.id for relation in relations})
     for relation in relations:
@@ -109,20 +109,21 @@ def choose_rows(
         if relation.id in unused:
             continue
         head = f"select {key_text(relation)} from {relation.quoted} t"
-        keys.update(_tried(connection, f"{head} limit {KEYS * 3}"))
+        keys.update(_keys_of(connection, f"{head} limit {KEYS * 3}"))
         read = {name for policy in policies if policy.relation == relation.id for name in policy.columns}
         for name in sorted(read - set(relation.key)):
             if time.monotonic() < deadline:
-                keys.update(_tried(connection, f"{head} where t.{quote(name)} is null limit 2"))
+                keys.update(_keys_of(connection, f"{head} where t.{quote(name)} is null limit 2"))
         for subject in subjects:
             if time.monotonic() > deadline:
                 break
             with acting_as(connection, api, subject.role, subject.claims, is_copy=False):
-                keys.update(_tried(connection, f"{head} limit {KEYS}"))
+                keys.update(_keys_of(connection, f"{head} limit {KEYS}"))
     return {table: tuple(sorted(keys)) for table, keys in found.items()}
 
 
-def _tried(connection: Connection, query: str) -> dict[str, None]:
+def _keys_of(connection: Connection, query: str) -> dict[str, None]:
+    """The keys that a query answers; none if it fails or takes too long."""
     try:
         with connection.transaction():
             connection.execute("select set_config('statement_timeout', %s, true)", [f"{CHOICE_MS}ms"])

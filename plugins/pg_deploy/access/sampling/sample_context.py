@@ -1,4 +1,4 @@
-"""What decides about a pair besides policies: the row, its parents, and the subject's own rows in look-up tables."""
+"""What decides about a pair besides policies: the row, its parents, and the rows of look-up tables that name the subject."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pg_deploy.postgres.session import Connection
 
 DEEPEST = 3
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
-_NAMING = """select n.nspname::text, c.relname::text, a.attname::text, t.typname::text
+_USER_COLUMNS = """select n.nspname::text, c.relname::text, a.attname::text, t.typname::text
     from pg_catalog.pg_attribute a
     join pg_catalog.pg_type t on t.oid = a.atttypid
     join pg_catalog.pg_class c on c.oid = a.attrelid
@@ -54,11 +54,11 @@ _FOREIGN_KEYS = """select own.nspname::text, o.relname::text, a.attname::text, n
 Place = tuple[str, str]
 """Schema and name of a table."""
 Parents = Mapping[Place, Sequence[tuple[str, str, str, str]]]
-"""For each table its foreign keys of one column: that column, and schema, table and column that it points at."""
+"""For each table its foreign keys of one column: that column, and the schema, table and column that it points at."""
 
 
 def lookup_tables(connection: Connection, facts: Facts) -> tuple[Place, ...]:
-    """The tables (schema, name) that have policies or that policies rest on; neither empty nor very large ones. Reads only."""
+    """The tables that have policies or that policies rest on, without empty and very large ones. Reads only."""
     wanted = {identity for kind, identity in closure_of(facts).of_all_policies if kind == "table"} | _with_policies(
         facts
     )
@@ -78,7 +78,7 @@ def _with_policies(facts: Facts) -> set[Identity]:
 
 
 def empty_tables(connection: Connection, oids: Collection[int]) -> frozenset[int]:
-    """Those of these tables that have no page in use; none if a lock is in the way of looking. Reads only."""
+    """The tables among these that have no page in use; none at all if a lock keeps us from looking. Reads only."""
     try:
         with connection.transaction():
             rows = connection.execute(
@@ -92,7 +92,7 @@ def empty_tables(connection: Connection, oids: Collection[int]) -> frozenset[int
 
 
 def looked_up_by(*sides: Facts) -> dict[str, tuple[str, ...]]:
-    """For each table that policies of other tables rest on: those other tables, on any side, as `schema.name`. Pure."""
+    """For each table that policies of other tables rest on, on any side: these other tables, as `schema.name`. Pure."""
     found: dict[str, set[str]] = {}
     for facts in sides:
         closure = closure_of(facts)
@@ -108,47 +108,47 @@ def rows_naming(
 ) -> Iterator[tuple[str, str, dict[str, object]]]:
     """The rows of these tables that name one of these users: (user, table, row). Reads only.
 
-    Looked for in columns that lead an index, and in others whose name speaks of people. What takes too long is left out.
+    Only columns that lead an index, or whose name speaks of people, are searched. A search that takes too long is left out.
     """
-    naming = _naming(connection, tables)
+    columns = _user_columns(connection, tables)
     for place in tables:
-        for user, row in _naming_users(connection, place, naming, users, "to_jsonb(t)"):
+        for user, row in _select_by_user(connection, place, columns, users, "to_jsonb(t)"):
             yield user, ".".join(place), row
 
 
-def own_rows(connection: Connection, tables: tuple[Place, ...], users: Sequence[str]) -> dict[str, str]:
-    """A digest of the rows that name each user, and of what these rows' foreign keys point at. Reads only."""
+def digest_own_rows(connection: Connection, tables: tuple[Place, ...], users: Sequence[str]) -> dict[str, str]:
+    """Digest, for each user, the rows that name the user and the rows that their foreign keys point at. Reads only."""
     found: dict[str, list[str]] = {}
-    naming = _naming(connection, tables)
-    parents = foreign_keys(connection)
+    columns = _user_columns(connection, tables)
+    parents = _foreign_keys(connection)
     for place in tables:
-        for user, row in _naming_users(connection, place, naming, users, "to_jsonb(t)"):
+        for user, row in _select_by_user(connection, place, columns, users, "to_jsonb(t)"):
             found.setdefault(user, []).append(f"{'.'.join(place)} {json.dumps(row, sort_keys=True, default=str)}")
-        joins, texts = _parents(parents, place, "t", 0, [0])
+        joins, texts = _join_parents(parents, place, "t", 0, [0])
         if texts:
-            digest = f"md5(concat_ws('|', {', '.join(texts)}))"
-            for user, told in _naming_users(connection, place, naming, users, digest, " ".join(joins)):
-                found.setdefault(user, []).append(told)
+            expression = f"md5(concat_ws('|', {', '.join(texts)}))"
+            for user, digest in _select_by_user(connection, place, columns, users, expression, " ".join(joins)):
+                found.setdefault(user, []).append(digest)
     return {user: hashlib.sha256(repr(sorted(rows)).encode()).hexdigest() for user, rows in found.items()}
 
 
-def _naming_users(
+def _select_by_user(
     connection: Connection,
     place: Place,
-    naming: Mapping[Place, Sequence[tuple[str, str]]],
+    columns: Mapping[Place, Sequence[tuple[str, str]]],
     users: Sequence[str],
-    shown: str,
+    expression: str,
     joins: str = "",
 ) -> Iterator[tuple[str, Any]]:
-    """For each row `t` of a table that names one of the users: that user, and the expression `shown`."""
-    for column, kind in naming.get(place, ()):
+    """For each row `t` of a table that names one of the users: that user, and the value of the expression."""
+    for column, kind in columns.get(place, ()):
         wanted = [user for user in users if kind != "uuid" or _UUID.fullmatch(user)]
         if not wanted:
             continue
         try:
             with connection.transaction():
                 rows = connection.execute(
-                    f"select t.{quote(column)}::text, {shown} from {quote(*place)} t {joins}"
+                    f"select t.{quote(column)}::text, {expression} from {quote(*place)} t {joins}"
                     f" where t.{quote(column)} = any (%s::{kind}[])".encode(),
                     [wanted],
                 ).fetchall()
@@ -157,8 +157,8 @@ def _naming_users(
         yield from rows
 
 
-def contents(connection: Connection, relation: Relation, keys: Sequence[str]) -> dict[str, str]:
-    """The rows of these keys as JSON. Reads only."""
+def read_rows_as_json(connection: Connection, relation: Relation, keys: Sequence[str]) -> dict[str, str]:
+    """Read the rows of these keys as JSON, by key. Reads only."""
     rows = connection.execute(
         f"select {key_text(relation)}, to_jsonb(t)::text from {relation.quoted} t where {key_among(relation)}".encode(),
         [list(keys)],
@@ -166,14 +166,16 @@ def contents(connection: Connection, relation: Relation, keys: Sequence[str]) ->
     return {row[0]: row[1] for row in rows}
 
 
-def contexts(connection: Connection, relations: list[Relation], keys: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """A digest of each row and of its parents, by `table key`. Reads only."""
+def digest_rows_and_parents(
+    connection: Connection, relations: list[Relation], keys: Mapping[str, tuple[str, ...]]
+) -> dict[str, str]:
+    """Digest each row together with its parents; by `table key`. Reads only."""
     found: dict[str, str] = {}
-    parents = foreign_keys(connection)
+    parents = _foreign_keys(connection)
     for relation in relations:
         wanted = list(keys.get(relation.full_name, ()))
         key = key_text(relation)
-        joins, texts = _parents(parents, (relation.schema, relation.name), "t", 0, [0])
+        joins, texts = _join_parents(parents, (relation.schema, relation.name), "t", 0, [0])
         rows = connection.execute(
             f"select {key}, md5(concat_ws('|', t::text{''.join(f', {text}' for text in texts)}))"
             f" from {relation.quoted} t {' '.join(joins)} where {key_among(relation)}".encode(),
@@ -192,30 +194,33 @@ def key_text(relation: Relation) -> str:
 
 
 def key_among(relation: Relation) -> str:
-    """The condition that a row's key is among the texts of a parameter; by its index, where the key is one column."""
+    """The condition that a row's key is among the texts of a parameter; it uses the index if the key is one column."""
     if len(relation.key) == 1:
         return f"t.{quote(relation.key[0])} = any (%s::text[]::{relation.key_types[0]}[])"
     return f"{key_text(relation)} = any (%s::text[])"
 
 
-def foreign_keys(connection: Connection) -> Parents:
-    """Where the tables' foreign keys point, users apart: who a row's user is, does not change. Reads only."""
+def _foreign_keys(connection: Connection) -> Parents:
+    """The tables that foreign keys point at, without the users of auth: which user a row is of does not change. Reads only."""
     found: dict[Place, list[tuple[str, str, str, str]]] = {}
     for schema, table, *link in connection.execute(_FOREIGN_KEYS).fetchall():
         found.setdefault((schema, table), []).append((link[0], link[1], link[2], link[3]))
     return found
 
 
-def _naming(connection: Connection, tables: Sequence[Place]) -> Mapping[Place, Sequence[tuple[str, str]]]:
+def _user_columns(connection: Connection, tables: Sequence[Place]) -> Mapping[Place, Sequence[tuple[str, str]]]:
     """The columns of these tables in which a user may be named, with their types."""
     found: dict[Place, list[tuple[str, str]]] = {}
     places = [[place[part] for place in tables] for part in (0, 1)]
-    for schema, table, column, kind in connection.execute(_NAMING, places).fetchall():
+    for schema, table, column, kind in connection.execute(_USER_COLUMNS, places).fetchall():
         found.setdefault((schema, table), []).append((column, kind))
     return found
 
 
-def _parents(parents: Parents, table: Place, alias: str, depth: int, counter: list[int]) -> tuple[list[str], list[str]]:
+def _join_parents(
+    parents: Parents, table: Place, alias: str, depth: int, counter: list[int]
+) -> tuple[list[str], list[str]]:
+    """The joins that lead from a row to its parents, and theirs, and each parent as text; `counter` numbers the aliases."""
     if depth >= DEEPEST:
         return [], []
     joins: list[str] = []
@@ -225,7 +230,7 @@ def _parents(parents: Parents, table: Place, alias: str, depth: int, counter: li
         own = f"p{counter[0]}"
         joins.append(f"left join {quote(schema, name)} {own} on {own}.{quote(parent)} = {alias}.{quote(column)}")
         texts.append(f"{own}::text")
-        more = _parents(parents, (schema, name), own, depth + 1, counter)
-        joins += more[0]
-        texts += more[1]
+        more_joins, more_texts = _join_parents(parents, (schema, name), own, depth + 1, counter)
+        joins += more_joins
+        texts += more_texts
     return joins, texts
