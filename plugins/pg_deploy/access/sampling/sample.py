@@ -167,7 +167,7 @@ def ask_again(
         now = _ask(connection, api, relations, policies, lookups, sample.subjects, sample.keys, started, seconds)
         old_now = _old_now(connection, api, relations, sample, now, still_valid, started + seconds)
     by_sid = {str(subject.sid): subject for subject in sample.subjects}
-    differences: dict[tuple[str, str, tuple[str, ...]], dict[str, dict[str, None]]] = {}
+    differences: dict[tuple[str, str, str, tuple[str, ...]], dict[str, dict[str, None]]] = {}
     moved = unanswered = pairs = 0
     for pair, then in sample.seen.items():
         before = then
@@ -196,20 +196,23 @@ def ask_again(
         if failed and is_malformed(by_sid[sid], failed[0]):
             continue
         if failed:
-            differences.setdefault((table, "error", failed), {}).setdefault(sid, {})[command] = None
+            had_error = next((text[1:] for text in before if text not in sampled), "")
+            differences.setdefault((table, "error", had_error, failed), {}).setdefault(sid, {})[command] = None
             continue
         for direction, other in (("gained", set(after) - set(before)), ("lost", set(before) - set(after))):
             still = sorted(other & sampled)
             fixed = [key for key in still if sample.rows.get(f"{table} {key}") == now.rows.get(f"{table} {key}")]
             moved += len(still) - len(fixed)
             if fixed:
-                differences.setdefault((table, direction, tuple(fixed)), {}).setdefault(sid, {})[command] = None
-    grouped: dict[tuple[str, str, str, tuple[str, ...]], list[tuple[Subject, tuple[str, ...]]]] = {}
-    for (table, direction, keys), found in differences.items():
+                differences.setdefault((table, direction, "", tuple(fixed)), {}).setdefault(sid, {})[command] = None
+    grouped: dict[tuple[str, str, str, str, tuple[str, ...]], list[tuple[Subject, tuple[str, ...]]]] = {}
+    for (table, direction, had_error, keys), found in differences.items():
         for sid, told in found.items():
             commands = tuple(command for command in PHASE_WORDS.values() if command in told)
-            grouped.setdefault((table, direction, by_sid[sid].role, commands), []).append((by_sid[sid], keys))
-    told_all = tuple(_difference(*place, found, because(place[0], place[3])) for place, found in grouped.items())
+            grouped.setdefault((table, direction, had_error, by_sid[sid].role, commands), []).append(
+                (by_sid[sid], keys)
+            )
+    told_all = tuple(_difference(*place, found, because(place[0], place[4])) for place, found in grouped.items())
     return LiveComparison(told_all, pairs, moved, unanswered, time.monotonic() - started, len(sample.subjects))
 
 
@@ -251,6 +254,7 @@ def _old_now(
 def _difference(
     table: str,
     direction: str,
+    had_error: str,
     role: str,
     commands: tuple[str, ...],
     found: Sequence[tuple[Subject, tuple[str, ...]]],
@@ -259,7 +263,10 @@ def _difference(
     found = sorted(found, key=lambda pair: (-len(pair[1]), pair[0].sid))
     subject, keys = found[0]
     who = many(subject.label, role, len(found))
-    if direction == "error":
+    if direction == "error" and had_error:
+        another = f"{who} now get another error if they {words(commands)} {in_quotes(table)}: {keys[0]}"
+        sentence = f"{another}, where it was the error {had_error}"
+    elif direction == "error":
         sentence = f"{who} now get an error where they could {words(commands)} {in_quotes(table)}: {keys[0]}"
     else:
         can = "can now" if direction == "gained" else "can no longer"
