@@ -53,6 +53,7 @@ def measure_statements(
     by hand, and may be why a query got slow. `lock_waits` says who waits for whom.
     """
     ledgers = ledger_schemas(connection)
+    view_names = [_schema_and_name(view)[1] for view in deployed_views]
     memory = KnownStatements.from_json(samples.read_memory(connection, samples.STATEMENTS_MEMORY))
     before = read_last_counters(connection)
     now = read_counters(connection)
@@ -69,7 +70,7 @@ def measure_statements(
         put_statements(connection, sample, now, {})
         memory = memory.after(now.by_key, (), sample.taken_at, limits.known_for, started)
         # The texts are read now already: if they are too large, this first look is the one that may take longer.
-        texts = memory.texts_of(connection, _most_time(now, limits), deployed_views, now.by_key)
+        texts = memory.texts_of(connection, _most_time(now, limits), view_names, now.by_key)
         samples.put_memory(connection, sample, samples.STATEMENTS_MEMORY, memory.as_json())
         return [health, Measured(SLOW), Measured(TOP), *_calls_of(deployed_views, now, texts, views_before, ledgers)]
     called = windows_between(before, now)
@@ -89,7 +90,7 @@ def measure_statements(
     texts = memory.texts_of(
         connection,
         {*standing, *(one.key for one in fresh), *_by_time(called, limits), *_by_mean(called, limits)},
-        deployed_views,
+        view_names,
         now.by_key,
     )
     samples.put_memory(connection, sample, samples.STATEMENTS_MEMORY, memory.as_json())
@@ -217,13 +218,27 @@ def _calls_of(
     known = {row.object: float(row.detail["own"]) for row in before}
     rows = []
     for view in views:
-        bare = view.split(".")[-1].strip('"')
-        keys = [key for key, text in texts.items() if bare in text and is_query(text, ledgers) and key in now.by_key]
+        keys = [
+            key
+            for key, text in texts.items()
+            if key in now.by_key and names_view(text, view) and is_query(text, ledgers)
+        ]
         own = sum(now.by_key[key].calls for key in keys if key.endswith(f"/{now.role}"))
         others = sum(now.by_key[key].calls for key in keys if not key.endswith(f"/{now.role}"))
         first = min(known.get(view, own), own)
         rows.append(Row(view, others + own - first, "calls", {"own": first}))
     return [Measured(NEW_VIEWS, tuple(rows))]
+
+
+def names_view(text: str, view: str) -> bool:
+    """Whether a statement names the view `schema.name`, with or without its schema. Pure."""
+    schema, name = map(re.escape, _schema_and_name(view))
+    return re.search(rf'(?<![\w$".])(?:"?{schema}"?\."?|"?){name}(?![\w$])', text) is not None
+
+
+def _schema_and_name(view: str) -> tuple[str, str]:
+    schema, _, name = view.rpartition(".")
+    return schema.strip('"'), name.strip('"')
 
 
 def _health(before: Counters | None, now: Counters, restarted: datetime | None) -> Measured:

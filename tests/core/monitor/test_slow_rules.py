@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 from pg_deploy.monitor.earlier_slow_queries import carry_on, slow_row
+from pg_deploy.monitor.query_measures import names_view
 from pg_deploy.monitor.slow_queries import SlowQuery, find_new_and_slow, find_slower, is_query
 from pg_deploy.monitor.statements import StatementCounter, Window
 from pg_deploy.monitor.thresholds import Statements
@@ -112,3 +113,23 @@ def test_a_statement_of_ours_is_no_query_of_the_application_whatever_the_ledger_
         assert is_query(theirs, ledgers)
     assert is_query(None, ledgers)
     assert not is_query("vacuum public.t", ledgers)
+
+
+def test_a_query_counts_for_the_view_that_it_names_and_for_no_other() -> None:
+    """Else calls of sales_totals_old show that somebody uses the new view sales_totals, which nobody does."""
+    for text in (
+        "select * from sales_totals",
+        "select * from public.sales_totals t where id = $1",
+        'select * from "public"."sales_totals"',
+        "select sales_totals.id from sales_totals",
+    ):
+        assert names_view(text, "public.sales_totals"), text
+    for text in (
+        "select * from sales_totals_old",
+        "select * from old_sales_totals",
+        "select * from archive.sales_totals",
+        'select * from "archive"."sales_totals"',
+        "select t.sales_totals from t",
+    ):
+        assert not names_view(text, "public.sales_totals"), text
+    assert names_view('select * from public."Sales Totals"', 'public."Sales Totals"')
