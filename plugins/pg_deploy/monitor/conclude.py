@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pg_deploy.monitor import samples
-from pg_deploy.monitor.judge import News, judge, mark_told, open_alerts, read_news, sync_alerts
+from pg_deploy.monitor.judge import News, find_breaches, mark_told, read_news, read_open_alerts, sync_alerts
 from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.page import cut_lines, page_lines
 from pg_deploy.monitor.samples import Sample
@@ -45,15 +45,15 @@ def conclude(
     tells it.
     """
     with monitor_session(target, "monitor report") as connection:
-        sample, measured = samples.load(connection, sample_id)
+        sample, measured = samples.read_sample(connection, sample_id)
         watched = watch_deployment(connection, thresholds.watch, samples.read_last_deployment(connection), target.name)
         if watched.measured:
             measured.append(watched.measured)
-            samples.put(connection, sample, [watched.measured])
-        breaches = judge(measured, thresholds)
+            samples.put_measures(connection, sample, [watched.measured])
+        breaches = find_breaches(measured, thresholds)
         sync_alerts(connection, breaches, measured, link)
         fresh = read_news(connection, thresholds.remind_after)
-        alerts = open_alerts(connection)
+        alerts = read_open_alerts(connection)
         lines = page_lines(
             target.name,
             sample.taken_at,

@@ -40,7 +40,7 @@ select
     t.problem as refresh_problem,
     -- This value changes if the view is refreshed, altered, or written anew by VACUUM FULL.
     format('%s/%s', c.relfilenode, c.xmin) as mark,
-    pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid) as written
+    pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid) as rows_written
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 left join lateral (
