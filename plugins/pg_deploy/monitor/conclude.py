@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pg_deploy.monitor import samples
-from pg_deploy.monitor.judge import News, judge, mark_told, open_alerts, read_news, sync_alerts
+from pg_deploy.monitor.judge import News, find_breaches, mark_told, read_news, read_open_alerts, sync_alerts
 from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.page import cut_lines, page_lines
+from pg_deploy.monitor.samples import Sample
 from pg_deploy.monitor.thresholds import Thresholds
 from pg_deploy.monitor.watch import watch_deployment
-from pg_deploy.postgres.session import Target
+from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.presentation.lines import log_lines, plain_lines
 
 # A notice is read on a telephone: so many alerts of a kind, and so many bytes.
@@ -44,15 +45,15 @@ def conclude(
     tells it.
     """
     with monitor_session(target, "monitor report") as connection:
-        sample, measured = samples.load(connection, sample_id)
+        sample, measured = samples.read_sample(connection, sample_id)
         watched = watch_deployment(connection, thresholds.watch, samples.read_last_deployment(connection), target.name)
         if watched.measured:
             measured.append(watched.measured)
-            samples.put(connection, sample, [watched.measured])
-        breaches = judge(measured, thresholds)
+            samples.put_measures(connection, sample, [watched.measured])
+        breaches = find_breaches(measured, thresholds)
         sync_alerts(connection, breaches, measured, link)
         fresh = read_news(connection, thresholds.remind_after)
-        alerts = open_alerts(connection)
+        alerts = read_open_alerts(connection)
         lines = page_lines(
             target.name,
             sample.taken_at,
@@ -73,12 +74,20 @@ def conclude(
             for line in watched.report.splitlines():
                 log.info("%s", line)
             log.info("::endgroup::")
-            tell(f"{target.name}: {watched.report.splitlines()[0].lstrip('# ')}", watched.report)
+            samples.put_memory(connection, sample, samples.UNTOLD_REPORT, {"report": watched.report})
+        tell_last_report(connection, sample, target.name, tell)
         if fresh and tell(*_notice(target.name, fresh)):
             mark_told(connection, fresh)
         samples.mark_judged(connection, sample)
     failed = tuple(f"{one.measure}: {one.problem}" for one in measured if one.failed)
     return Conclusion(len(alerts), len(fresh.started), failed)
+
+
+def tell_last_report(connection: Connection, sample: Sample, target: str, tell: Callable[[str, str], bool]) -> None:
+    """Tell the last report of a watch. It is remembered until it was delivered."""
+    report = samples.read_memory(connection, samples.UNTOLD_REPORT).get("report")
+    if report and tell(f"{target}: {report.splitlines()[0].lstrip('# ')}", report):
+        samples.put_memory(connection, sample, samples.UNTOLD_REPORT, {})
 
 
 def _notice(target: str, fresh: News) -> tuple[str, str]:

@@ -88,7 +88,7 @@ class Cron:
         return not self.sees_settings and "cron.log_run" not in self.settings
 
     @property
-    def unseen(self) -> str | None:
+    def why_unseen(self) -> str | None:
         """Why a view may have a job that cannot be seen from here; None if all jobs can be seen."""
         if self.hidden:
             return self.missing

@@ -19,7 +19,7 @@ _PURGES = re.compile(
 )
 
 
-def cron_measures(connection: Connection, look: Look, told_jobs: Collection[int | None]) -> tuple[Measured, ...]:
+def measure_cron(connection: Connection, look: Look, told_jobs: Collection[int | None]) -> tuple[Measured, ...]:
     """The failing jobs that no view's alert tells (`told_jobs`), and the size of cron.job_run_details. Reads only."""
     rows = []
     for jobid, known in look.known.items():

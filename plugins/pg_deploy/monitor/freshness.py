@@ -11,10 +11,10 @@ from pg_deploy.monitor.jobs import (
     KnownJob,
     Trouble,
     allowed_s,
+    find_trouble,
+    find_trouble_by_view,
     format_moment,
     pause_s,
-    trouble_of,
-    trouble_proved_by_view,
 )
 from pg_deploy.monitor.measures import Row
 from pg_deploy.monitor.unscheduled import judge_view_without_job
@@ -39,8 +39,8 @@ def judge_view(view: SeenView, look: Look, refreshed: str | None = None, tried: 
 
 def _is_out_of_sight(view: SeenView, surely: Sequence[KnownJob], verdict: Verdict, look: Look) -> bool:
     """Whether an open alert about the view would end only because nobody can see any more what it was about."""
-    unseen = look.cron.hidden or (bool(surely) and all(each.unseen for each in surely))
-    untouched = view.known.quiet_since is not None and view.known.quiet_since < look.now
+    unseen = look.cron.hidden or (bool(surely) and all(each.why_unseen for each in surely))
+    untouched = view.known.unchanged_since is not None and view.known.unchanged_since < look.now
     return unseen and untouched and not verdict.alert
 
 
@@ -73,13 +73,13 @@ def _judge(
         state = old if beyond else f"it is {format_duration(age)} old" if age is not None else "its age is unknown"
         return Verdict(
             f"{state}; {bad[1].cause}",
-            bad[1].remedy,
+            bad[1].what_to_do,
             _is_stale(bad, look),
             True,
             group=bad[1].shared or f"job {job.job.jobid}",
             job=job,
         )
-    if all(each.unseen for each in surely) and not view.holders and not working:
+    if all(each.why_unseen for each in surely) and not view.holders and not working:
         return _judge_unseen(view, job, age, beyond, old, look)
     if working:
         return Verdict(working[0], working[1], worth_a_look=working[2], job=job)
@@ -107,25 +107,27 @@ def _judge(
 
 def _judge_unseen(view: SeenView, job: KnownJob, age: float | None, beyond: bool, old: str, look: Look) -> Verdict:
     """Judge a view whose job's runs cannot be seen, by what the view itself tells and proves."""
-    proof = trouble_proved_by_view(job, view.known.quiet_since, look.cron, look.now, look.limits)
+    proof = find_trouble_by_view(job, view.known.unchanged_since, look.cron, look.now, look.limits)
     if proof is not None:
-        return Verdict(proof.cause, proof.remedy, True, True, group=f"job {job.job.jobid}", job=job)
+        return Verdict(proof.cause, proof.what_to_do, True, True, group=f"job {job.job.jobid}", job=job)
     if beyond:
         return Verdict(
-            f"{old}; its job {job.job.name} of pg_cron is not seen at work: {job.unseen}",
+            f"{old}; its job {job.job.name} of pg_cron is not seen at work: {job.why_unseen}",
             f"look at the server's log, and whether the command of job {job.job.jobid} really refreshes it",
             True,
             True,
             job=job,
         )
     known = "" if age is not None else ", and how old it is cannot be known"
-    since = view.known.quiet_since
+    since = view.known.unchanged_since
     quiet = (
         f"; nobody has refreshed it since {format_moment(since, look.now)}"
         if since is not None and since < look.now
         else ""
     )
-    return Verdict(f"whether its job {job.job.name} of pg_cron runs is not known{known}: {job.unseen}{quiet}", job=job)
+    return Verdict(
+        f"whether its job {job.job.name} of pg_cron runs is not known{known}: {job.why_unseen}{quiet}", job=job
+    )
 
 
 def _trouble(surely: Sequence[KnownJob], look: Look) -> tuple[KnownJob, Trouble] | None:
@@ -133,7 +135,7 @@ def _trouble(surely: Sequence[KnownJob], look: Look) -> tuple[KnownJob, Trouble]
     troubles = [
         (each, trouble)
         for each in surely
-        if (trouble := trouble_of(each, look.cron, look.now, look.limits)) is not None
+        if (trouble := find_trouble(each, look.cron, look.now, look.limits)) is not None
     ]
     well = [each for each in surely if all(each is not bad for bad, _ in troubles)]
     goods = [each.runs.good for each in surely if each.runs.good is not None]
@@ -226,7 +228,11 @@ def _age(view: SeenView, surely: Sequence[KnownJob], look: Look) -> tuple[float 
     if view.refreshed_s is not None:
         ages.append((view.refreshed_s, "this monitor"))
     # If the job's runs can be seen, a change that ALTER and GRANT make too does not count as a refresh.
-    trusted = view.known.rewritten if surely and not any(each.unseen for each in surely) else view.known.changed
+    trusted = (
+        view.known.rewritten_between
+        if surely and not any(each.why_unseen for each in surely)
+        else view.known.changed_between
+    )
     if trusted is not None:
         ages.append(((look.now - trusted[0]).total_seconds(), "a change between two looks, at most"))
     return min(ages) if ages else (None, "nothing tells")
@@ -275,7 +281,7 @@ def _row(
         "schedule": job.schedule if job else None,
         "refreshed": refreshed,
         "cause": cause,
-        "do": verdict.do,
+        "do": verdict.what_to_do,
     }
     if verdict.worth_a_look and not verdict.alert:
         detail["worth_a_look"] = True

@@ -1,4 +1,4 @@
-"""Whether this is still the database of the last look. After an upgrade or a restore, nothing is compared with earlier looks."""
+"""Whether this is still the database of the last look: after an upgrade or a restore, nothing is compared with earlier looks."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _NAME = samples.IDENTITY
 
 
 def compare_identity(connection: Connection) -> tuple[dict[str, Any], Measured]:
-    """What identifies this database, and a measure with one row if that differs from the last look, else with none. Reads only."""
+    """What identifies this database, and a measure that has a row if that differs from the last look. Reads only."""
     now = _read_identity(connection)
     before: Mapping[str, Any] = samples.read_memory(connection, _NAME)
-    # What this role could not see at one of the looks is no difference.
+    # What this role could not see at one of the two looks is no difference.
     visible = {name: value for name, value in now.items() if value is not None}
     differing = {name for name, value in visible.items() if before.get(name, value) not in (None, value)}
     if not differing:
         return {**before, **visible}, Measured(MEASURE)
     if "major" in differing:
-        said = f"the server was upgraded from PostgreSQL {before['major']} to {now['major']}"
+        event = f"the server was upgraded from PostgreSQL {before['major']} to {now['major']}"
     elif differing == {"timeline"}:
-        said = "the server was restored to a moment before, or a standby took its place,"
+        event = "the server was restored to a moment before, or a standby took its place,"
     else:
-        said = "the database was restored, or moved to another server"
-    cause = f"{said} since the last look: what is compared with earlier looks begins anew"
+        event = "the database was restored, or moved to another server"
+    cause = f"{event} since the last look: what is compared with earlier looks begins anew"
     detail = {
         "cause": cause,
         "alert": False,
@@ -39,9 +39,9 @@ def compare_identity(connection: Connection) -> tuple[dict[str, Any], Measured]:
     return now, Measured(MEASURE, (Row("the database", 1, "changed", detail),))
 
 
-def keep_identity(connection: Connection, sample: Sample, known_by: Mapping[str, Any]) -> None:
+def keep_identity(connection: Connection, sample: Sample, identified_by: Mapping[str, Any]) -> None:
     """Remember what identifies this database for the next look. Commits once."""
-    samples.put_memory(connection, sample, _NAME, known_by)
+    samples.put_memory(connection, sample, _NAME, identified_by)
 
 
 def _read_identity(connection: Connection) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Trouble:
     """
 
     cause: str
-    remedy: str
+    what_to_do: str
     since: datetime | None = None
     shared: str = ""
 
@@ -35,10 +35,10 @@ class KnownJob:
     job: Job
     runs: JobRuns
     since: datetime
-    unseen: str | None = None
+    why_unseen: str | None = None
 
     @property
-    def base(self) -> datetime:
+    def due_after(self) -> datetime:
         """The moment after which the next run was due: its newest start, or when this schedule was first seen if that is later."""
         return max(self.runs.started, self.since) if self.runs.started else self.since
 
@@ -58,12 +58,12 @@ def format_moment(moment: datetime, now: datetime | None = None) -> str:
     return f"{moment:%H:%M} UTC" if today else f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def next_due(known: KnownJob, cron: Cron, limits: Views) -> Due | None:
+def find_next_due(known: KnownJob, cron: Cron, limits: Views) -> Due | None:
     """The first moment after its newest start at which the job was or will be due; None if nobody can know."""
     schedule = cron.schedule_of(known.job)
     if schedule is None or cron.zone is None:
         return None
-    due = schedule.after(known.base, cron.zone, cron.both_days)
+    due = schedule.after(known.due_after, cron.zone, cron.both_days)
     return None if due is None else Due(due, _grace(schedule, due, cron, limits))
 
 
@@ -101,7 +101,7 @@ def _grace(schedule: Schedule, due: datetime, cron: Cron, limits: Views) -> floa
     return max(limits.grace, min(min(pauses, default=0.0) / 2, limits.grace_at_most))
 
 
-def trouble_of(known: KnownJob, cron: Cron, now: datetime, limits: Views, name: str = "") -> Trouble | None:
+def find_trouble(known: KnownJob, cron: Cron, now: datetime, limits: Views, name: str = "") -> Trouble | None:
     """What is wrong with a job; None if it does what it should, as far as that can be seen.
 
     `name` is what the cause calls the job, by default `its job … of pg_cron`.
@@ -118,7 +118,7 @@ def trouble_of(known: KnownJob, cron: Cron, now: datetime, limits: Views, name: 
     if cron.stopped:
         cause = f"pg_cron starts no jobs, and so not {name}: cron.launch_active_jobs is off"
         return Trouble(cause, "switch cron.launch_active_jobs on", shared="pg_cron starts no jobs")
-    if known.unseen:
+    if known.why_unseen:
         # What was seen while its runs were visible may be long over.
         return None
     work = runs.at_work
@@ -130,7 +130,7 @@ def trouble_of(known: KnownJob, cron: Cron, now: datetime, limits: Views, name: 
             f"correct what the message says, or the command with cron.alter_job({job.jobid}, command := …)",
             runs.finished,
         )
-    due = next_due(known, cron, limits)
+    due = find_next_due(known, cron, limits)
     late = due is not None and now >= due.at + timedelta(seconds=due.grace_s)
     if due is not None and runs.ended is not None and runs.ended > due.at:
         # A run that came due while another was at work begins when that one has ended.
@@ -151,25 +151,25 @@ def _is_never_due(job: Job, cron: Cron, now: datetime) -> bool:
     return schedule.after(now, cron.zone or timezone.utc, cron.both_days) is None
 
 
-def trouble_proved_by_view(
-    known: KnownJob, quiet_since: datetime | None, cron: Cron, now: datetime, limits: Views
+def find_trouble_by_view(
+    known: KnownJob, unchanged_since: datetime | None, cron: Cron, now: datetime, limits: Views
 ) -> Trouble | None:
     """What a view proves about a job whose runs cannot be seen: a run was due, and did not refresh the view.
 
-    `quiet_since` is the first look that saw the view as it is now, so that nobody has refreshed it since.
+    `unchanged_since` is the first look that saw the view as it is now, so that nobody has refreshed it since.
     """
-    if known.unseen is None or quiet_since is None or not known.job.active:
+    if known.why_unseen is None or unchanged_since is None or not known.job.active:
         return None
-    due = next_due(KnownJob(known.job, JobRuns(), max(quiet_since, known.since)), cron, limits)
+    due = find_next_due(KnownJob(known.job, JobRuns(), max(unchanged_since, known.since)), cron, limits)
     # Nobody wrote the runs down, so the proof needs as long as for a view that has no job.
     if due is None or now < max(
-        due.at + timedelta(seconds=due.grace_s), quiet_since + timedelta(seconds=limits.without_schedule)
+        due.at + timedelta(seconds=due.grace_s), unchanged_since + timedelta(seconds=limits.without_schedule)
     ):
         return None
-    since = format_moment(quiet_since, now)
+    since = format_moment(unchanged_since, now)
     return Trouble(
         f"its job {known.job.name} of pg_cron was due {format_moment(due.at, now)}, and nobody has refreshed it since {since}"
-        f" ({known.unseen})",
+        f" ({known.why_unseen})",
         f"look at the server's log of that time, and whether the command of job {known.job.jobid} really refreshes it",
         due.at,
     )
@@ -178,19 +178,21 @@ def trouble_proved_by_view(
 def _missed(known: KnownJob, due: Due, cron: Cron, now: datetime, name: str) -> Trouble:
     said = f"{name} did not begin its run of {format_moment(due.at, now)}"
     said += f": it last began {format_moment(known.runs.started, now)}" if known.runs.started else ": it never ran"
-    remedy = (
+    what_to_do = (
         f"see why pg_cron did not start job {known.job.jobid}: whether it is active (cron.job), and the server's log of that time; "
         "if the figures are needed now, trigger this monitor with refresh: all"
     )
     shared = ""
     if cron.server_start is not None and due.at < cron.server_start <= now and not _was_due_since(known.job, cron, now):
         said += f"; the server was started {format_moment(cron.server_start, now)}, and pg_cron does not make up for what was due before"
-        remedy = "if that cannot wait for the next run, trigger this monitor with refresh: all"
+        what_to_do = "if that cannot wait for the next run, trigger this monitor with refresh: all"
     elif cron.launched is False:
         said += "; pg_cron's launcher does not run"
-        remedy = "look at the server's log for why pg_cron's launcher ended; a restart of the server starts it again"
+        what_to_do = (
+            "look at the server's log for why pg_cron's launcher ended; a restart of the server starts it again"
+        )
         shared = "pg_cron's launcher does not run"
-    return Trouble(said, remedy, due.at, shared)
+    return Trouble(said, what_to_do, due.at, shared)
 
 
 def _was_due_since(job: Job, cron: Cron, now: datetime) -> bool:

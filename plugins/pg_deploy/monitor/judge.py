@@ -80,7 +80,7 @@ class News:
         return bool(self.started or self.reminders or self.ended)
 
 
-def judge(measured: Sequence[Measured], thresholds: Thresholds) -> list[Breach]:
+def find_breaches(measured: Sequence[Measured], thresholds: Thresholds) -> list[Breach]:
     """All breaches of the limits. A row that has a verdict of its own in `detail.alert` keeps it. Pure.
 
     Breaches of one measure are one if they have the same `detail.group`, or if they are many and their causes differ only in names
@@ -139,7 +139,7 @@ def sync_alerts(
     """
     unseen = [one.measure for one in measured if one.problem]
     out_of_sight = {(one.measure, row.object) for one in measured for row in one.rows if row.detail.get("held")}
-    open_before = open_alerts(connection)
+    open_before = read_open_alerts(connection)
     standing: dict[tuple[str, str], Breach] = {}
     for one in breaches:
         if one.is_alert:
@@ -222,7 +222,7 @@ def mark_told(connection: Connection, told: News) -> None:
         )
 
 
-def open_alerts(connection: Connection) -> tuple[Alert, ...]:
+def read_open_alerts(connection: Connection) -> tuple[Alert, ...]:
     """The alerts that are open now, the oldest first. Reads only."""
     return _read_alerts(connection, "ended_at is null", [])
 

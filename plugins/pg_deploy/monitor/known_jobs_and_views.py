@@ -18,22 +18,23 @@ from pg_deploy.monitor.runs import from_json as runs_from_json
 class KnownView:
     """A view as the last looks saw it: the names of its jobs by id, its marks, and what the marks tell about refreshes.
 
-    `mark` and `rows_written` change with each refresh. `quiet_since` is the first look that saw the present ones. `changed` are the
-    two looks between which they last changed. `rewritten` are those between which the rows changed, which ALTER and GRANT do not do.
+    `mark` and `rows_written` change with each refresh. `unchanged_since` is the first look that saw the present ones.
+    `changed_between` are the two looks between which they last changed. `rewritten_between` are those between which the rows
+    changed, which ALTER and GRANT do not do.
     """
 
     name: str
     jobs: Mapping[int, str] = field(default_factory=dict)
     mark: str = ""
     rows_written: int = 0
-    quiet_since: datetime | None = None
-    changed: tuple[datetime, datetime] | None = None
-    rewritten: tuple[datetime, datetime] | None = None
+    unchanged_since: datetime | None = None
+    changed_between: tuple[datetime, datetime] | None = None
+    rewritten_between: tuple[datetime, datetime] | None = None
 
     def after_look(self, mark: str, rows_written: int, before: datetime | None, now: datetime) -> KnownView:
         """The view after another look; `before` is when the look before it was. Pure."""
-        if self.quiet_since is None:
-            return replace(self, mark=mark, rows_written=rows_written, quiet_since=now)
+        if self.unchanged_since is None:
+            return replace(self, mark=mark, rows_written=rows_written, unchanged_since=now)
         if (mark, rows_written) == (self.mark, self.rows_written):
             return self
         between = (before, now) if before else None
@@ -42,9 +43,9 @@ class KnownView:
             self,
             mark=mark,
             rows_written=rows_written,
-            quiet_since=now,
-            changed=between,
-            rewritten=self.rewritten if is_same else between,
+            unchanged_since=now,
+            changed_between=between,
+            rewritten_between=self.rewritten_between if is_same else between,
         )
 
 
@@ -58,12 +59,12 @@ class Memory:
     """What was known after the last look.
 
     `looked_at` is None before the first look. `schedules` holds, by job id, what decides when the job is due, and since when that is
-    known. `due` holds each job's name and when it is due next, and is only written, for the numbers of dashboards. `anew` says that
-    the last look was at another database, so that nothing was due before this look.
+    known. `due` holds each job's name and when it is due next, and is only written, for the numbers of dashboards. `is_new_database`
+    says that the last look was at another database, so that nothing was due before this look.
     """
 
     looked_at: datetime | None = None
-    anew: bool = False
+    is_new_database: bool = False
     runs: Runs = field(default_factory=Runs)
     schedules: Mapping[int, tuple[str, datetime]] = field(default_factory=dict)
     views: Mapping[int, KnownView] = field(default_factory=dict)
@@ -76,7 +77,7 @@ class Memory:
                 job,
                 runs.of(job.jobid),
                 self._since(job, cron, runs.of(job.jobid), now),
-                runs.unseen_of(job, cron),
+                runs.why_unseen(job, cron),
             )
             for job in cron.jobs
         }
@@ -87,7 +88,11 @@ class Memory:
             return since
         # At the first look, the last run proves that the job was scheduled then, unless it was changed after that run.
         changed = runs.started_age is None or job.changed_age < runs.started_age
-        return now if self.looked_at is not None or self.anew or runs.started is None or changed else runs.started
+        return (
+            now
+            if self.looked_at is not None or self.is_new_database or runs.started is None or changed
+            else runs.started
+        )
 
 
 def rules_of(job: Job, cron: Cron) -> str:
@@ -108,9 +113,9 @@ def as_json(memory: Memory) -> dict[str, Any]:
                 {str(jobid): name for jobid, name in view.jobs.items()},
                 view.mark,
                 view.rows_written,
-                view.quiet_since.isoformat() if view.quiet_since else None,
-                [each.isoformat() for each in view.changed] if view.changed else None,
-                [each.isoformat() for each in view.rewritten] if view.rewritten else None,
+                view.unchanged_since.isoformat() if view.unchanged_since else None,
+                [each.isoformat() for each in view.changed_between] if view.changed_between else None,
+                [each.isoformat() for each in view.rewritten_between] if view.rewritten_between else None,
             ]
             for oid, view in memory.views.items()
         },
@@ -122,7 +127,7 @@ def from_json(value: Mapping[str, Any]) -> Memory:
     if not value:
         return Memory()
     if value.get("anew"):
-        return Memory(anew=True)
+        return Memory(is_new_database=True)
     return Memory(
         datetime.fromisoformat(value["looked_at"]) if value["looked_at"] else None,
         False,
@@ -137,18 +142,18 @@ def _view(
     jobs: Mapping[str, str],
     mark: str,
     rows_written: int,
-    quiet: str | None,
-    changed: Any,
-    rewritten: Any = None,
+    unchanged_since: str | None,
+    changed_between: Any,
+    rewritten_between: Any = None,
 ) -> KnownView:
     return KnownView(
         name,
         {int(jobid): job for jobid, job in jobs.items()},
         mark,
         rows_written,
-        datetime.fromisoformat(quiet) if quiet else None,
-        _between(changed),
-        _between(rewritten),
+        datetime.fromisoformat(unchanged_since) if unchanged_since else None,
+        _between(changed_between),
+        _between(rewritten_between),
     )
 
 

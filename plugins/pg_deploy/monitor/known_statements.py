@@ -15,10 +15,10 @@ from pg_deploy.postgres.session import Connection
 from pg_deploy.presentation.secrecy import without_certain_secrets
 
 _DAY = 86400
-_MOST, _TEXTS, _LONGEST = 20_000, 500, 2_000
-# The server reads all texts, however few are asked for. It is not asked if they are large, or for days if that took long.
+_MOST_KNOWN, _MOST_TEXTS, _LONGEST_TEXT = 20_000, 500, 2_000
+# The server reads all texts, however few are asked for. So it is not asked if they are large, and not for days if that took long.
 _TOO_LONG_S, _TOO_LARGE = 2.0, 64_000_000
-_NOT_FOR_DAYS = 14
+_REST_DAYS = 14
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class KnownStatements:
         today = _day(now)
         known = {key: day for key, day in self.known.items() if day >= today - for_s / _DAY}
         known.update(dict.fromkeys((key for key in counted if key not in pending), today))
-        if len(known) > _MOST:
-            known = dict(sorted(known.items(), key=lambda item: item[1])[-_MOST:])
+        if len(known) > _MOST_KNOWN:
+            known = dict(sorted(known.items(), key=lambda item: item[1])[-_MOST_KNOWN:])
         return replace(self, known=known, pending=frozenset(pending), server_start=started)
 
-    def texts_of(
+    def read_texts_of(
         self, connection: Connection, keys: Collection[str], naming: Collection[str], counted: Collection[str]
     ) -> dict[str, str]:
         """The texts of these statements, and of all whose text holds one of `naming`, by key. Reads only.
@@ -54,11 +54,11 @@ class KnownStatements:
         within the last two weeks. Remembers what it read.
         """
         today = _day(datetime.now(timezone.utc))
-        new = len(counted) != self.searched.get("counted") and bool(naming)
-        rests = today - self.searched.get("too long on", 0) < _NOT_FOR_DAYS
+        may_name_one = len(counted) != self.searched.get("counted") and bool(naming)
+        is_resting = today - self.searched.get("too long on", 0) < _REST_DAYS
         if (
-            (new or not self.texts.keys() >= set(keys))
-            and not rests
+            (may_name_one or not self.texts.keys() >= set(keys))
+            and not is_resting
             and (read_texts_size(connection) or 0) <= _TOO_LARGE
         ):
             began = time.monotonic()
@@ -69,7 +69,10 @@ class KnownStatements:
             if time.monotonic() - began > _TOO_LONG_S:
                 self.searched["too long on"] = today
             self.searched["counted"] = len(counted)
-            merged = {**self.texts, **{key: without_certain_secrets(text)[:_LONGEST] for key, text in read.items()}}
+            merged = {
+                **self.texts,
+                **{key: without_certain_secrets(text)[:_LONGEST_TEXT] for key, text in read.items()},
+            }
             self.texts.clear()
             self.texts.update(kept_texts(merged, keys))
         return dict(self.texts)
@@ -100,8 +103,8 @@ class KnownStatements:
 
 
 def kept_texts(texts: Mapping[str, str], keys: Collection[str]) -> dict[str, str]:
-    """At most 500 of these texts, first those of `keys`: one of them that was dropped would be read again at each look. Pure."""
-    return dict(sorted(texts.items(), key=lambda item: item[0] not in keys)[:_TEXTS])
+    """At most 500 of these texts, those of `keys` first: the server is asked again for each of them that is left out. Pure."""
+    return dict(sorted(texts.items(), key=lambda item: item[0] not in keys)[:_MOST_TEXTS])
 
 
 def _day(moment: datetime) -> int:

@@ -25,14 +25,14 @@ from pg_deploy.postgres.session import Connection
 MEASURE = "predictions"
 # So many calls since the deployment say what a statement costs now.
 _ENOUGH_CALLS = 20
-_FAILS = (Effect.BROKEN, Effect.FORBIDDEN, Effect.INSERT_REFUSED)
-# These say that it may get slower, or nothing about its time: they are right in any case.
-_OPEN = frozenset({Effect.COSTLIER, Effect.NO_STATISTICS, Effect.NOT_ASKABLE})
+_FAILING = (Effect.BROKEN, Effect.FORBIDDEN, Effect.INSERT_REFUSED)
+# These say that a statement may get slower, or nothing about its time, so that they cannot be wrong.
+_NEVER_WRONG = frozenset({Effect.COSTLIER, Effect.NO_STATISTICS, Effect.NOT_ASKABLE})
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was predicted for one statement, and its counters at the first look after the deployment.
+    """What was predicted for one statement, and its counter at the first look after the deployment.
 
     `times` is how many times slower it got on the copy, None if that was not measured.
     """
@@ -40,7 +40,7 @@ class Prediction:
     id: str
     role: str
     effect: Effect
-    then: StatementCounter
+    first_counter: StatementCounter
     times: float | None = None
 
     @property
@@ -54,7 +54,7 @@ def measure_predictions(
 ) -> list[Measured]:
     """The predictions of the last deployment that were wrong, while it is watched; nothing if none were made. Commits once at most.
 
-    To be called when the sample's counters are kept.
+    Call it after the sample's counters were written.
     """
     if deployed is None or (sample.taken_at - deployed.ended_at).total_seconds() > thresholds.watch.lasts:
         return []
@@ -68,49 +68,50 @@ def measure_predictions(
     predictions = _from_json(memory)
     if not predictions:
         return []
-    then = {} if memory["reset_at"] != counters.reset_at else {key: one.then for key, one in predictions.items()}
+    was_reset = memory["reset_at"] != counters.reset_at
+    first = {} if was_reset else {key: one.first_counter for key, one in predictions.items()}
     now = {key: counters.by_key[key] for key in predictions if key in counters.by_key}
-    called = windows_between(Counters(then), Counters(now))
+    windows_since = windows_between(Counters(first), Counters(now))
     history = samples.read_statement_history(
         connection, thresholds.statements.windows, slow_measure=SLOW, before=deployed.ended_at
     )
-    return [compare(deployed.id, predictions, called, windows_by_key(history), thresholds.statements)]
+    return [judge_predictions(deployed.id, predictions, windows_since, windows_by_key(history), thresholds.statements)]
 
 
-def compare(
+def judge_predictions(
     deployment: int,
     predictions: Mapping[str, Prediction],
-    called: Mapping[str, Window],
-    history: Mapping[str, list[Window]],
+    windows_since: Mapping[str, Window],
+    windows_before: Mapping[str, list[Window]],
     limits: Statements,
 ) -> Measured:
     """A row that counts how many predictions could be judged, and one for each that was wrong, the slowest first. Pure.
 
-    `called` is what each statement cost since the deployment, `history` its windows before it. What is slower is decided as for
-    `slow_queries`: clearly above its own history, and not because the whole server is.
+    `windows_since` is what each statement cost since the deployment, `windows_before` what it cost before. A statement is slower by
+    the rules of `slow_queries`: clearly above its own history, and not because the whole server is slower.
     """
-    long_term = {key: one.then for key, one in predictions.items()}
-    slower = {one.key: one for one in find_slower(called, history, long_term, limits)}
+    first_counters = {key: one.first_counter for key, one in predictions.items()}
+    slower = {one.key for one in find_slower(windows_since, windows_before, first_counters, limits)}
     judged, wrong = 0, []
     for key, one in predictions.items():
-        window = called.get(key)
-        usual = usual_ms(history.get(key, ()), one.then, limits)
-        said = None
-        if one.effect in _FAILS:
+        window = windows_since.get(key)
+        usual = usual_ms(windows_before.get(key, ()), one.first_counter, limits)
+        outcome = None
+        if one.effect in _FAILING:
             # A call that fails is counted nowhere.
             judged += 1
             if window is not None and window.calls >= limits.calls:
-                said = f"and was called {window.calls:.0f} times without an error"
+                outcome = f"and was called {window.calls:.0f} times without an error"
         elif window is not None and window.calls >= _ENOUGH_CALLS and usual is not None:
             judged += 1
             # Nearer to what it took than to what was predicted.
             if one.effect is Effect.SLOWER and window.mean_ms < usual * math.sqrt(one.times or limits.times_slower):
-                said = f"takes {window.mean_ms:.3g} ms, and took {usual:.3g} ms before,"
+                outcome = f"takes {window.mean_ms:.3g} ms, and took {usual:.3g} ms before,"
             elif one.effect is not Effect.SLOWER and key in slower:
-                said = f"takes {window.mean_ms:.3g} ms instead of {usual:.3g} ms"
-        if said is not None and window is not None:
+                outcome = f"takes {window.mean_ms:.3g} ms instead of {usual:.3g} ms"
+        if outcome is not None and window is not None:
             predicted = f"predicted {one.effect}" + (f" ({one.times:.3g} times)" if one.times else "")
-            wrong.append(_wrong(one, key, window, f"{predicted}, {said} since deployment {deployment}"))
+            wrong.append(_wrong(one, key, window, f"{predicted}, {outcome} since deployment {deployment}"))
     count = Row(f"deployment {deployment}", judged or None, "statements", {"wrong": len(wrong), "alert": False})
     return Measured(MEASURE, (count, *sorted(wrong, key=lambda row: row.value or 0, reverse=True)))
 
@@ -139,18 +140,18 @@ def _read_predictions(connection: Connection, deployment: int, counters: Counter
         found.setdefault(finding.id, set()).add(finding.effect)
         if finding.effect is Effect.SLOWER and finding.before_ms and finding.after_ms:
             times[finding.id] = times.get(finding.id, 1.0) * finding.after_ms / finding.before_ms
-    # What is as before has no finding; neither has what came after the first so many.
+    # A statement that is as before has no finding, and the findings beyond the first so many are not kept.
     answered = set(found)
     if not any(_is_cut(proof) for proof in proofs):
         answered |= {each for proof in proofs for each in proof.answered}
     predicted = {}
     for statement in Workload.from_row(recorded[-1]).statements:
-        effect = _predicted(found.get(statement.id, ()))
+        effect = _combined_effect(found.get(statement.id, ()))
         if effect is None or statement.id not in answered:
             continue
-        then = counters.by_key.get(statement.key, StatementCounter(0, 0, 0))
+        counter = counters.by_key.get(statement.key, StatementCounter(0, 0, 0))
         slower = times.get(statement.id) if effect is Effect.SLOWER else None
-        predicted[statement.key] = Prediction(statement.id, statement.role, effect, then, slower)
+        predicted[statement.key] = Prediction(statement.id, statement.role, effect, counter, slower)
     return predicted
 
 
@@ -159,12 +160,12 @@ def _is_cut(proof: WorkloadProof) -> bool:
     return counted > len(proof.findings)
 
 
-def _predicted(effects: Collection[Effect]) -> Effect | None:
-    """What several migrations together do to a statement; None if nothing was said that can be wrong."""
-    fails = [each for each in _FAILS if each in effects]
+def _combined_effect(effects: Collection[Effect]) -> Effect | None:
+    """What several migrations together do to a statement; None if nothing was predicted that can be wrong."""
+    fails = [each for each in _FAILING if each in effects]
     if fails:
         return fails[0]
-    if _OPEN & set(effects) or {Effect.SLOWER, Effect.CHEAPER} <= set(effects):
+    if _NEVER_WRONG & set(effects) or {Effect.SLOWER, Effect.CHEAPER} <= set(effects):
         return None
     return next((each for each in (Effect.SLOWER, Effect.CHEAPER) if each in effects), Effect.AS_BEFORE)
 
@@ -179,9 +180,9 @@ def _as_json(deployed: EndedDeployment, predictions: Mapping[str, Prediction], c
                 one.role,
                 str(one.effect),
                 one.times,
-                one.then.calls,
-                round(one.then.total_ms, 3),
-                one.then.blocks,
+                one.first_counter.calls,
+                round(one.first_counter.total_ms, 3),
+                one.first_counter.blocks,
             ]
             for key, one in predictions.items()
         },

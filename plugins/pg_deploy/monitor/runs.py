@@ -77,25 +77,25 @@ class JobRuns:
 class Runs:
     """What is known about all jobs' runs, by job id.
 
-    They were read up to the run id `read_to`, and `problem` says why not further. `own` is this role if it sees only its own runs.
+    They were read up to the run id `read_to`, and `problem` says why not further. `only_role` is this role if it sees only its own runs.
     """
 
     jobs: Mapping[int, JobRuns] = field(default_factory=dict)
     read_to: int = 0
     problem: str | None = None
-    own: str | None = None
+    only_role: str | None = None
 
     def of(self, jobid: int) -> JobRuns:
         """What is known about a job's runs."""
         return self.jobs.get(jobid, JobRuns())
 
-    def unseen_of(self, job: Job, cron: Cron) -> str | None:
+    def why_unseen(self, job: Job, cron: Cron) -> str | None:
         """Why this look cannot see the runs of a job; None if it can, or if there are none."""
         if self.problem:
             return self.problem
         if cron.keeps_no_runs:
             return "cron.log_run is off, so its runs are not written down"
-        if self.own is not None and job.role != self.own and self.of(job.jobid).started is None:
+        if self.only_role is not None and job.role != self.only_role and self.of(job.jobid).started is None:
             return "this role sees only its own runs"
         if cron.may_keep_no_runs and not self.read_to:
             return "this role cannot see whether pg_cron writes its runs down"
@@ -170,8 +170,8 @@ def _read_stretch(connection: Connection, jobs: dict[int, JobRuns], after: int, 
                 finished=row["started"] or row["ended"] or new.started or now,
                 ended=row["ended"] or new.ended,
             )
-        opened = tuple(_open_run(rows[runid], now) for runid in each["open"] if runid in rows)
-        jobs[each["jobid"]] = replace(new, failed=new.failed + each["failed"], open=(*opened, *old.open)[:5])
+        open_runs = tuple(_open_run(rows[runid], now) for runid in each["open"] if runid in rows)
+        jobs[each["jobid"]] = replace(new, failed=new.failed + each["failed"], open=(*open_runs, *old.open)[:5])
 
 
 def _look_at_open(connection: Connection, jobs: dict[int, JobRuns], now: datetime) -> None:
@@ -257,7 +257,7 @@ def _job(value: Mapping[str, Any]) -> JobRuns:
     times = {
         name: datetime.fromisoformat(value[name]) for name in ("started", "finished", "ended", "good") if value[name]
     }
-    opened = tuple(
+    open_runs = tuple(
         OpenRun(
             **{
                 **run,
@@ -268,4 +268,6 @@ def _job(value: Mapping[str, Any]) -> JobRuns:
         )
         for run in value["open"]
     )
-    return JobRuns(**{**value, "started": None, "finished": None, "ended": None, "good": None, **times, "open": opened})
+    return JobRuns(
+        **{**value, "started": None, "finished": None, "ended": None, "good": None, **times, "open": open_runs}
+    )

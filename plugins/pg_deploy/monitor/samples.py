@@ -1,4 +1,4 @@
-"""Samples: what each run measured. They lie in the ledger, are small, and are kept for a limited time."""
+"""Samples: what each run measured. They are small, and the ledger keeps them for a limited time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,17 @@ VIEWS_MEMORY = "views_memory"
 STATEMENTS_MEMORY = "statements_memory"
 PREDICTIONS_MEMORY = "predictions_memory"
 IDENTITY = "identity"
-_NOT_ROWS = (COUNTERS, WINDOWS, VIEWS_MEMORY, STATEMENTS_MEMORY, CALLS_MEMORY, PREDICTIONS_MEMORY, IDENTITY)
+UNTOLD_REPORT = "untold_report"
+_NOT_ROWS = (
+    COUNTERS,
+    WINDOWS,
+    VIEWS_MEMORY,
+    STATEMENTS_MEMORY,
+    CALLS_MEMORY,
+    PREDICTIONS_MEMORY,
+    IDENTITY,
+    UNTOLD_REPORT,
+)
 
 
 @dataclass(frozen=True)
@@ -49,23 +59,23 @@ class EndedDeployment:
         return f"deployment {self.id} ({''.join(shown)}{f' and {more} more' if more > 0 else ''})"
 
 
-def begin(connection: Connection, airflow_run: str) -> Sample:
+def begin_sample(connection: Connection, airflow_run: str) -> Sample:
     """Begin a sample of that run, and remove what an earlier try of the same run left. Commits once."""
     with connection.transaction():
         connection.execute(engine_text("delete from deploy_ledger.sample where airflow_run = %s"), [airflow_run])
-        row = connection.execute(
+        [row] = connection.execute(
             engine_text("""insert into deploy_ledger.sample (airflow_run, server_start, deployment_id)
             values (%s, pg_postmaster_start_time(), (
                 select max(d.id) from deploy_ledger.deployment d where d.state in ('deployed', 'rolled_back', 'failed')
             ))
             returning id, taken_at"""),
             [airflow_run],
-        ).fetchone()
-    return Sample(*row) if row else Sample(0, datetime.now())
+        ).fetchall()
+    return Sample(*row)
 
 
-def put(connection: Connection, sample: Sample, measured: Sequence[Measured]) -> None:
-    """Write measures into a sample. One of the same name is replaced. Commits once."""
+def put_measures(connection: Connection, sample: Sample, measured: Sequence[Measured]) -> None:
+    """Write measures into a sample. A measure of the same name is replaced. Commits once."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(
             engine_text("""insert into deploy_ledger.measurement (sample_id, measure, problem, failed, rows)
@@ -80,7 +90,7 @@ def put(connection: Connection, sample: Sample, measured: Sequence[Measured]) ->
 
 
 def put_statements(connection: Connection, sample: Sample, counters: Counters, windows: Mapping[str, Window]) -> None:
-    """Write a sample's statements, and remove the counters of earlier samples, which nobody needs any more. Commits once."""
+    """Write a sample's counters and windows, and remove the counters of all earlier samples but the newest. Commits once."""
     with connection.transaction():
         _forget(connection, COUNTERS)
         connection.execute(
@@ -133,19 +143,19 @@ def _forget(connection: Connection, name: str) -> None:
     )
 
 
-def load(connection: Connection, sample_id: int) -> tuple[Sample, list[Measured]]:
+def read_sample(connection: Connection, sample_id: int) -> tuple[Sample, list[Measured]]:
     """A sample with all its measures, without statements and memories. Reads only."""
-    head = connection.execute(
+    sample = connection.execute(
         engine_text("select id, taken_at from deploy_ledger.sample where id = %s"), [sample_id]
     ).fetchone()
-    if head is None:
+    if sample is None:
         raise LookupError(f"sample {sample_id} is not in the ledger")
     rows = connection.execute(
         engine_text("""select measure, rows, problem, failed from deploy_ledger.measurement
         where sample_id = %s and measure <> all (%s) order by measure"""),
         [sample_id, list(_NOT_ROWS)],
     ).fetchall()
-    return Sample(*head), [Measured(row[0], rows_from_json(row[1]), row[2], row[3]) for row in rows]
+    return Sample(*sample), [Measured(row[0], rows_from_json(row[1]), row[2], row[3]) for row in rows]
 
 
 def read_newest_rows(connection: Connection) -> dict[str, tuple[Row, ...]]:

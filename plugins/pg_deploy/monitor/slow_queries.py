@@ -21,13 +21,12 @@ _FEW_CALLS, _ENOUGH_CALLS = 5, 20
 # A slow query is clearly above nearly all of its earlier windows.
 _USUALLY, _CLEARLY = 0.95, 1.2
 # So many other statements are needed to tell whether the whole server is slower.
-_OTHERS = 3
+_ENOUGH_OTHERS = 3
 _QUERY = re.compile(
     r"^\s*(?:/\*.*?\*/\s*|--[^\n]*\n\s*)*(select|insert|update|delete|merge|with|values|table|\()", re.I | re.S
 )
 
-# This project's own statements hold one of these words, or name a ledger, and so do those of people who look at the server rather
-# than at data.
+# The statements of this project, and of people who look at the server rather than at data, hold one of these words or name a ledger.
 _OURS = ("deploy_ledger", "deploy_catalog", "set_config(", "pg_stat_", "pg_catalog.", "cron.job", "schema_migrations")
 
 
@@ -50,7 +49,7 @@ class SlowQuery:
 
 @dataclass(frozen=True)
 class _Usual:
-    """What a statement usually costs, how far that varies, and how many times slower is news."""
+    """What a statement usually costs, how far that varies, and from how many times slower on that is news."""
 
     ms: float
     spread_ms: float
@@ -121,11 +120,11 @@ def _reads_more(window: Window, blocks: float, limits: Statements) -> bool:
 def slowdown_of_others(times: Mapping[str, float], key: str) -> float:
     """How many times slower the other statements got: a busy server slows all of them, a bad plan only one."""
     others = [each for other, each in times.items() if other != key]
-    return max(1.0, stats.median(others)) if len(others) >= _OTHERS else 1.0
+    return max(1.0, stats.median(others)) if len(others) >= _ENOUGH_OTHERS else 1.0
 
 
 def is_still_slow(slow: SlowQuery, now: Window, limits: Statements) -> bool:
-    """Whether a statement that was found slow is still slow. It has to come nearer to its history than what made it an alert."""
+    """Whether a statement that was found slow is still slow. To be over, it must come nearer to its history than the alert's limit."""
     if slow.before_ms is None:
         return now.mean_ms >= limits.new_fastest * 1000
     if slow.reads_more:
@@ -163,11 +162,11 @@ def is_query(text: str | None, ledgers: tuple[str, ...]) -> bool:
     """
     if text is None:
         return True
-    return bool(_QUERY.match(text)) and not any(word in text for word in _OURS) and not _of_a(ledgers).search(text)
+    return bool(_QUERY.match(text)) and not any(word in text for word in _OURS) and not _names_in(ledgers).search(text)
 
 
 @lru_cache(maxsize=64)
-def _of_a(ledgers: tuple[str, ...]) -> re.Pattern[str]:
-    """What is found in a statement that reads or writes something in one of these schemas."""
+def _names_in(ledgers: tuple[str, ...]) -> re.Pattern[str]:
+    """The pattern of a name in one of these schemas."""
     names = "|".join(map(re.escape, ledgers))
     return re.compile(rf'(?<![\w$"])"?(?:{names})"?\.')

@@ -1,6 +1,6 @@
 """pg_stat_statements. The monitor compares the counters of two runs, and never resets them.
 
-A counter that is lower than at the last run began at zero again (reset, evicted, restarted): then it is the difference itself.
+A counter that is lower than at the last run has begun at zero again (reset, eviction, restart): then it is itself the difference.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class StatementCounter:
 class Counters:
     """The counters of all statements of this database by `queryid/role`, and what tells whether they went on.
 
-    `most` is the setting pg_stat_statements.max, `role` this session's role. If nothing could be read, `problem` says why, and the
-    rest is empty; `hidden` is true if the extension is there and this role may not see it.
+    `max_statements` is the setting pg_stat_statements.max, `role` this session's role. If nothing could be read, `problem` says why,
+    and the rest is empty; `hidden` is true if the extension is there and this role may not see it.
     """
 
     by_key: Mapping[str, StatementCounter] = field(default_factory=dict)
     reset_at: str | None = None
     evictions: int | None = None
-    most: int | None = None
+    max_statements: int | None = None
     role: str = ""
     problem: str | None = None
     hidden: bool = False
@@ -79,7 +79,7 @@ class Counters:
 class Window:
     """What one statement cost between two runs: its calls, and the mean ms and blocks of a call.
 
-    `slowest_ms` is its slowest call if that was the slowest ever, else None, because the server does not tell it.
+    `slowest_ms` is its slowest call if that was its slowest ever, else None: the server tells no other.
     """
 
     calls: float
@@ -157,20 +157,20 @@ def _read_extension(connection: Connection, server: Mapping[str, Any]) -> Counte
 
 def windows_between(before: Counters, now: Counters) -> dict[str, Window]:
     """What each statement that was called cost between two readings. Pure."""
-    called = {}
+    windows = {}
     for key, counter in now.by_key.items():
         old = before.by_key.get(key)
         if old is None or old.calls > counter.calls or old.total_ms > counter.total_ms + 0.01:
             old = StatementCounter(0, 0, 0)
         calls = counter.calls - old.calls
         if calls > 0:
-            called[key] = Window(
+            windows[key] = Window(
                 calls,
                 max(0.0, counter.total_ms - old.total_ms) / calls,
                 max(0.0, counter.blocks - old.blocks) / calls,
                 counter.slowest_ms if counter.slowest_ms > old.slowest_ms + 0.1 else None,
             )
-    return called
+    return windows
 
 
 def with_most_time(windows: Mapping[str, Window], count: int) -> dict[str, Window]:

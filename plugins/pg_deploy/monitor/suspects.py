@@ -9,10 +9,11 @@ from pg_deploy.monitor.refreshers import Routines
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
 
+# So many calls within calls are followed.
 _DEPTH = 4
 
 
-def touched_by(connection: Connection, deployment_id: int) -> frozenset[str]:
+def read_touched_relations(connection: Connection, deployment_id: int) -> frozenset[str]:
     """The relations that a deployment touched, and the views that read them, as `schema.name`. Reads only."""
     rows = connection.execute(engine_sql("monitor/statements/touched"), {"deployment": deployment_id}).fetchall()
     return frozenset(row[0] for row in rows)
@@ -25,7 +26,7 @@ def reads_one_of(connection: Connection, text: str, relations: Collection[str]) 
     level: list[SqlContents] = [read_command(text)]
     seen: set[int] = set()
     for _ in range(_DEPTH):
-        if any(_is_one(contents.relations, relations, bare) for contents in level):
+        if any(_names_one_of(contents.relations, relations, bare) for contents in level):
             return True
         routines.read(call.name for contents in level for call in contents.calls)
         below = []
@@ -40,5 +41,5 @@ def reads_one_of(connection: Connection, text: str, relations: Collection[str]) 
     return False
 
 
-def _is_one(named: Iterable[tuple[str, str]], relations: Collection[str], bare: Collection[str]) -> bool:
+def _names_one_of(named: Iterable[tuple[str, str]], relations: Collection[str], bare: Collection[str]) -> bool:
     return any(f"{schema}.{name}" in relations if schema else name in bare for schema, name in named)

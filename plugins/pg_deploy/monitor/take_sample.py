@@ -33,7 +33,7 @@ from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.postgres.sql_files import engine_sql
 
 DEPLOYED = "deployed"
-GONE = "dropped_by_hand"
+DROPPED = "dropped_by_hand"
 
 
 def take_sample(
@@ -45,7 +45,7 @@ def take_sample(
     project: Path | None = None,
     now: datetime | None = None,
 ) -> int:
-    """Measure the target, and keep that as a sample; the sample's id. Makes the ledger if there is none.
+    """Measure the target, and keep that as a sample. Returns the sample's id. Makes the ledger if there is none.
 
     `project` is as in `own_files`. Views and jobs are judged as of `now`, by default the server's time.
     Changes nothing but the ledger. Raises ConnectionFailedError if the target cannot be reached.
@@ -54,13 +54,13 @@ def take_sample(
     with target.session("monitor ledger") as connection:
         schema.ensure(connection)
     with monitor_session(target) as connection:
-        known_by, changed = identity.compare_identity(connection)
-        before = {} if changed.rows else samples.read_newest_rows(connection)
-        sample = samples.begin(connection, airflow_run)
-        identity.keep_identity(connection, sample, known_by)
-        if changed.rows:
+        identified_by, same_database = identity.compare_identity(connection)
+        before = {} if same_database.rows else samples.read_newest_rows(connection)
+        sample = samples.begin_sample(connection, airflow_run)
+        identity.keep_identity(connection, sample, identified_by)
+        if same_database.rows:
             samples.put_memory(connection, sample, samples.VIEWS_MEMORY, {"anew": True})
-        measured = [changed]
+        measured = [same_database]
         measured += [run_measure(connection, file, before.get(file.stem, ())) for file in measure_files(project)]
         measured += _guarded(
             connection, (VIEWS, FAILURES, HISTORY), lambda: _look_at_views(connection, sample, thresholds, now=now)
@@ -69,7 +69,7 @@ def take_sample(
         measured += _guarded(connection, (LINTS,), lambda: [measure_lints(connection, before.get(LINTS), project)])
         deployed = samples.read_last_deployment(connection)
         deployed_objects = _guarded(
-            connection, (DEPLOYED,), lambda: [_deployed(connection, deployed, before.get(DEPLOYED, ()))]
+            connection, (DEPLOYED,), lambda: [_measure_deployed(connection, deployed, before.get(DEPLOYED, ()))]
         )
         measured += deployed_objects
         remember_calls(connection, sample)
@@ -88,9 +88,9 @@ def take_sample(
                     for row in one.rows
                     if row.detail["kind"] == "materialized view"
                 ],
-                gone=[row for one in measured if one.measure == GONE for row in one.rows],
+                dropped=[row for one in measured if one.measure == DROPPED for row in one.rows],
                 views_before=before.get(NEW_VIEWS, ()),
-                # A wait that the last look saw ended after it, and so in this window.
+                # A wait that the last look saw ended after that look, and so in this window.
                 lock_waits=[
                     *(row for one in measured if one.measure == "lock_waits" for row in one.rows),
                     *before.get("lock_waits", ()),
@@ -100,7 +100,7 @@ def take_sample(
         measured += _guarded(
             connection, (PREDICTIONS,), lambda: measure_predictions(connection, sample, thresholds, deployed)
         )
-        samples.put(connection, sample, measured)
+        samples.put_measures(connection, sample, measured)
         samples.remove_old(connection, thresholds.retention)
     for one in measured:
         if one.problem:
@@ -112,18 +112,18 @@ def take_sample(
 def look_again_at_views(
     target: Target, thresholds: Thresholds, sample_id: int, refreshed: dict[str, str]
 ) -> tuple[str, ...]:
-    """Measure the views again after a refresh, into the same sample; the names of those that are still stale. Commits once."""
+    """Measure the views again after a refresh, into the same sample. Returns the names of those that are still stale."""
     with monitor_session(target) as connection:
-        sample, _ = samples.load(connection, sample_id)
+        sample, _ = samples.read_sample(connection, sample_id)
         measured = _look_at_views(connection, sample, thresholds, refreshed)
-        samples.put(connection, sample, measured)
+        samples.put_measures(connection, sample, measured)
     return tuple(row.object for row in measured[0].rows if row.detail.get("stale"))
 
 
-def stale_views(target: Target, sample_id: int) -> tuple[str, ...]:
+def read_stale_views(target: Target, sample_id: int) -> tuple[str, ...]:
     """The names of the views that the sample saw as stale, and that no job or other session was refreshing. Reads only."""
     with monitor_session(target) as connection:
-        _, measured = samples.load(connection, sample_id)
+        _, measured = samples.read_sample(connection, sample_id)
     rows = next((one.rows for one in measured if one.measure == VIEWS), ())
     return tuple(row.object for row in rows if row.detail.get("stale") and not row.detail.get("at_work"))
 
@@ -145,8 +145,8 @@ def _look_at_views(
 def add_to_sample(target: Target, sample_id: int, measured: list[Measured]) -> None:
     """Keep in the sample what was measured outside the database. Commits once."""
     with monitor_session(target) as connection:
-        sample, _ = samples.load(connection, sample_id)
-        samples.put(connection, sample, measured)
+        sample, _ = samples.read_sample(connection, sample_id)
+        samples.put_measures(connection, sample, measured)
 
 
 def read_view_names(target: Target) -> tuple[str, ...]:
@@ -170,7 +170,7 @@ def _guarded(connection: Connection, measures: Sequence[str], step: Callable[[],
         return [explain_error(measure, error) for measure in measures]
 
 
-def _deployed(connection: Connection, deployed: EndedDeployment | None, before: Sequence[Row]) -> Measured:
+def _measure_deployed(connection: Connection, deployed: EndedDeployment | None, before: Sequence[Row]) -> Measured:
     """The indexes and views that the newest deployment made, and how often each index was scanned since.
 
     Scans before the first look at an index are not counted: they came from the deployment's own checks and benchmarks.
@@ -179,10 +179,11 @@ def _deployed(connection: Connection, deployed: EndedDeployment | None, before: 
         return Measured(DEPLOYED)
     known = {row.object: row.detail.get("own") for row in before if row.detail.get("deployment") == deployed.id}
     with connection.cursor(row_factory=dict_row) as cursor:
-        made = cursor.execute(engine_sql("monitor/watch/deployed"), {"deployment": deployed.id}).fetchall()
+        new_objects = cursor.execute(engine_sql("monitor/watch/deployed"), {"deployment": deployed.id}).fetchall()
     rows = []
-    for one in made:
+    for one in new_objects:
         name, scans = str(one["identity"]), one["scans"]
+        # The detail keeps as "own" how many scans the first look found.
         own = None if scans is None else min(known.get(name) or (scans if name not in known else 0), scans)
         detail = {"kind": one["kind"], "valid": one["valid"], "deployment": deployed.id, "own": own}
         rows.append(Row(name, None if scans is None else float(scans - own), "scans", detail))

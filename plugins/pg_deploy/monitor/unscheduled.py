@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.monitor.jobs import KnownJob, Trouble, allowed_s, last_message, trouble_of
+from pg_deploy.monitor.jobs import KnownJob, Trouble, allowed_s, find_trouble, last_message
 from pg_deploy.monitor.verdicts import Look, SeenView, Verdict
 
 _AGAIN = (
@@ -30,19 +30,21 @@ def judge_view_without_job(
         return _judge_perhaps(view, perhaps, look)
     gone = _lost_job(view, look)
     if gone is not None:
-        return Verdict(f"{old}; {gone.cause}" if beyond else gone.cause, gone.remedy, beyond, True, group=gone.cause)
+        return Verdict(
+            f"{old}; {gone.cause}" if beyond else gone.cause, gone.what_to_do, beyond, True, group=gone.cause
+        )
     if view.holders:
         return Verdict(f"it is locked by {view.holders[0].words}, which is at work")
     nobody = _no_job(look)
     alone = look.limits.is_refreshed_by_monitor(view.name)
-    remedy = "a run of this monitor with refresh: all refreshes it now; " + (
+    what_to_do = "a run of this monitor with refresh: all refreshes it now; " + (
         "see why this monitor could not" if alone else _AGAIN
     )
     if not view.may_refresh:
-        remedy = f"let its owner, {view.owner}, refresh it; {_AGAIN}"
+        what_to_do = f"let its owner, {view.owner}, refresh it; {_AGAIN}"
     if not view.populated:
         return Verdict(
-            "it was never populated" + ("" if alone else f"; {nobody}"), remedy, True, True, group="never populated"
+            "it was never populated" + ("" if alone else f"; {nobody}"), what_to_do, True, True, group="never populated"
         )
     anything = [
         each.job.name
@@ -50,24 +52,24 @@ def judge_view_without_job(
         if jobid in look.refreshes and look.refreshes[jobid].anything
     ]
     lost = _not_seen_any_more(view, look)
-    quiet = (look.now - view.known.quiet_since).total_seconds() if view.known.quiet_since else 0.0
+    quiet = (look.now - view.known.unchanged_since).total_seconds() if view.known.unchanged_since else 0.0
     limit = limit if limit is not None else look.limits.without_schedule
     if age is None and quiet > limit and not anything:
         said = f"nobody has refreshed it for {format_duration(quiet)} at least, {format_duration(limit)} are allowed"
-        if look.cron.unseen and not lost and view.name not in look.limits.limits:
+        if look.cron.why_unseen and not lost and view.name not in look.limits.limits:
             # It may have a job that cannot be seen, and that was not due yet.
-            return Verdict(f"{said}; {look.cron.unseen}", _AGAIN, worth_a_look=True, group="nobody refreshes it")
+            return Verdict(f"{said}; {look.cron.why_unseen}", _AGAIN, worth_a_look=True, group="nobody refreshes it")
         cause = (
             f"{said}; its job {lost} of pg_cron was deleted, or is another role's now" if lost else f"{said}; {nobody}"
         )
-        return Verdict(cause, remedy, True, True, group="nobody refreshes it")
+        return Verdict(cause, what_to_do, True, True, group="nobody refreshes it")
     if beyond:
         said = old if alone else f"{old}; {nobody}"
         if alone and look.limits.refresh == "none":
             said += "; the setting views.refresh keeps the monitor from refreshing it"
         # A view that the monitor itself is about to refresh is no alert yet.
         soon = alone and look.limits.refresh == "stale" and age is not None and age < limit + _ABOUT_TO_S
-        return Verdict(said, remedy, True, not soon, group="nobody refreshes it")
+        return Verdict(said, what_to_do, True, not soon, group="nobody refreshes it")
     if age is not None:
         return Verdict("")
     if anything:
@@ -87,13 +89,13 @@ def _judge_perhaps(view: SeenView, perhaps: Sequence[KnownJob], look: Look) -> V
     bad = []
     for each in perhaps:
         name = f"job {each.job.name}, which may refresh it,"
-        trouble = trouble_of(each, look.cron, look.now, look.limits, name)
+        trouble = find_trouble(each, look.cron, look.now, look.limits, name)
         if trouble is not None:
             bad.append((each, trouble))
     if bad and len(bad) == len(perhaps) and bad[0][0].runs.status != "failed":
         known, trouble = bad[0]
         return Verdict(
-            trouble.cause, trouble.remedy, True, True, group=trouble.shared or f"job {known.job.jobid}", job=known
+            trouble.cause, trouble.what_to_do, True, True, group=trouble.shared or f"job {known.job.jobid}", job=known
         )
     job = perhaps[0]
     said = f"may be refreshed by job {job.job.name}, which builds its SQL at run time"
@@ -176,8 +178,8 @@ def _names_it_no_more(view: SeenView, look: Look, jobid: int) -> Trouble:
 
 def _no_job(look: Look) -> str:
     """That no job refreshes a view, as far as jobs can be seen, for a sentence."""
-    if look.cron.unseen:
-        return f"no job that can be seen here refreshes it ({look.cron.unseen})"
+    if look.cron.why_unseen:
+        return f"no job that can be seen here refreshes it ({look.cron.why_unseen})"
     if look.cron.missing:
         return f"no job refreshes it that can be seen here ({look.cron.missing})"
     return "no job of pg_cron refreshes it"

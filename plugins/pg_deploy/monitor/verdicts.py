@@ -71,7 +71,7 @@ class Verdict:
     """
 
     cause: str
-    do: str = ""
+    what_to_do: str = ""
     stale: bool = False
     alert: bool = False
     worth_a_look: bool = False

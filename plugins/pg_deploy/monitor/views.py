@@ -15,9 +15,9 @@ from psycopg.rows import class_row, dict_row, tuple_row
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.commands import read_command
 from pg_deploy.monitor.cron import Cron, read_cron
-from pg_deploy.monitor.cron_measures import FAILURES, HISTORY, cron_measures
+from pg_deploy.monitor.cron_measures import FAILURES, HISTORY, measure_cron
 from pg_deploy.monitor.freshness import judge_view
-from pg_deploy.monitor.jobs import KnownJob, next_due
+from pg_deploy.monitor.jobs import KnownJob, find_next_due
 from pg_deploy.monitor.known_jobs_and_views import KnownView, Memory, rules_of
 from pg_deploy.monitor.materialized_at import read_ages, read_zones
 from pg_deploy.monitor.measures import Measured, Row, explain_error, set_deadlines
@@ -41,8 +41,8 @@ class View:
     """A materialized view as the catalog has it.
 
     `refreshed_s` is how long ago this monitor refreshed it, `refresh_problem` why its last try failed. `time_type` is the type of its
-    column materialized_at, if it has one. `bytes` is None while somebody locks everybody out. `mark` and `rows_written` change with
-    each refresh.
+    column materialized_at, if it has one. `bytes` is None while somebody locks everybody out. `mark` and `rows_written` change with each
+    refresh.
     """
 
     name: str
@@ -107,7 +107,7 @@ def look_at_views(
         now = now or clock
         jobids = [job.jobid for job in cron.jobs]
         runs = memory.runs if cron.missing else _read_runs(connection, memory, jobids, now)
-        if memory.anew:
+        if memory.is_new_database:
             # A run that was at work when the backup was taken has no session here.
             runs = replace(runs, jobs={jobid: replace(each, open=()) for jobid, each in runs.jobs.items()})
         refreshes, names = _read_refreshes(connection, cron, views)
@@ -130,7 +130,7 @@ def look_at_views(
         {jobid: _due(each, cron, limits) for jobid, each in known.items() if each.job.active},
     )
     told_jobs = {row.detail["jobid"] for row in rows if row.detail["alert"]}
-    more = cron_measures(connection, look, told_jobs) if not cron.missing else ()
+    more = measure_cron(connection, look, told_jobs) if not cron.missing else ()
     if cron.hidden:
         more = tuple(Measured(name, problem=f"not visible: {cron.missing}") for name in (FAILURES, HISTORY))
     return LookResult((Measured(MEASURE, _shortened(rows)), *more), after)
@@ -171,7 +171,7 @@ def _known_view(view: View, memory: Memory, now: datetime) -> KnownView:
 
 def _due(known: KnownJob, cron: Cron, limits: Views) -> tuple[str, datetime | None]:
     # If its runs cannot be seen, nobody knows which of them began.
-    due = None if known.unseen else next_due(known, cron, limits)
+    due = None if known.why_unseen else find_next_due(known, cron, limits)
     return known.job.name, due.at if due else None
 
 
@@ -201,7 +201,7 @@ def _make_seen_views(
         stated_age_s |= read_ages(connection, asked[start : start + _TOGETHER])
     kept = _kept_jobs(views, look.cron)
     # Only its lock tells about a run that nobody writes down.
-    unseen = {oid for jobid, each in look.refreshes.items() if look.known[jobid].unseen for oid in each.surely}
+    unseen = {oid for jobid, each in look.refreshes.items() if look.known[jobid].why_unseen for oid in each.surely}
     seen_views = []
     for view in views:
         badly = (

@@ -307,13 +307,19 @@ def _cache_hits(hits: WatchedCriterion | None) -> tuple[bool, str]:
 
 def _slow_queries(connection: Connection) -> tuple[bool, str]:
     row = connection.execute(
+        # Only the newest look counts: what was slow before it may be quick again.
         engine_text("""select r.value ->> 'object', (r.value ->> 'value')::float8, r.value -> 'detail' ->> 'text'
-        from deploy_ledger.measurement m
-        cross join lateral jsonb_array_elements(m.rows) r
-        where m.measure = 'top_queries'
-            and r.value -> 'detail' ->> 'list' = 'total'
+        from (
+            select m.rows
+            from deploy_ledger.measurement m
+            where m.measure = 'top_queries' and m.problem is null
+            order by m.sample_id desc
+            limit 1
+        ) newest
+        cross join lateral jsonb_array_elements(newest.rows) r
+        where r.value -> 'detail' ->> 'list' = 'total'
             and (r.value ->> 'value')::float8 > 100
-        order by m.sample_id desc, (r.value -> 'detail' ->> 'total_ms')::float8 desc
+        order by (r.value -> 'detail' ->> 'total_ms')::float8 desc
         limit 1""")
     ).fetchone()
     if row is None:

@@ -17,7 +17,13 @@ from pg_deploy.monitor import samples
 from pg_deploy.monitor.conclude import conclude
 from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.refreshing import refresh_views
-from pg_deploy.monitor.take_sample import add_to_sample, look_again_at_views, read_view_names, stale_views, take_sample
+from pg_deploy.monitor.take_sample import (
+    add_to_sample,
+    look_again_at_views,
+    read_stale_views,
+    read_view_names,
+    take_sample,
+)
 from pg_deploy.monitor.thresholds import Thresholds, read_thresholds
 from pg_deploy.monitor.views import MEASURE as VIEWS
 from pg_deploy.postgres.session import Target
@@ -225,7 +231,7 @@ def _to_refresh(context: Any) -> tuple[str, ...]:
     view_limits = limits.of(VIEWS)
     return tuple(
         name
-        for name in stale_views(target, sample_id)
+        for name in read_stale_views(target, sample_id)
         if not view_limits.ignores(name) and not limits.views.is_refreshed_elsewhere(name)
     )
 

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from pg_deploy.access.predicates.subjects import Subject
 from pg_deploy.access.sampling.counterfactual import still_valid
-from pg_deploy.access.sampling.sample import LiveComparison, LiveSample, ask_again, take_sample
+from pg_deploy.access.sampling.sample import LiveComparison, LiveSample, _difference, ask_again, take_sample
 from pg_deploy.access.sampling.sample_context import looked_up_by, lookup_tables
 from pg_deploy.catalog.reader import read_facts
 from tests.core.access.conftest import MIGRATION, Pair, connect
@@ -181,3 +182,20 @@ def test_a_table_that_only_a_policys_function_reads_is_looked_up(pair: Pair) -> 
         facts = read_facts(target)
         assert "public.conversations" in looked_up_by(facts)["public.blocked"]
         assert ("public", "blocked") in lookup_tables(target, facts)
+
+
+def test_an_error_that_became_another_is_not_told_as_a_first_error() -> None:
+    """Else whoever could never read the table is told to have lost it by this migration."""
+    ann = Subject(1, "authenticated", "", "ann")
+    found = [(ann, ("42P17 infinite recursion",))]
+
+    new, another = (
+        _difference("public.t", "error", had, "authenticated", ("select",), found, ()).sentence
+        for had in ("", "42501 permission denied")
+    )
+
+    assert new == 'ann (authenticated) now get an error where they could select "public.t": 42P17 infinite recursion'
+    assert another == (
+        'ann (authenticated) now get another error if they select "public.t": 42P17 infinite recursion,'
+        " where it was the error 42501 permission denied"
+    )

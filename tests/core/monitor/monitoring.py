@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pg_deploy.monitor.conclude import conclude
-from pg_deploy.monitor.judge import Alert, open_alerts
+from pg_deploy.monitor.judge import Alert, read_open_alerts
 from pg_deploy.monitor.refreshing import refresh_views
-from pg_deploy.monitor.take_sample import look_again_at_views, stale_views, take_sample
+from pg_deploy.monitor.take_sample import look_again_at_views, read_stale_views, take_sample
 from pg_deploy.monitor.thresholds import Thresholds
 from pg_deploy.postgres.session import Target
 from tests.looking import Database
@@ -63,13 +63,13 @@ class Monitor:
 
         sample = take_sample(target, self.thresholds, f"run {next(self._numbers)}", log, now=now)
         found = conclude(target, self.thresholds, sample, tell=tell, contacts="", log=log)
-        stale = stale_views(target, sample) if self.thresholds.views.refresh == "stale" else ()
+        stale = read_stale_views(target, sample) if self.thresholds.views.refresh == "stale" else ()
         if stale:
             look_again_at_views(
                 target, self.thresholds, sample, refresh_views(target, self.thresholds.views, stale, log)
             )
         with target.session("test") as connection:
-            alerts = open_alerts(connection)
+            alerts = read_open_alerts(connection)
         self.reminders += len(_told(heard, "still open"))
         return Outcome(
             _told(heard, "began"),

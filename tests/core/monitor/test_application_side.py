@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from pg_deploy.monitor.application_side import Endpoints, measure_endpoints, measure_prometheus, measure_redis
-from pg_deploy.monitor.judge import judge
+from pg_deploy.monitor.judge import find_breaches
 from pg_deploy.monitor.thresholds import read_thresholds
 from tests.core.preflight.conftest import free_port
 
@@ -54,7 +54,7 @@ def test_a_slow_and_a_failing_endpoint_are_told_and_a_quick_one_is_not(applicati
         {"Authorization": "Bearer token"},
     )
 
-    found = judge(measure_endpoints(endpoints), read_thresholds())
+    found = find_breaches(measure_endpoints(endpoints), read_thresholds())
 
     assert [(one.measure, one.object) for one in found] == [("api_latency", "reports"), ("api_status", "orders")]
     assert found[1].cause == "3 of 3 requests to /broken failed: HTTP 500"
@@ -62,7 +62,7 @@ def test_a_slow_and_a_failing_endpoint_are_told_and_a_quick_one_is_not(applicati
 
 def test_an_application_that_is_down_is_told() -> None:
     """Else no answer would count as a quick one."""
-    found = judge(measure_endpoints(Endpoints("http://127.0.0.1:1", {"api": "/"})), read_thresholds())
+    found = find_breaches(measure_endpoints(Endpoints("http://127.0.0.1:1", {"api": "/"})), read_thresholds())
 
     assert [(one.measure, one.object, one.cause) for one in found] == [
         ("api_status", "api", "3 of 3 requests to / failed: ConnectError")
@@ -117,8 +117,8 @@ def test_the_hit_rate_of_a_real_redis_is_measured_and_its_end_is_told(tmp_path: 
 
     assert first[1].rows[0].value is None
     assert second[1].rows[0].value == 25.0
-    assert [one.measure for one in judge(second, read_thresholds())] == ["redis_hit_rate"]
-    assert [(one.measure, one.object) for one in judge(down, read_thresholds())] == [("redis", "the cache")]
+    assert [one.measure for one in find_breaches(second, read_thresholds())] == ["redis_hit_rate"]
+    assert [(one.measure, one.object) for one in find_breaches(down, read_thresholds())] == [("redis", "the cache")]
 
 
 @pytest.mark.acceptance
@@ -137,4 +137,6 @@ def test_the_cpu_is_read_from_a_real_node_exporter_and_its_end_is_told(tmp_path:
     assert first[1].rows[0].value is None
     assert second[1].rows[0].value is not None
     assert 0 <= second[1].rows[0].value <= 100
-    assert [(one.measure, one.object) for one in judge(down, read_thresholds())] == [("prometheus", "the exporter")]
+    assert [(one.measure, one.object) for one in find_breaches(down, read_thresholds())] == [
+        ("prometheus", "the exporter")
+    ]

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from demo.cluster import Cluster
-from pg_deploy.monitor.judge import open_alerts, sync_alerts
+from pg_deploy.monitor.judge import read_open_alerts, sync_alerts
 from pg_deploy.monitor.measures import Measured
 from pg_deploy.monitor.thresholds import Thresholds
 from pg_deploy.preflight.drift import keep_state
@@ -360,9 +360,9 @@ def test_an_alert_that_could_not_be_measured_again_stays_open(monitor: Monitor) 
         with psycopg.connect(monitor.database.url, autocommit=True) as connection:
             measured = [Measured("idle_in_transaction", problem="not visible to role x")]
             sync_alerts(connection, [], measured)
-            assert [alert.id for alert in open_alerts(connection)] == [alert.id for alert in first.open]
+            assert [alert.id for alert in read_open_alerts(connection)] == [alert.id for alert in first.open]
             sync_alerts(connection, [], [Measured("idle_in_transaction")])
-            assert open_alerts(connection) == ()
+            assert read_open_alerts(connection) == ()
 
 
 def test_an_alert_that_stands_is_told_again_after_a_day(monitor: Monitor) -> None:

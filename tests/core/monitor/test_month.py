@@ -16,7 +16,7 @@ import pytest
 from pg_deploy.ledger import schema
 from pg_deploy.monitor import views
 from pg_deploy.monitor.cron import Cron, read_cron
-from pg_deploy.monitor.judge import judge
+from pg_deploy.monitor.judge import find_breaches
 from pg_deploy.monitor.known_jobs_and_views import Memory, as_json, from_json
 from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.postgres.session import Connection, Target
@@ -68,7 +68,7 @@ def test_a_month_of_healthy_and_faulty_jobs_is_told_as_it_was(
             unknown |= {
                 row.object for row in looked.views.rows if row.detail["unknown"] and at > begin + timedelta(days=2)
             }
-            for finding in judge(looked.measured, stage.limits):
+            for finding in find_breaches(looked.measured, stage.limits):
                 for name in (finding.object, *finding.more) if finding.is_alert else ():
                     job = by_view.get(name.replace("_renamed", ""))
                     if job is None or job.since is None or at < job.since or finding.measure != "view_freshness":

@@ -16,7 +16,7 @@ from pg_deploy.ledger.kinds.workload import (
     WorkloadProof,
     packed,
 )
-from pg_deploy.monitor.predictions import Prediction, compare
+from pg_deploy.monitor.predictions import Prediction, judge_predictions
 from pg_deploy.monitor.statements import StatementCounter, Window
 from pg_deploy.monitor.thresholds import Statements
 from pg_deploy.postgres.session import Target
@@ -105,7 +105,9 @@ def test_a_prediction_is_wrong_by_the_rules_of_slow_queries(
     effect: Effect, now: Window | None, said: str | None
 ) -> None:
     """Else a busy minute makes every prediction wrong, or none ever is."""
-    found = compare(12, {"1/10": Prediction("1a2b3c4d", "app", effect, THEN)}, {"1/10": now} if now else {}, {}, LIMITS)
+    found = judge_predictions(
+        12, {"1/10": Prediction("1a2b3c4d", "app", effect, THEN)}, {"1/10": now} if now else {}, {}, LIMITS
+    )
 
     assert [(row.object, row.detail["cause"]) for row in found.rows[1:]] == (
         [("statement 1a2b3c4d of app", said)] if said else []
@@ -116,7 +118,7 @@ def test_a_server_that_got_slower_as_a_whole_makes_no_prediction_wrong() -> None
     """Else the copy is blamed for a noisy neighbour."""
     keys = [f"{number}/10" for number in range(6)]
 
-    found = compare(
+    found = judge_predictions(
         12,
         {each: Prediction(each, "app", Effect.AS_BEFORE, THEN) for each in keys},
         {each: Window(50, 200, 10) for each in keys},

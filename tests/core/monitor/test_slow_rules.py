@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from pg_deploy.monitor.earlier_slow_queries import carry_on, slow_row
+from pg_deploy.monitor.earlier_slow_queries import judge_earlier_slow_queries, make_slow_row
+from pg_deploy.monitor.query_measures import names_view
 from pg_deploy.monitor.slow_queries import SlowQuery, find_new_and_slow, find_slower, is_query
 from pg_deploy.monitor.statements import StatementCounter, Window
 from pg_deploy.monitor.thresholds import Statements
@@ -74,26 +75,26 @@ def test_a_new_query_that_only_load_slows_is_not_bad_and_one_that_is_never_quick
 def test_a_slow_query_stays_an_alert_until_it_was_seen_quick_again() -> None:
     """Else a query that is not called for a quarter of an hour counts as mended, and is told anew each time."""
     slow = SlowQuery("1/10", Window(20, 60, 5000), 2, 10, reads_more=True)
-    row = slow_row(slow, NOW, NOW, None, "select 1")
+    row = make_slow_row(slow, NOW, NOW, None, "select 1")
     later = NOW + timedelta(minutes=15)
 
-    still, waiting = carry_on([row], {}, later, LIMITS)
+    still, waiting = judge_earlier_slow_queries([row], {}, later, LIMITS)
     assert (still, [one.object for one in waiting]) == ({}, ["query 1"])
     assert "hardly called since 2026-03-04 12:00 UTC" in waiting[0].detail["cause"]
 
-    still, waiting = carry_on(waiting, {"1/10": Window(20, 55, 5000)}, later, LIMITS)
+    still, waiting = judge_earlier_slow_queries(waiting, {"1/10": Window(20, 55, 5000)}, later, LIMITS)
     assert (list(still), waiting) == (["1/10"], [])
 
-    assert carry_on([row], {"1/10": Window(20, 2.5, 12)}, later, LIMITS) == ({}, [])
-    assert carry_on([row], {}, NOW + timedelta(hours=2), LIMITS) == ({}, [])
+    assert judge_earlier_slow_queries([row], {"1/10": Window(20, 2.5, 12)}, later, LIMITS) == ({}, [])
+    assert judge_earlier_slow_queries([row], {}, NOW + timedelta(hours=2), LIMITS) == ({}, [])
 
 
 def test_a_new_bad_query_is_over_when_nobody_calls_it_any_more() -> None:
     """Else what somebody ran once by hand stays open for an hour."""
-    row = slow_row(SlowQuery("1/10", Window(4, 900, 5), None, None), NOW, NOW, None, "select 1")
+    row = make_slow_row(SlowQuery("1/10", Window(4, 900, 5), None, None), NOW, NOW, None, "select 1")
 
-    assert carry_on([row], {}, NOW + timedelta(minutes=15), LIMITS) == ({}, [])
-    still, _ = carry_on([row], {"1/10": Window(4, 900, 5)}, NOW + timedelta(minutes=15), LIMITS)
+    assert judge_earlier_slow_queries([row], {}, NOW + timedelta(minutes=15), LIMITS) == ({}, [])
+    still, _ = judge_earlier_slow_queries([row], {"1/10": Window(4, 900, 5)}, NOW + timedelta(minutes=15), LIMITS)
     assert list(still) == ["1/10"]
 
 
@@ -112,3 +113,23 @@ def test_a_statement_of_ours_is_no_query_of_the_application_whatever_the_ledger_
         assert is_query(theirs, ledgers)
     assert is_query(None, ledgers)
     assert not is_query("vacuum public.t", ledgers)
+
+
+def test_a_query_counts_for_the_view_that_it_names_and_for_no_other() -> None:
+    """Else calls of sales_totals_old show that somebody uses the new view sales_totals, which nobody does."""
+    for text in (
+        "select * from sales_totals",
+        "select * from public.sales_totals t where id = $1",
+        'select * from "public"."sales_totals"',
+        "select sales_totals.id from sales_totals",
+    ):
+        assert names_view(text, "public.sales_totals"), text
+    for text in (
+        "select * from sales_totals_old",
+        "select * from old_sales_totals",
+        "select * from archive.sales_totals",
+        'select * from "archive"."sales_totals"',
+        "select t.sales_totals from t",
+    ):
+        assert not names_view(text, "public.sales_totals"), text
+    assert names_view('select * from public."Sales Totals"', 'public."Sales Totals"')

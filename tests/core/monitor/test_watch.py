@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 from datetime import datetime, timedelta, timezone
+from typing import cast
 
+import pytest
 from psycopg.types.json import Jsonb
 
 from pg_deploy.configuration.conf import RollbackConf, checked_conf
@@ -14,7 +16,8 @@ from pg_deploy.ledger.kinds.criteria import pin_criteria
 from pg_deploy.migrations.project_criteria import NextSteps, ProjectCriteria
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.before_deployment import is_measured_lately, measure_before_deployment, read_measured_before
-from pg_deploy.monitor.samples import EndedDeployment
+from pg_deploy.monitor.conclude import tell_last_report
+from pg_deploy.monitor.samples import EndedDeployment, Sample
 from pg_deploy.monitor.take_sample import take_sample
 from pg_deploy.monitor.thresholds import Thresholds, Watch
 from pg_deploy.monitor.watch import Watched, watch_deployment
@@ -62,9 +65,9 @@ def watched(
     looks: int = 1,
     samples_after: int = 7,
     criteria: ProjectCriteria | None = None,
-    top_query: dict[str, object] | None = None,
+    top_queries: tuple[list[dict[str, object]], ...] = (),
 ) -> list[Watched]:
-    """What the watch of a deployment says, with samples on both sides."""
+    """What the watch of a deployment says, with samples on both sides. `top_queries` go into the newest samples, the newest first."""
     ended_at = datetime.now(timezone.utc) - timedelta(hours=hours_ago)
     with Target("target_db", url).session("test") as connection:
         schema.ensure(connection)
@@ -75,11 +78,11 @@ def watched(
                 sample(connection, ended_at + timedelta(minutes=15 * quarter), after_ms, 99.0)
         if criteria is not None:
             pin_criteria(connection, one.id, criteria)
-        if top_query is not None:
+        for number, rows in enumerate(top_queries):
             connection.execute(
                 "insert into deploy_ledger.measurement (sample_id, measure, rows)"
-                " select max(id), 'top_queries', %s from deploy_ledger.sample",
-                [Jsonb([top_query])],
+                " select max(id) - %s, 'top_queries', %s from deploy_ledger.sample",
+                [number, Jsonb(rows)],
             )
         return [watch_deployment(connection, Watch(), one, "target_db") for _ in range(looks)]
 
@@ -146,19 +149,54 @@ def test_the_last_page_ends_with_what_the_project_wants_to_be_told(empty_databas
 
 def test_a_slow_query_is_a_next_step_for_everybody(empty_database: str) -> None:
     """What there is to be done is told without being asked for."""
-    query = {
-        "object": "1/10",
-        "value": 300.0,
-        "unit": "ms",
-        "detail": {"list": "total", "total_ms": 9, "text": "select 1"},
-    }
-
-    (found,) = watched(empty_database, hours_ago=49, before_ms=100, after_ms=40, top_query=query)
+    (found,) = watched(empty_database, hours_ago=49, before_ms=100, after_ms=40, top_queries=([query(300.0)],))
 
     assert found.report is not None
     assert found.report.endswith(
         "### Next steps\n\n- more materialized views: 1/10 takes 300 ms a call and is a candidate: `select 1`"
     )
+
+
+def test_a_query_that_is_quick_again_is_no_next_step(empty_database: str) -> None:
+    """Else the last report sends somebody to build a view for a query that an index has mended since."""
+    (found,) = watched(
+        empty_database, hours_ago=49, before_ms=100, after_ms=40, top_queries=([query(3.0)], [query(300.0)])
+    )
+
+    assert found.report is not None
+    assert "Next steps" not in found.report
+
+
+def query(mean_ms: float) -> dict[str, object]:
+    """A row of the queries with the most time."""
+    return {
+        "object": "1/10",
+        "value": mean_ms,
+        "unit": "ms",
+        "detail": {"list": "total", "total_ms": 9, "text": "select 1"},
+    }
+
+
+def test_a_last_report_that_no_channel_took_is_told_by_the_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one hour without the mail server costs the one notice that says how the deployment did."""
+    memory: dict[str, object] = {"report": "## deployment 1: better\n\nEnded"}
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(samples, "read_memory", lambda connection, name: dict(memory))
+
+    def put_memory(connection: object, sample: object, name: str, value: dict[str, object]) -> None:
+        memory.clear()
+        memory.update(value)
+
+    def tell(subject: str, text: str) -> bool:
+        told.append((subject, text))
+        return len(told) > 1
+
+    monkeypatch.setattr(samples, "put_memory", put_memory)
+    for _ in range(3):
+        tell_last_report(cast(Connection, None), Sample(1, datetime.now(timezone.utc)), "target_db", tell)
+
+    assert told == [("target_db: deployment 1: better", "## deployment 1: better\n\nEnded")] * 2
+    assert memory == {}
 
 
 def test_a_first_deployment_is_compared_with_what_it_measured_itself(empty_database: str) -> None:

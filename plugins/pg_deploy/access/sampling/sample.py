@@ -173,7 +173,7 @@ def ask_again(
         now = _ask(connection, api, relations, policies, lookups, sample.subjects, sample.keys, started, seconds)
         old_now = _old_now(connection, api, relations, sample, now, still_valid, started + seconds)
     by_sid = {str(subject.sid): subject for subject in sample.subjects}
-    differences: dict[tuple[str, str, tuple[str, ...]], dict[str, dict[str, None]]] = {}
+    differences: dict[tuple[str, str, str, tuple[str, ...]], dict[str, dict[str, None]]] = {}
     moved = unanswered = pairs = 0
     for pair, first_answer in sample.seen.items():
         before = first_answer
@@ -202,20 +202,22 @@ def ask_again(
         if failed and is_malformed(by_sid[sid], failed[0]):
             continue
         if failed:
-            differences.setdefault((table, "error", failed), {}).setdefault(sid, {})[command] = None
+            had_error = next((text[1:] for text in before if text not in sampled), "")
+            differences.setdefault((table, "error", had_error, failed), {}).setdefault(sid, {})[command] = None
             continue
         for direction, differing in (("gained", set(after) - set(before)), ("lost", set(before) - set(after))):
             reached = sorted(differing & sampled)
             untouched = [key for key in reached if sample.rows.get(f"{table} {key}") == now.rows.get(f"{table} {key}")]
             moved += len(reached) - len(untouched)
             if untouched:
-                differences.setdefault((table, direction, tuple(untouched)), {}).setdefault(sid, {})[command] = None
-    grouped: dict[tuple[str, str, str, tuple[str, ...]], list[tuple[Subject, tuple[str, ...]]]] = {}
-    for (table, direction, keys), by_subject in differences.items():
+                differences.setdefault((table, direction, "", tuple(untouched)), {}).setdefault(sid, {})[command] = None
+    grouped: dict[tuple[str, str, str, str, tuple[str, ...]], list[tuple[Subject, tuple[str, ...]]]] = {}
+    for (table, direction, had_error, keys), by_subject in differences.items():
         for sid, affected in by_subject.items():
             commands = tuple(command for command in PHASE_WORDS.values() if command in affected)
-            grouped.setdefault((table, direction, by_sid[sid].role, commands), []).append((by_sid[sid], keys))
-    found = tuple(_difference(*group, answers, because(group[0], group[3])) for group, answers in grouped.items())
+            group = table, direction, had_error, by_sid[sid].role, commands
+            grouped.setdefault(group, []).append((by_sid[sid], keys))
+    found = tuple(_difference(*group, answers, because(group[0], group[4])) for group, answers in grouped.items())
     return LiveComparison(found, pairs, moved, unanswered, time.monotonic() - started, len(sample.subjects))
 
 
@@ -257,6 +259,7 @@ def _old_now(
 def _difference(
     table: str,
     direction: str,
+    had_error: str,
     role: str,
     commands: tuple[str, ...],
     found: Sequence[tuple[Subject, tuple[str, ...]]],
@@ -265,7 +268,10 @@ def _difference(
     found = sorted(found, key=lambda pair: (-len(pair[1]), pair[0].sid))
     subject, keys = found[0]
     who = many(subject.label, role, len(found))
-    if direction == "error":
+    if direction == "error" and had_error:
+        another = f"{who} now get another error if they {join_with_and(commands)} {in_quotes(table)}: {keys[0]}"
+        sentence = f"{another}, where it was the error {had_error}"
+    elif direction == "error":
         sentence = f"{who} now get an error where they could {join_with_and(commands)} {in_quotes(table)}: {keys[0]}"
     else:
         can = "can now" if direction == "gained" else "can no longer"

@@ -5,7 +5,9 @@ select
         select coalesce(jsonb_object_agg(m.measure, jsonb_build_object('rows', m.rows, 'failed', m.failed)), '{}')
         from deploy_ledger.measurement m
         where m.sample_id = s.id
-            and m.measure <> all (array['statement_counters', 'statements_memory', 'statement_calls', 'predictions_memory', 'identity'])
+            and m.measure <> all (array[
+                'statement_counters', 'statements_memory', 'statement_calls', 'predictions_memory', 'identity', 'untold_report'
+            ])
     ) as measures,
     (
         select coalesce(jsonb_agg(jsonb_build_object(
