@@ -134,6 +134,7 @@ _SERVERS = frozenset(
         "launcher",
         "newer",
         "own",
+        "own_catalog_server",
         "primary",
         "restored",
         "server",

@@ -27,8 +27,8 @@ def catalog_server(catalog_binaries: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def names_server(catalog_binaries: Path) -> Iterator[str]:
-    """Another such cluster, for a module that makes roles of every name."""
+def own_catalog_server(catalog_binaries: Path) -> Iterator[str]:
+    """Another such cluster, for a module that leaves roles, objects or default privileges in it."""
     with cluster(catalog_binaries) as conninfo:
         yield conninfo
 
@@ -44,9 +44,14 @@ def cluster(binaries: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def catalog_database(catalog_server: str) -> str:
     """The superuser's conninfo of the database "catalog" of that cluster: empty but for pg_cron."""
-    with psycopg.connect(f"{catalog_server} dbname=postgres", autocommit=True) as connection:
+    return make_catalog_database(catalog_server)
+
+
+def make_catalog_database(server: str) -> str:
+    """Make the database "catalog" of such a cluster, with pg_cron; its conninfo."""
+    with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as connection:
         connection.execute("create database catalog")
-    conninfo = f"{catalog_server} dbname=catalog"
+    conninfo = f"{server} dbname=catalog"
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("create extension pg_cron")
     return conninfo

@@ -17,6 +17,7 @@ from pg_deploy.catalog.definition import as_worded_today, definition_of
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.errors import CatalogTransactionError
 from pg_deploy.catalog.reader import Facts, read_facts, read_facts_in_transaction
+from tests.core.conftest import make_catalog_database
 
 EVERYTHING = (Path(__file__).parent / "everything.sql").read_text(encoding="utf-8")
 ROLES = "create role anon; create role member; create role deployer login bypassrls createrole in role pg_read_all_data"
@@ -25,16 +26,17 @@ Connection = psycopg.Connection[Any]
 
 
 @pytest.fixture(scope="module")
-def prepared(catalog_database: str) -> str:
+def prepared(own_catalog_server: str) -> str:
     """The conninfo of the database "catalog", holding one object of every kind and two cron jobs."""
-    with psycopg.connect(catalog_database, autocommit=True) as connection:
+    conninfo = make_catalog_database(own_catalog_server)
+    with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(ROLES)
         # the wrapper, the subscription and the publication make commands that a transaction block refuses
         connection.execute(EVERYTHING)
         connection.execute("insert into app.parent (name) values ('a'), ('b')")
         connection.execute("select cron.schedule('hourly', '0 * * * *', 'select 1')")
         connection.execute("select cron.schedule('0 1 * * *', 'select 2')")
-    return catalog_database
+    return conninfo
 
 
 @pytest.fixture
@@ -224,14 +226,14 @@ def test_what_leaves_the_schema_as_it_is_is_not_seen(connection: Connection, sta
     assert describe(compare(before, read_facts(connection))) == ()
 
 
-def test_two_databases_made_by_the_same_sql_have_equal_facts(catalog_server: str, prepared: str) -> None:
+def test_two_databases_made_by_the_same_sql_have_equal_facts(own_catalog_server: str, prepared: str) -> None:
     """An oid in a fact would make every copy differ from its target, and no rehearsal would ever transfer."""
     statements = [text for text in re.split(r";\n(?=[a-z])", EVERYTHING) if "create subscription" not in text]
     read = []
     for name in ("first", "second"):
-        with psycopg.connect(f"{catalog_server} dbname=postgres", autocommit=True) as connection:
+        with psycopg.connect(f"{own_catalog_server} dbname=postgres", autocommit=True) as connection:
             connection.execute(f"create database {name}")
-        with psycopg.connect(f"{catalog_server} dbname={name}", autocommit=True) as connection:
+        with psycopg.connect(f"{own_catalog_server} dbname={name}", autocommit=True) as connection:
             for statement in statements:
                 if name == "second":
                     connection.execute("create table noise (a serial primary key, b text unique); drop table noise")
@@ -378,13 +380,13 @@ def test_ddl_of_others_does_not_disturb_a_reading(connection: Connection, prepar
     assert read_facts(connection).fingerprint == before.fingerprint
 
 
-def test_a_database_without_an_encoding_is_read_too(catalog_server: str, prepared: str) -> None:
+def test_a_database_without_an_encoding_is_read_too(own_catalog_server: str, prepared: str) -> None:
     """In SQL_ASCII the driver hands out bytes for text, which no fact may hold."""
-    with psycopg.connect(f"{catalog_server} dbname=postgres", autocommit=True) as connection:
+    with psycopg.connect(f"{own_catalog_server} dbname=postgres", autocommit=True) as connection:
         connection.execute("create database plain encoding 'SQL_ASCII' locale 'C' template template0")
-    with psycopg.connect(f"{catalog_server} dbname=plain", autocommit=True, client_encoding="utf8") as connection:
+    with psycopg.connect(f"{own_catalog_server} dbname=plain", autocommit=True, client_encoding="utf8") as connection:
         connection.execute('create table "größe" (a integer)')
-    with psycopg.connect(f"{catalog_server} dbname=plain", autocommit=True) as connection:
+    with psycopg.connect(f"{own_catalog_server} dbname=plain", autocommit=True) as connection:
         assert ("table", 'public."größe"') in read_facts(connection).by_key
         assert connection.info.encoding == "ascii"
 
@@ -412,12 +414,12 @@ def test_many_readings_on_one_connection_give_the_same_fingerprint(connection: C
     assert len({read_facts(connection).fingerprint for _ in range(12)}) == 1
 
 
-def test_a_restored_dump_has_equal_facts(catalog_server: str, catalog_binaries: Path, prepared: str) -> None:
+def test_a_restored_dump_has_equal_facts(own_catalog_server: str, catalog_binaries: Path, prepared: str) -> None:
     """The rehearsal counts for its target only if their facts are equal: no wording may depend on the way here."""
-    with psycopg.connect(f"{catalog_server} dbname=postgres", autocommit=True) as connection:
+    with psycopg.connect(f"{own_catalog_server} dbname=postgres", autocommit=True) as connection:
         connection.execute("create database original template template0")
         connection.execute("create database restored template template0")
-    with psycopg.connect(f"{catalog_server} dbname=original", autocommit=True) as connection:
+    with psycopg.connect(f"{own_catalog_server} dbname=original", autocommit=True) as connection:
         connection.execute(re.sub("create subscription.*", "", EVERYTHING))
         connection.execute(
             "create table app.worded (a varchar(10) default 'x' check (a in ('x', 'it''s')), gone integer, b text);"
@@ -427,18 +429,18 @@ def test_a_restored_dump_has_equal_facts(catalog_server: str, catalog_binaries: 
             "create view app.worded_view as select b from app.worded where a not in ('x', 'y') or b like 'x%'"
         )
         original = read_facts(connection)
-    dump = [str(catalog_binaries / "pg_dump"), f"--dbname={catalog_server} dbname=original"]
-    restore = [str(catalog_binaries / "psql"), "-qX", "-v", "ON_ERROR_STOP=1", f"{catalog_server} dbname=restored"]
+    dump = [str(catalog_binaries / "pg_dump"), f"--dbname={own_catalog_server} dbname=original"]
+    restore = [str(catalog_binaries / "psql"), "-qX", "-v", "ON_ERROR_STOP=1", f"{own_catalog_server} dbname=restored"]
     script = subprocess.run(dump, check=True, capture_output=True).stdout
     subprocess.run(restore, check=True, input=script, capture_output=True)
-    with psycopg.connect(f"{catalog_server} dbname=restored", autocommit=True) as connection:
+    with psycopg.connect(f"{own_catalog_server} dbname=restored", autocommit=True) as connection:
         restored = read_facts(connection)
     assert describe(compare(original, restored)) == ()
 
 
-def test_an_empty_database_has_few_facts(catalog_server: str) -> None:
+def test_an_empty_database_has_few_facts(own_catalog_server: str) -> None:
     """What the server came with is the same everywhere: listed, it would bury what is ours."""
-    with psycopg.connect(f"{catalog_server} dbname=template1", autocommit=True) as connection:
+    with psycopg.connect(f"{own_catalog_server} dbname=template1", autocommit=True) as connection:
         facts = read_facts(connection)
     own = [fact for fact in facts.facts if fact.scope == "database" and "language" not in fact.identity]
     assert {fact.kind for fact in own} == {"comment", "extension", "grant", "schema"}

@@ -21,11 +21,11 @@ ROLES = "create role anon; create role member; create role deployer login bypass
 
 
 @pytest.fixture(scope="module")
-def facts(names_server: str) -> Iterator[Facts]:
+def facts(own_catalog_server: str) -> Iterator[Facts]:
     """Of a database whose objects are called what an identity puts between names, each with rights and a comment."""
-    with psycopg.connect(f"{names_server} dbname=postgres", autocommit=True) as connection:
+    with psycopg.connect(f"{own_catalog_server} dbname=postgres", autocommit=True) as connection:
         connection.execute("create database catalog")
-    with psycopg.connect(f"{names_server} dbname=catalog", autocommit=True) as connection:
+    with psycopg.connect(f"{own_catalog_server} dbname=catalog", autocommit=True) as connection:
         connection.execute("create extension pg_cron")
         connection.execute(ROLES)
         connection.execute((FOLDER / "everything.sql").read_text(encoding="utf-8"))
