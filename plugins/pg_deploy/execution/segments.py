@@ -22,7 +22,7 @@ from pg_deploy.execution import concurrent_builds
 from pg_deploy.execution.errors import HeldUpError, LockBudgetExceededError, LockNotObtainedError, StatementFailedError
 from pg_deploy.execution.lost_connections import is_lost, is_read_only
 from pg_deploy.execution.remedies_from_database import way_out
-from pg_deploy.execution.server_watch import budget_kept_by_server
+from pg_deploy.execution.server_watch import ServerWatch, budget_kept_by_server
 from pg_deploy.execution.statement_watch import Observation, Watch
 from pg_deploy.execution.stop_rules import wait_until_calm
 from pg_deploy.execution.synchronous_standby import wait_for_standby
@@ -275,22 +275,25 @@ class _LockTrouble(Exception):
 
 def _transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
     if not any(statement.opaque for statement in segment.statements):
-        _one_transaction(work, session, segment, before_commit)
+        _one_transaction(work, session, segment, before_commit, None)
         return
     limits = work.limits
     with budget_kept_by_server(
         work.target, session.backend, budget=limits.lock_budget, give_up_after=limits.give_up_after, log=work.log
-    ):
-        _one_transaction(work, session, segment, before_commit)
+    ) as server_watch:
+        _one_transaction(work, session, segment, before_commit, server_watch)
 
 
-def _one_transaction(work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit) -> None:
+def _one_transaction(
+    work: Work, session: _Session, segment: Segment, before_commit: BeforeCommit, server_watch: ServerWatch | None
+) -> None:
+    """`server_watch` is there if the locks of a statement cannot be read from its text."""
     attempt_try = _begin(work, session, segment)
     connection = session.connection
     # Otherwise rows that a benchmark wrote and rolled back in this session a moment ago would count as the migration's.
     count_from_none(connection)
     runs: list[StatementRun] = []
-    budget = _Budget(work.limits, is_opaque=any(each.opaque for each in segment.statements))
+    budget = _Budget(work.limits, server_watch)
     statement = segment.statements[0]
     is_committing = False
     new: set[str] = set()
@@ -321,18 +324,15 @@ def _one_transaction(work: Work, session: _Session, segment: Segment, before_com
         _write_failure(work, segment, attempt_try, trouble.statement, trouble.error, trouble.seen)
         raise _judge(work, trouble, budget) from trouble.error
     except psycopg.Error as error:
-        if is_lost(error, connection) or (is_read_only(error) and _takes_no_writes(work)):
-            _abort(work, connection, statement)
-            raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
+        if not is_committing and is_lost(error, connection) and budget.was_ended_by_server():
+            # It did not react to a cancel, so the server ended its session.
+            _write_failure(work, segment, attempt_try, statement, error)
+            raise _over(work, statement, budget) from error
         _abort(work, connection, statement)
+        if is_lost(error, connection) or (is_read_only(error) and _takes_no_writes(work)):
+            raise ConnectionLostError(work.file, statement.line, one_line(str(error))) from error
         _write_failure(work, segment, attempt_try, statement, error)
-        was_quick = budget.worked_s < _MOSTLY * budget.seconds and not is_committing
-        if error.sqlstate == _CANCELLED and budget.is_used_up and was_quick:
-            why = "what we look at before the commit took too long while a lock was held"
-            raise _LockTrouble(statement, why, [], is_ours=True) from error
-        if error.sqlstate in _RETRIED or (error.sqlstate == _CANCELLED and budget.is_used_up):
-            raise _judge(work, _StatementTrouble(statement, error, Observation()), budget) from error
-        raise _refused(work, error, statement) from error
+        raise _judge_around(work, statement, error, budget, is_committing=is_committing) from error
     except BaseException:
         _abort(work, connection, statement)
         raise
@@ -388,12 +388,13 @@ def _begin(work: Work, session: _Session, segment: Segment) -> int:
 class _Budget:
     """The deadline of a segment, counted from its first strong lock, and how much of it was spent blocked and in statements."""
 
-    def __init__(self, limits: Limits, *, is_opaque: bool) -> None:
+    def __init__(self, limits: Limits, server_watch: ServerWatch | None) -> None:
         self.seconds = limits.lock_budget
         self.deadline: float | None = None
+        self._server_watch = server_watch
         # Without a strong lock nobody waits, so what we look at before the commit may take its time. But an opaque statement
         # may hold a lock that its text does not show.
-        self.silence_s = self.seconds if is_opaque else max(self.seconds, _UNLOCKED_SILENCE_S)
+        self.silence_s = self.seconds if server_watch else max(self.seconds, _UNLOCKED_SILENCE_S)
         self.blocked_s = 0.0
         self._blockers: dict[str, str] = {}
         self.worked_s = 0.0
@@ -409,6 +410,13 @@ class _Budget:
         """Add what was seen of one statement, also of one that got its lock: the next has only the time that it left."""
         self.blocked_s += seen.blocked_s
         self._blockers |= {each.split(" (", 1)[0]: each for each in seen.blockers}
+
+    def was_ended_by_server(self) -> bool:
+        """Whether the server's own watch ended the transaction, which is over, for its lock. Counts what that waited for others."""
+        share = self._server_watch.share_waited() if self._server_watch else None
+        if share is not None:
+            self.blocked_s = max(self.blocked_s, share * self.seconds)
+        return share is not None
 
     @property
     def blockers(self) -> list[str]:
@@ -542,9 +550,22 @@ def _judge(work: Work, trouble: _StatementTrouble, budget: _Budget) -> Exception
     budget.count_waiting(seen)
     if error.sqlstate in _RETRIED:
         return _LockTrouble(trouble.statement, _WHY[error.sqlstate], budget.blockers)
-    if error.sqlstate == _CANCELLED and (budget.is_used_up or seen.was_strong_for(budget.seconds - _UNSEEN_S)):
+    if error.sqlstate == _CANCELLED and (budget.is_used_up or seen.cancelled or budget.was_ended_by_server()):
         return _over(work, trouble.statement, budget)
     return _refused(work, error, trouble.statement)
+
+
+def _judge_around(
+    work: Work, statement: Statement, error: psycopg.Error, budget: _Budget, *, is_committing: bool
+) -> Exception:
+    """What an error beside the statements means, after `statement`: of what we look at before the commit, or of the commit."""
+    was_cancelled = error.sqlstate == _CANCELLED and budget.is_used_up
+    if was_cancelled and budget.worked_s < _MOSTLY * budget.seconds and not is_committing:
+        why = "what we look at before the commit took too long while a lock was held"
+        return _LockTrouble(statement, why, [], is_ours=True)
+    if error.sqlstate in _RETRIED or was_cancelled:
+        return _judge(work, _StatementTrouble(statement, error, Observation()), budget)
+    return _refused(work, error, statement)
 
 
 def _over(work: Work, statement: Statement, budget: _Budget) -> Exception:

@@ -50,10 +50,6 @@ class Observation:
     _looks: dict[str, int] = field(default_factory=dict)
     _lines: dict[str, str] = field(default_factory=dict)
 
-    def was_strong_for(self, seconds: float) -> bool:
-        """Whether we cancelled it, or it was seen to hold or await a strong lock for so long that the server must have ended it."""
-        return self.cancelled or (self.strong_since is not None and time.monotonic() - self.strong_since > seconds)
-
     def saw(self, blockers: list[str]) -> None:
         """Count whom it waits for now: a session that blocks it for a moment must not hide the one that blocks it all along."""
         for line in blockers:

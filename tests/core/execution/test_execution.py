@@ -284,6 +284,39 @@ def test_a_do_block_that_takes_a_strong_lock_is_cancelled_by_the_watch(database:
     assert database.attempts == [(VERSION, "applying")]
 
 
+_LOCKS = "lock table public.t in access exclusive mode"
+_SLEEPS_ON = "loop begin perform pg_catalog.pg_sleep(60); exception when query_canceled then null; end; end loop"
+
+
+@pytest.mark.parametrize("then", ["perform pg_catalog.pg_sleep(60)", _SLEEPS_ON], ids=["is cancelled", "is terminated"])
+def test_the_budget_is_named_if_only_the_server_saw_the_lock(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    """On a starved machine the server ended a do block before our watch had looked: "cancelled, correct the file", or a lost session."""
+    monkeypatch.setattr("pg_deploy.execution.statement_watch._FIRST_LOOK_S", 60)
+    database.run("do $$ begin execute format('alter role %I set client_min_messages = error', current_user); end $$")
+    try:
+        with pytest.raises(LockBudgetExceededError):
+            _apply(database, tmp_path / "m", f"do $$ begin {_LOCKS}; {then}; end $$;\n")
+    finally:
+        database.run("do $$ begin execute format('alter role %I reset client_min_messages', current_user); end $$")
+
+    assert database.attempts == [(VERSION, "applying")]
+
+
+def test_waiting_that_only_the_server_saw_is_tried_again(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a file would be told to hold its lock for too long, which it never got."""
+    monkeypatch.setattr("pg_deploy.execution.statement_watch._FIRST_LOOK_S", 60)
+    with psycopg.connect(database.url) as holder:
+        holder.execute("select from public.t")
+        with pytest.raises(LockNotObtainedError):
+            _apply(database, tmp_path / "m", f"do $$ begin {_LOCKS}; end $$;\n")
+
+    assert len({row[0] for row in database.statements(VERSION)}) > 1
+
+
 def test_a_do_block_that_only_takes_its_time_is_left_alone(database: Database, tmp_path: Path) -> None:
     """Else a long calculation that blocks nobody, or fills a table of its own, would be cancelled."""
     _apply(
