@@ -317,7 +317,7 @@ LIES: dict[str, tuple[str, str, frozenset[str], str, str]] = {
         "alter table public.docs drop constraint k;"
         " alter table public.docs add constraint k foreign key (team) references public.teams on delete cascade",
         frozenset(),
-        "written",
+        "relations_written_otherwise",
         "public.teams",
     ),
 }
