@@ -25,6 +25,7 @@ from launch.api import Api
 from launch.deploy import await_dag
 from launch.target import parse_target
 from pg_deploy.migrations.folder import stamp
+from tests import signing_in
 from tests.building import write_migration
 from tests.distributed.stack import PASSWORD, USER, Stack, stack, until
 from tests.looking import Database
@@ -161,11 +162,7 @@ def _new_user(running: Stack, name: str, role: str) -> None:
 
 
 def _client(url: str, name: str, password: str = "") -> httpx.Client:
-    client = httpx.Client(base_url=url, timeout=30, trust_env=False)
-    login = {"username": name, "password": password or f"{name}-secret"}
-    token = client.post("/auth/token", json=login).json()["access_token"]
-    client.headers["Authorization"] = f"Bearer {token}"
-    return client
+    return signing_in.client(url, name, password or f"{name}-secret")
 
 
 def _ended(made: Stack, api: Api, run_id: str) -> str:

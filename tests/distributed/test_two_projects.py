@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 
@@ -18,10 +15,11 @@ from demo import cluster
 from launch.api import Api
 from launch.deploy import await_dag
 from pg_deploy.migrations.folder import stamp
+from tests import signing_in
 from tests.building import write_migration
 from tests.distributed.stack import PASSWORD, USER, Stack, stack, until
 from tests.looking import Database
-from tests.packaging.building import CHECKOUT, build
+from tests.packaging.building import CHECKOUT, LOCK, build, locked_version, make_venv
 
 pytestmark = pytest.mark.acceptance
 
@@ -66,12 +64,10 @@ def running(tmp_path: Path, urls: dict[str, str]) -> Iterator[Stack]:
 
 def _venv_with_the_wheel(folder: Path, wheel: Path) -> Path:
     """A stock Airflow with Celery, and our wheel; what is installed cannot come from this checkout."""
-    venv, lock = folder / "venv", CHECKOUT / "requirements.txt"
-    (airflow,) = re.findall(r"^apache-airflow==(\S+)", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    uv = [sys.executable, "-m", "uv"]
-    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(venv)], check=True)
-    wanted = (f"apache-airflow[celery,fab,postgres]=={airflow}", "redis", str(wheel))
-    subprocess.run([*uv, "pip", "install", "--quiet", "--python", str(venv), "-c", str(lock), *wanted], check=True)
+    venv = folder / "venv"
+    make_venv(
+        venv, LOCK, f"apache-airflow[celery,fab,postgres]=={locked_version('apache-airflow')}", "redis", str(wheel)
+    )
     found = [str(venv / "bin" / "python"), "-c", "import pg_deploy, sys; print(pg_deploy.__file__, *sys.path)"]
     said = subprocess.run(found, check=True, capture_output=True, text=True, env={}, cwd=folder).stdout
     assert said.startswith(str(venv))
@@ -98,7 +94,7 @@ def test_two_projects_deploy_side_by_side_each_its_own(running: Stack, urls: dic
     for name, url in urls.items():
         assert Database(url).history == [VERSIONS[name]]
         assert Database(url).value("select count(*) from pg_tables where right(tablename, 5) = '_rows'") == 1
-    pages = _pages(running)
+    pages = signing_in.client(running.url, USER, PASSWORD)
     for name in PROJECTS:
         page = pages.get(f"/pg-deploy/runs/deploy_{name}/{runs[name]}")
         assert page.status_code == 200
@@ -112,10 +108,3 @@ def test_two_projects_deploy_side_by_side_each_its_own(running: Stack, urls: dic
 
 def _is_over(api: Api, project: str, run: str, kind: str = "deploy") -> bool:
     return api.run(f"{kind}_{project}", run).state in {"success", "failed"}
-
-
-def _pages(running: Stack) -> httpx.Client:
-    client = httpx.Client(base_url=running.url, timeout=60, trust_env=False)
-    answer = client.post("/auth/token", json={"username": USER, "password": PASSWORD})
-    client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-    return client

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+LOCK = CHECKOUT / "requirements.txt"
 # All that an sdist is made of.
 SOURCES = ("CHANGELOG.md", "LICENSE", "NOTICE", "README.md", "pyproject.toml", ".gitignore")
 EPOCH = "1764547200"
@@ -24,6 +25,24 @@ def build(source: Path, into: Path, *kinds: str) -> dict[str, Path]:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     return {kind: next(into.glob({"wheel": "*.whl", "sdist": "*.tar.gz"}[kind])) for kind in kinds}
+
+
+def locked_version(package: str) -> str:
+    """The version of a package in our lock."""
+    found = re.search(rf"^{package}==(\S+)", LOCK.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def make_venv(at: Path, constraints: Path, *wanted: str) -> None:
+    """A venv with pip and what is wanted, of the versions of the constraints file."""
+    uv = [sys.executable, "-m", "uv"]
+    for command in (
+        [*uv, "venv", "--quiet", "--seed", "--python", sys.executable, str(at)],
+        [*uv, "pip", "install", "--quiet", "--python", str(at), "-c", str(constraints), *wanted],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
 
 
 def copy_of_the_sources(into: Path, version: str) -> Path:

@@ -9,7 +9,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,9 +22,10 @@ from demo.server import next_free_port
 from launch import processes
 from launch.api import Api
 from launch.settings import Place, environment, prepare_home
+from tests import signing_in
 from tests.building import write_migration
 from tests.installed import installed
-from tests.packaging.building import CHECKOUT
+from tests.packaging.building import CHECKOUT, make_venv
 from tests.throwaway import throwaway
 
 # Airflow's log servers would listen on every address, on ports of which a machine has one: the UI reads the logs from the disk.
@@ -201,10 +201,7 @@ class Team:
 
     def client(self) -> httpx.Client:
         """A client of the administrator's, for pages and answers."""
-        client = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
-        answer = client.post("/auth/token", json={"username": "admin", "password": "admin"})
-        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        return client
+        return signing_in.client(self.url, "admin", "admin")
 
 
 @contextmanager
@@ -220,25 +217,7 @@ def team(folder: Path, airflow: str, constraints: Path) -> Iterator[Team]:
 def _team(made: Team, airflow: str) -> Iterator[Team]:
     folder, constraints = made.folder, made.constraints
     try:
-        uv = [sys.executable, "-m", "uv"]
-        venv = str(folder / "venv")
-        for command in (
-            [*uv, "venv", "--quiet", "--seed", "--python", sys.executable, venv],
-            [
-                *uv,
-                "pip",
-                "install",
-                "--quiet",
-                "--python",
-                venv,
-                "-c",
-                str(constraints),
-                f"apache-airflow[postgres]=={airflow}",
-            ],
-        ):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise AssertionError(f"{command}: {done.stderr}")
+        make_venv(folder / "venv", constraints, f"apache-airflow[postgres]=={airflow}")
         prepare_home(Place(folder, made.dags, folder / "plugins", made.home))
         made.dags.mkdir()
         (made.dags / "databases.py").write_text(DAG_FILE, encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 import time
@@ -18,25 +17,18 @@ from launch.target import parse_target
 from pg_deploy.configuration.dag_names import KINDS
 from pg_deploy.migrations.folder import stamp
 from tests.looking import Database
-from tests.packaging.building import CHECKOUT, build
+from tests.packaging.building import CHECKOUT, LOCK, build, locked_version
 from tests.packaging.team import Team, team
 
 pytestmark = pytest.mark.acceptance
 
-LOCK = CHECKOUT / "requirements.txt"
 DAG = "deploy_shop"
 OURS = {f"{kind}_{project}" for kind in KINDS for project in ("shop", "billing")}
 
 
-def _locked(name: str) -> str:
-    found = re.search(rf"^{name}==(\S+)", LOCK.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert found
-    return found[1]
-
-
 AIRFLOWS: Mapping[str, tuple[str, Path]] = {
     "lowest": ("3.1.0", CHECKOUT / "tests" / "packaging" / "airflow-3.1.txt"),
-    "highest": (_locked("apache-airflow"), LOCK),
+    "highest": (locked_version("apache-airflow"), LOCK),
 }
 
 

@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_play
 from demo import cluster
 from demo.server import next_free_port
 from pg_deploy.presentation.addresses import run_page
+from tests import signing_in
 
 PROJECT = Path(__file__).resolve().parents[2]
 FLAGS = [
@@ -74,9 +75,7 @@ class Site:
     def token(self, user: str) -> str:
         """A token of that user's."""
         if user not in self.tokens:
-            login = {"username": user, "password": USERS.get(user, user)}
-            answer = httpx.post(f"{self.url}/auth/token", json=login, timeout=60)
-            self.tokens[user] = answer.json()["access_token"]
+            self.tokens[user] = signing_in.token(self.url, user, USERS.get(user, user))
         return self.tokens[user]
 
     def get(self, path: str, user: str | None = "admin") -> httpx.Response:

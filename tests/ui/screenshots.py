@@ -34,6 +34,7 @@ from pg_deploy.monitor.conclude import conclude
 from pg_deploy.monitor.take_sample import add_to_sample, take_sample
 from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.postgres.session import Target
+from tests import signing_in
 from tests.ui.conftest import FLAGS
 
 IMAGES = CHECKOUT / "docs" / "images"
@@ -139,7 +140,7 @@ def run(
 
 def answer(url: str, run_id: str, task_id: str) -> None:
     """Approve, as somebody who was shown the question."""
-    token = _token(url)
+    token = signing_in.token(url, LOGIN, PASSWORD)
     httpx.patch(
         f"{url}/api/v2/dags/{DEPLOY}/dagRuns/{quote(run_id, safe='')}/taskInstances/{quote(task_id)}/-1/hitlDetails",
         json={"chosen_options": ["Approve"], "params_input": {}},
@@ -411,16 +412,11 @@ def window(
     context.add_init_script(
         f"Object.entries({json.dumps(stored)}).forEach(([name, value]) => window.localStorage.setItem(name, value))"
     )
-    context.add_cookies([{"name": "_token", "value": _token(url), "url": url}])
+    context.add_cookies([{"name": "_token", "value": signing_in.token(url, LOGIN, PASSWORD), "url": url}])
     page = context.new_page()
     page.set_default_timeout(120000)
     yield page
     context.close()
-
-
-def _token(url: str) -> str:
-    answered = httpx.post(f"{url}/auth/token", json={"username": LOGIN, "password": PASSWORD}, timeout=60)
-    return str(answered.json()["access_token"])
 
 
 if __name__ == "__main__":
