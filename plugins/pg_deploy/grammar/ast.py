@@ -319,7 +319,7 @@ class SelectStmt(Node):
     sortClause: tuple[Node, ...] | None
     limitOffset: Node | None
     limitCount: Node | None
-    limitOption: IntEnum
+    limitOption: enums.LimitOption
     lockingClause: tuple[Node, ...] | None
     withClause: WithClause | None
     op: enums.SetOperation

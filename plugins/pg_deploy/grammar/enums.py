@@ -144,6 +144,13 @@ class JoinType(IntEnum):
 
 
 @declare
+class LimitOption(IntEnum):
+    LIMIT_OPTION_DEFAULT = 1
+    LIMIT_OPTION_COUNT = 2
+    LIMIT_OPTION_WITH_TIES = 3
+
+
+@declare
 class NullTestType(IntEnum):
     IS_NULL = 1
     IS_NOT_NULL = 2

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pg_deploy.access.predicates.alternatives import ROW, row_tree, whole_tree
-from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, argument_of
+from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, with_arguments
 from pg_deploy.access.predicates.normal_form import ALWAYS, NEVER, SUBJECT, Alternative, column, equal, product
 from pg_deploy.access.predicates.predicates import Effective, Policy, applied
 from pg_deploy.access.predicates.purity import reads_clock, require_plain
@@ -26,8 +26,8 @@ from pg_deploy.parsing.expressions import (
     qualifier,
     query_of,
     replaced,
-    replaced_below,
     requalified,
+    with_fields,
     words,
 )
 
@@ -346,11 +346,7 @@ class Compiler:
             raise Refuse(f'function "{function.full_name}" is volatile')
         self._require_execute(function, place.role)
         arguments = tuple(self.value(argument, place) for argument in call.args or ())
-        if len(arguments) != function.takes:
-            raise Refuse(f'function "{function.full_name}" is called with defaults')
-        body = self.functions.body(function)
-        bare = only_value(body) is not None
-        body = replaced_below(body, lambda node: argument_of(node, function, arguments, bare=bare))
+        body = with_arguments(self.functions.body(function), function, arguments)
         role = function.owner if function.definer else place.role
         return body, Place(role, (), place.open_tables if not function.definer else (), place.depth + 1)
 
@@ -364,8 +360,9 @@ class Compiler:
         if not function.returns_boolean:
             raise Refuse(f'function "{function.full_name}" is called for each row')
         body, inside = self._body(function, call, place)
-        if (value := only_value(body)) is not None:
-            return self.condition(value, inside)
+        if (value := only_value(with_fields(body, whereClause=None))) is not None:
+            # If a condition is not true, the answer is null, and neither null nor false lets a row through.
+            return product([self.condition(part, inside) for part in (body.whereClause, value) if part is not None])
         raise Refuse(f'function "{function.full_name}" answers with the first of several rows')
 
     def _require_execute(self, function: Function, role: str) -> None:

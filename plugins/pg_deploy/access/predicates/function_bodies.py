@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
-from pg_deploy.grammar import ast
+from pg_deploy.grammar import ast, enums
 from pg_deploy.grammar.errors import ParseError
 from pg_deploy.grammar.parser import parse_plpgsql, parse_sql
-from pg_deploy.parsing.expressions import column_names
+from pg_deploy.parsing.expressions import column_names, nodes, only_value, replaced_below, with_fields
 from pg_deploy.postgres.quoting import in_quotes
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
@@ -39,6 +39,7 @@ class Function:
     language: str
     owner: str
     definer: bool
+    strict: bool
     volatility: str
     returns_set: bool
     returns_boolean: bool
@@ -178,7 +179,7 @@ def _plpgsql_query(tree: dict[str, Any]) -> str | None:
 
 
 def _condition(body: list[dict[str, Any]]) -> str | None:
-    """The query of `if x then return true; end if; return false;`: x. It is null, not false, if x is unknown: below a NOT not the same."""
+    """The query of `if x then return true; end if; return false;`: x is true, because it is false if x is unknown."""
     branch = body[0]["PLpgSQL_stmt_if"]
     rest = branch.get("else_body", []) or body[1:]
     if "elsif_list" in branch or not rest:
@@ -188,7 +189,7 @@ def _condition(body: list[dict[str, Any]]) -> str | None:
         for part in (branch.get("then_body", []), rest)
     )
     if (yes or "").lower() == "true" and (no or "").lower() == "false":
-        return f"select ({branch['cond']['PLpgSQL_expr']['query']})"
+        return f"select ({branch['cond']['PLpgSQL_expr']['query']}) is true"
     return None
 
 
@@ -197,7 +198,36 @@ def _expression(node: dict[str, Any], kind: str, part: str) -> str | None:
     return str(found["PLpgSQL_expr"]["query"]) if found else None
 
 
-def argument_of(node: ast.Node, function: Function, arguments: tuple[ast.Node, ...], *, bare: bool) -> ast.Node:
+def with_arguments(body: ast.SelectStmt, function: Function, arguments: tuple[ast.Node, ...]) -> ast.SelectStmt:
+    """The query that a call with these arguments answers: the body, and no row if the function is strict and one of them is null.
+
+    Raises Refuse if the call means something else than its body.
+    """
+    if len(arguments) != function.takes:
+        raise Refuse(f'function "{function.full_name}" is called with defaults')
+    bare = only_value(body) is not None
+    called = replaced_below(body, lambda node: _argument_of(node, function, arguments, bare=bare))
+    doubtful = [each for each in arguments if not _is_never_null(each)] if function.strict else []
+    if not doubtful:
+        return called
+    # Without a row an aggregate still answers, and a WHERE belongs to one part of a union.
+    may_aggregate = bool(called.fromClause) and any(isinstance(node, ast.FuncCall) for node in nodes(called.targetList))
+    parts = (called.groupClause, called.havingClause, called.valuesLists, called.op != enums.SetOperation.SETOP_NONE)
+    if may_aggregate or any(parts):
+        raise Refuse(f'function "{function.full_name}" is strict, and its body no plain query')
+    known = [ast.NullTest(arg=each, nulltesttype=enums.NullTestType.IS_NOT_NULL) for each in doubtful]
+    conditions = (*known, *([called.whereClause] if called.whereClause else []))
+    where = ast.BoolExpr(boolop=enums.BoolExprType.AND_EXPR, args=conditions) if len(conditions) > 1 else conditions[0]
+    return with_fields(called, whereClause=where)
+
+
+def _is_never_null(argument: ast.Node) -> bool:
+    while isinstance(argument, ast.TypeCast) and argument.arg is not None:
+        argument = argument.arg
+    return isinstance(argument, ast.A_Const) and not argument.isnull
+
+
+def _argument_of(node: ast.Node, function: Function, arguments: tuple[ast.Node, ...], *, bare: bool) -> ast.Node:
     """The argument that a node of a body stands for, or the node itself.
 
     The server qualifies an argument by the function's name wherever columns are in sight; an unqualified name is an

@@ -11,13 +11,14 @@ import copy
 import hashlib
 from dataclasses import dataclass, field
 
-from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, argument_of
+from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, with_arguments
 from pg_deploy.grammar import ast, enums
-from pg_deploy.parsing.expressions import call_name, calls, nodes, only_value, replaced, replaced_below
+from pg_deploy.parsing.expressions import call_name, calls, nodes, only_value, replaced, replaced_below, with_fields
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection
 
 DEEPEST = 8
+_ONE = ast.A_Const(val=ast.Integer(ival=1))
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,15 @@ class Inliner:
                 if self._reads_tables(call, 0):
                     raise Refuse(f'"{function.full_name}" calls a function that reads tables as its owner')
             body = replaced_below(body, lambda node: self._read_as_owner(node, function.owner))
-        bare = only_value(body) is not None
-        body = replaced_below(body, lambda node: argument_of(node, function, arguments, bare=bare))
+        body = with_arguments(body, function, arguments)
         body = replaced_below(body, lambda node: self._call(node, depth + 1))
         if (value := only_value(body)) is not None:
             return value
         if len(body.targetList or ()) != 1 or body.op != enums.SetOperation.SETOP_NONE:
             raise Refuse(f'"{function.full_name}" is not one plain query')
+        if not body.limitCount:
+            # The function answers with the first of several rows; a sub-select of several is an error.
+            body = with_fields(body, limitCount=_ONE, limitOption=enums.LimitOption.LIMIT_OPTION_COUNT)
         return ast.SubLink(subLinkType=enums.SubLinkType.EXPR_SUBLINK, subselect=body)
 
     def _reads_tables(self, call: ast.FuncCall, depth: int) -> bool:

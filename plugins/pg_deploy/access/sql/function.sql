@@ -6,6 +6,7 @@ select
     l.lanname::text as language,
     pg_get_userbyid(p.proowner)::text as owner,
     p.prosecdef as definer,
+    p.proisstrict as strict,
     p.provolatile::text as volatility,
     p.proretset as returns_set,
     p.prorettype = 'pg_catalog.bool'::regtype and not p.proretset as returns_boolean,
