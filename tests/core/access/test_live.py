@@ -141,6 +141,11 @@ def test_an_old_policy_whose_ground_was_changed_is_no_witness(pair: Pair) -> Non
         before = read_facts(target)
         pair.deploy("grant execute on function public.other() to anon")
         assert still_valid("public.conversations", predicate, before, read_facts(target), ())
+        pair.deploy("create schema elsewhere; grant usage on schema elsewhere to authenticated")
+        assert still_valid("public.conversations", predicate, before, read_facts(target), ())
+        pair.deploy("revoke usage on schema access_checks from authenticated")
+        assert not still_valid("public.conversations", predicate, before, read_facts(target), ())
+        pair.deploy("grant usage on schema access_checks to authenticated")
         pair.deploy("revoke execute on function access_checks.check_domain_access() from public, authenticated")
         assert not still_valid("public.conversations", predicate, before, read_facts(target), ())
         target.execute(

@@ -195,6 +195,7 @@ UID = Function(
     1,
     *("auth", "uid", "sql", "admin"),
     definer=False,
+    strict=False,
     volatility="s",
     returns_set=False,
     returns_boolean=False,

@@ -27,18 +27,24 @@ def still_valid(table: str, predicate: str, before: Facts, after: Facts, written
         return False
     closure = closure_of(before)
     # the old predicate stands for the table's own policies
-    own = {fact.key for fact in before.facts if fact.kind == "policy" and _table(fact) == table}
-    nodes = closure.of_text(predicate, without=own)
+    own = [fact for fact in before.facts if fact.kind == "policy" and _table(fact) == table]
+    nodes = closure.of_text(predicate, without={fact.key for fact in own})
     if not nodes.isdisjoint(closure.dynamic):
         return False
     tables = {table, *(identity_of(node).plain for node in nodes if node[0] in RELATIONS)}
     # a new function with the name of a called one could be called in its place
     called = {identity_of(node).plain_name.lower() for node in nodes if node[0] in ROUTINES}
-    return not tables & set(written_tables) and not any(_concerns(fact, tables, called, table) for fact in changed)
+    schemas = {identity_of(node).schema for node in nodes if node[0] in (*RELATIONS, *ROUTINES)}
+    schemas |= {fact.identity.relation.schema for fact in own}
+    return not tables & set(written_tables) and not any(
+        _concerns(fact, tables, called, schemas, table) for fact in changed
+    )
 
 
-def _concerns(fact: Fact, tables: Collection[str], called: Collection[str], itself: str) -> bool:
-    """Whether a changed fact may change what a predicate of the table `itself` means, with the tables and functions it rests on."""
+def _concerns(
+    fact: Fact, tables: Collection[str], called: Collection[str], schemas: Collection[str], itself: str
+) -> bool:
+    """Whether a changed fact may change what a predicate of the table `itself` means: what it rests on, and where that stands."""
     if fact.kind in ROUTINES:
         return fact.identity.plain_name.lower() in called
     if fact.kind == "policy":
@@ -52,7 +58,9 @@ def _concerns(fact: Fact, tables: Collection[str], called: Collection[str], itse
         return False
     if target.kind in ROUTINES:
         return target.plain_name.lower() in called
-    return target.kind == "schema" or (target.relation or target).plain in tables
+    if target.kind == "schema":
+        return target.name in schemas
+    return (target.relation or target).plain in tables
 
 
 def _table(fact: Fact) -> str:
