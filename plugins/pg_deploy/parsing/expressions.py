@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
@@ -92,6 +92,14 @@ def sides_of(node: object) -> tuple[ast.Node, ast.Node] | None:
 def operands(node: object, operator: enums.BoolExprType) -> tuple[ast.Node, ...]:
     """What an AND, an OR or a NOT connects; nothing where the node is none."""
     return node.args or () if isinstance(node, ast.BoolExpr) and node.boolop == operator else ()
+
+
+def all_of(conditions: Sequence[ast.Node | None]) -> ast.Node:
+    """The condition that all of them hold; those that are None are left out, and without any it is true."""
+    wanted = tuple(each for each in conditions if each is not None)
+    if not wanted:
+        return ast.A_Const(val=ast.Boolean(boolval=True), isnull=False)
+    return wanted[0] if len(wanted) == 1 else ast.BoolExpr(boolop=enums.BoolExprType.AND_EXPR, args=wanted)
 
 
 def conjuncts(node: ast.Node) -> list[ast.Node]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pg_deploy.access.predicates.alternatives import ROW
 from pg_deploy.grammar import ast, enums
 from pg_deploy.parsing.expressions import (
+    all_of,
     called,
     column_names,
     conjuncts,
@@ -67,13 +68,13 @@ def find_lookup(predicate: ast.Node) -> Lookup | None:
     references = [node for node in nodes(conditions) if isinstance(node, ast.ColumnRef)]
     if table is None or not table.schemaname or not table.relname or not all(_reference(node) for node in references):
         return None
-    inner = _all_of(conditions)
+    inner = all_of(conditions)
     if others:
         rest = ast.SelectStmt(fromClause=others, whereClause=inner, op=enums.SetOperation.SETOP_NONE)
         inner = ast.SubLink(subLinkType=enums.SubLinkType.EXISTS_SUBLINK, subselect=rest)
     outside = [part for part in parts if part is not link]
     reads = frozenset(found[1] for node in references if (found := _reference(node)) and found[0] == alias)
-    return Lookup(column, table.schemaname, table.relname, alias, key, _all_of([inner, *outside]), reads)
+    return Lookup(column, table.schemaname, table.relname, alias, key, all_of([inner, *outside]), reads)
 
 
 def _membership(link: ast.SubLink) -> tuple[str, tuple[str, str]] | None:
@@ -128,13 +129,6 @@ def _sources(items: Sequence[ast.Node]) -> tuple[list[ast.RangeVar] | None, list
         else:
             return None, []
     return tables, conditions
-
-
-def _all_of(parts: Sequence[ast.Node | None]) -> ast.Node:
-    wanted = tuple(part for part in parts if part is not None)
-    if not wanted:
-        return ast.A_Const(val=ast.Boolean(boolval=True), isnull=False)
-    return wanted[0] if len(wanted) == 1 else ast.BoolExpr(boolop=enums.BoolExprType.AND_EXPR, args=wanted)
 
 
 def _reference(node: ast.Node | None) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pg_deploy.access.predicates.predicates import Effective
 from pg_deploy.grammar import ast, enums
 from pg_deploy.grammar.printer import printed
-from pg_deploy.parsing.expressions import column_names, operands, parse_predicate, replaced, requalified
+from pg_deploy.parsing.expressions import all_of, column_names, operands, parse_predicate, replaced, requalified
 
 MOST_ALTERNATIVES = 24
 ROW = "access_proof_row"
@@ -49,7 +49,7 @@ def whole_tree(effective: Effective, table: str) -> ast.Node:
         permissive[0] if len(permissive) == 1 else ast.BoolExpr(boolop=enums.BoolExprType.OR_EXPR, args=permissive)
     )
     restrictive = tuple(row_tree(clause, table) for clause in effective.restrictive)
-    return ast.BoolExpr(boolop=enums.BoolExprType.AND_EXPR, args=(allowed, *restrictive)) if restrictive else allowed
+    return all_of((allowed, *restrictive))
 
 
 def split_into_alternatives(node: ast.Node) -> Sequence[ast.Node]:

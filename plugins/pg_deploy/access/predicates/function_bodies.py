@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 from pg_deploy.grammar import ast, enums
 from pg_deploy.grammar.errors import ParseError
 from pg_deploy.grammar.parser import parse_plpgsql, parse_sql
-from pg_deploy.parsing.expressions import column_names, nodes, only_value, replaced_below, with_fields
+from pg_deploy.parsing.expressions import all_of, column_names, nodes, only_value, replaced_below, with_fields
 from pg_deploy.postgres.quoting import in_quotes
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
@@ -216,9 +216,7 @@ def with_arguments(body: ast.SelectStmt, function: Function, arguments: tuple[as
     if may_aggregate or any(parts):
         raise Refuse(f'function "{function.full_name}" is strict, and its body no plain query')
     known = [ast.NullTest(arg=each, nulltesttype=enums.NullTestType.IS_NOT_NULL) for each in doubtful]
-    conditions = (*known, *([called.whereClause] if called.whereClause else []))
-    where = ast.BoolExpr(boolop=enums.BoolExprType.AND_EXPR, args=conditions) if len(conditions) > 1 else conditions[0]
-    return with_fields(called, whereClause=where)
+    return with_fields(called, whereClause=all_of([*known, called.whereClause]))
 
 
 def _is_never_null(argument: ast.Node) -> bool:
