@@ -7,7 +7,9 @@ import time
 from contextlib import suppress
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
+from demo import cluster
 from tests.core.monitor.monitoring import Monitor
 from tests.core.monitor.test_faults import limits_with, session, told_once
 
@@ -60,6 +62,32 @@ def test_a_deadlock_is_told_once(monitor: Monitor) -> None:
     """Else the application's retries hide it for months."""
     monitor.database.run("create table public.t (a int, b int); insert into public.t values (1, 0), (2, 0)")
     monitor.run()
+    _deadlock(monitor)
+    first, second = monitor.run(), monitor.run()
+
+    assert first.started == ["deadlocks the database"]
+    assert "1 since the last look" in first.lines[0]
+    assert (second.started, second.ended) == ([], ["deadlocks the database"])
+
+
+def test_a_deadlock_after_a_reset_of_the_statistics_is_counted(monitor: Monitor, demo_cluster: cluster.Cluster) -> None:
+    """Else who resets the statistics hides the deadlocks that follow, until there were as many as before."""
+    monitor.database.run("create table public.t (a int, b int); insert into public.t values (1, 0), (2, 0)")
+    for _ in range(2):
+        _deadlock(monitor)
+    monitor.run()
+    database = conninfo_to_dict(monitor.database.url)["dbname"]
+    with psycopg.connect(demo_cluster.admin_url(str(database))) as admin:
+        admin.execute("select pg_stat_reset()")
+    _deadlock(monitor)
+
+    outcome = monitor.run()
+
+    assert outcome.started == ["deadlocks the database"]
+    assert "1 since the last look" in outcome.lines[0]
+
+
+def _deadlock(monitor: Monitor) -> None:
     one = psycopg.connect(monitor.database.url)
     two = psycopg.connect(monitor.database.url)
     with one, two:
@@ -77,11 +105,6 @@ def test_a_deadlock_is_told_once(monitor: Monitor) -> None:
         crossing.join()
         one.rollback()
         two.rollback()
-    first, second = monitor.run(), monitor.run()
-
-    assert first.started == ["deadlocks the database"]
-    assert "1 since the last look" in first.lines[0]
-    assert (second.started, second.ended) == ([], ["deadlocks the database"])
 
 
 def test_a_transaction_that_works_on_for_long_is_told_and_its_idle_time_is_not_counted_twice(monitor: Monitor) -> None:
