@@ -7,11 +7,10 @@ import time
 from contextlib import suppress
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
-from demo import cluster
+from demo.cluster import Cluster
 from tests.core.monitor.monitoring import Monitor
-from tests.core.monitor.test_faults import limits_with, session, told_once
+from tests.core.monitor.test_faults import admin_url, limits_with, session, told_once
 
 
 def test_a_queue_for_a_lock_is_one_alert_that_names_who_holds_it(monitor: Monitor) -> None:
@@ -70,14 +69,13 @@ def test_a_deadlock_is_told_once(monitor: Monitor) -> None:
     assert (second.started, second.ended) == ([], ["deadlocks the database"])
 
 
-def test_a_deadlock_after_a_reset_of_the_statistics_is_counted(monitor: Monitor, demo_cluster: cluster.Cluster) -> None:
+def test_a_deadlock_after_a_reset_of_the_statistics_is_counted(monitor: Monitor, demo_cluster: Cluster) -> None:
     """Else who resets the statistics hides the deadlocks that follow, until there were as many as before."""
     monitor.database.run("create table public.t (a int, b int); insert into public.t values (1, 0), (2, 0)")
     for _ in range(2):
         _deadlock(monitor)
     monitor.run()
-    database = conninfo_to_dict(monitor.database.url)["dbname"]
-    with psycopg.connect(demo_cluster.admin_url(str(database))) as admin:
+    with psycopg.connect(admin_url(monitor, demo_cluster)) as admin:
         admin.execute("select pg_stat_reset()")
     _deadlock(monitor)
 
