@@ -48,6 +48,12 @@ def literal(text: str) -> str:
     return "E" + quoted.replace("\\", "\\\\") if "\\" in quoted else quoted
 
 
-def array_of(values: Iterable[str]) -> str:
-    """Texts as the text of an array."""
-    return "{" + ",".join('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values) + "}"
+def array_of(values: Iterable[str | None]) -> str:
+    """Texts as the text of an array; None is null."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: str | None) -> str:
+    if value is None:
+        return "null"
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

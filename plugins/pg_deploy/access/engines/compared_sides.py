@@ -72,6 +72,7 @@ def prepare_scratch(side: Side, subjects: tuple[Subject, ...]) -> None:
     load_subjects(side.connection, subjects)
     side.connection.execute(engine_sql("access/castable"))
     side.connection.execute(engine_sql("access/answers"))
+    side.connection.execute(engine_sql("access/allowed_by_rows"))
 
 
 def drop_scratch(side: Side) -> None:

@@ -11,6 +11,7 @@ import psycopg
 
 from pg_deploy.access.engines.compared_sides import Side
 from pg_deploy.access.engines.plans import told_plan
+from pg_deploy.access.engines.raising_rows import RaisingRows
 from pg_deploy.access.engines.stand_ins import StandIns
 from pg_deploy.access.engines.universe import Universe, weight_name
 from pg_deploy.access.facts.api import Api
@@ -24,6 +25,10 @@ from pg_deploy.postgres.quoting import quote
 BATCH = 250
 """Subjects that one call of the loop answers for, at most; it begins with few, to see a deadline in time."""
 FIRST_BATCH = 8
+RAISING_S = 120.0
+"""How long questions that end in an error are asked without the rows that raise, in seconds."""
+_HOPELESS = ("42P17", "54001", "57")
+"""Errors of a statement as a whole: recursion of policies, too deep a stack, a session that ends."""
 
 
 @dataclass(frozen=True, order=True)
@@ -36,12 +41,16 @@ class Cell:
 
 
 class Answer(NamedTuple):
-    """Allowed tuples (or rows) as a count and two digests, or the error that the question ends in."""
+    """Allowed tuples (or rows) as a count and two digests, those that raise left out; and the error that the question ends in, if any.
+
+    The error of tuples that no row has is none. `unread` says that an error hid the answers of other tuples.
+    """
 
     allowed: int
     first: int
     second: int
     error: str | None = None
+    unread: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,7 @@ class RealEngine:
         shared: dict[tuple[str, Question], dict[int, Answer]] = {}
         asked: set[int] = set()
         connection = self.side.connection
+        raising_until = time.monotonic() + RAISING_S
         for role in self.api.roles:
             questions = list(dict.fromkeys(q for cell, q in self.cells.items() if cell.role == role))
             sids = [subject.sid for subject in subjects if subject.role == role]
@@ -125,6 +135,8 @@ class RealEngine:
                 connection.execute("select set_config('search_path', %s, false)", [self.api.path_of(role)])
                 distinct, failed = self._prepare(questions)
                 answers: list[dict[int, Answer]] = [{} for _ in failed]
+                by_rows: dict[int, RaisingRows] = {}
+                asked_first = {place: question for question, place in reversed(distinct.items())}
                 shared.update({(role, question): answers[place] for question, place in distinct.items()})
                 size, start = FIRST_BATCH, 0
                 while start < len(sids) and (deadline is None or time.monotonic() < deadline):
@@ -135,9 +147,56 @@ class RealEngine:
                         asked.add(sid)
                         for place, error in enumerate(failed):
                             answers[place][sid] = Answer(0, 0, 0, error) if error else found[place]
+                            if (raised := found[place].error) and not raised.startswith(_HOPELESS):
+                                if place not in by_rows:
+                                    by_rows[place] = self._raising(asked_first[place], place, raising_until)
+                                answers[place][sid] = self._without_raising(
+                                    asked_first[place], by_rows[place], sid, raised
+                                )
             finally:
                 connection.execute("reset role; reset plan_cache_mode; set search_path = ''")
         return {cell: shared[cell.role, question] for cell, question in self.cells.items()}, asked
+
+    def _raising(self, question: Question, place: int, deadline: float) -> RaisingRows:
+        """Prepare the alternatives of a question to be asked of some tuples."""
+        connection = self.side.connection
+        statements = []
+        for number, alternative in enumerate(question.alternatives, start=1):
+            statements.append(f"access_proof_{place + 1}_{number}")
+            # The part is made first: what is left out must not be asked.
+            connection.execute(
+                f"prepare {statements[-1]} (integer[]) as with part as materialized"
+                f" (select * from {question.universe} where tid = any ($1))"
+                f" select coalesce(array_agg(tid), '{{}}') from part as {ROW} where {alternative}".encode()
+            )
+        universe = next(
+            each for each in self.universes.values() if question.universe in (each.name, each.read_by("select"))
+        )
+        weights = [weight_name(self.side.relations[table].id) for table in universe.tables]
+        stored = " union ".join(f"select tid from {weight}" for weight in weights)
+        tids = f"select tid from {question.weight or question.universe} order by tid"
+        return RaisingRows(
+            connection,
+            self.api,
+            statements,
+            [row[0] for row in connection.execute(tids.encode()).fetchall()],
+            frozenset(row[0] for row in connection.execute(stored.encode()).fetchall()),
+            deadline,
+        )
+
+    def _without_raising(self, question: Question, rows: RaisingRows, sid: int, error: str) -> Answer:
+        found = rows.ask(sid)
+        if not found.finished:
+            return Answer(0, 0, 0, error, unread=True)
+        measure = "count(*), coalesce(bit_xor(h1), 0), coalesce(bit_xor(h2), 0)"
+        if question.weight:
+            measure = "coalesce(sum(n), 0)::bigint, coalesce(bit_xor(x1), 0), coalesce(bit_xor(x2), 0)"
+        row = self.side.connection.execute(
+            f"select {measure} from {question.weight or question.universe} where tid = any (%s)".encode(),
+            [list(found.tids)],
+        ).fetchone()
+        allowed, first, second = row or (0, 0, 0)
+        return Answer(allowed, first, second, error if found.raises else None)
 
     def _prepare(self, questions: Sequence[Question]) -> tuple[dict[Question, int], list[str | None]]:
         """Prepare a statement for each question, and none twice; says which answers which, and which fail with what.

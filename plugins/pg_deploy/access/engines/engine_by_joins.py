@@ -213,21 +213,20 @@ class SymbolicEngine:
         return str(row[0]) if row else "text"
 
     def answer(self, cell: Cell, question: Question, subjects: Sequence[Subject]) -> dict[int, Answer]:
-        """The answer of every subject of the cell's role, in the digest of `question`. Raises Refuse if it is dense."""
+        """The answer of every subject of the cell's role, in the digest of `question`. Raises Refuse if it is dense.
+
+        A subject for whom a closed expression raised has none: only the server knows which rows then raise, and which do not.
+        """
         compiled = self.compiled[cell]
         key = (question.universe, question.weight, cell.role, compiled.clauses)
         if key not in self._answers:
             digests = self._digests(compiled, question, cell.role)
             self._answers[key] = {
-                subject.sid: self._failed(subject.sid, compiled) or digests.of(subject.sid)
+                subject.sid: digests.of(subject.sid)
                 for subject in subjects
-                if subject.role == cell.role
+                if subject.role == cell.role and not (compiled.attributes and subject.sid in self.errors)
             }
         return self._answers[key]
-
-    def _failed(self, sid: int, compiled: Compiled) -> Answer | None:
-        error = self.errors.get(sid)
-        return Answer(0, 0, 0, error) if error and compiled.attributes else None
 
     def _digests(self, compiled: Compiled, question: Question, role: str) -> _Digests:
         universe = question.universe

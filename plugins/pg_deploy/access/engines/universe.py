@@ -12,12 +12,15 @@ from pg_deploy.access.engines.compared_sides import Side
 from pg_deploy.access.predicates.predicates import READING, Phase
 from pg_deploy.access.predicates.reach import Column
 from pg_deploy.access.predicates.subjects import NOBODY
+from pg_deploy.access.predicates.witness_arrays import arrays_made_of, elements_of
 from pg_deploy.access.predicates.witnesses import NO_CONSTANTS, Constants, merge_constants, witness_values
 from pg_deploy.postgres.quoting import literal, quote
 from pg_deploy.postgres.sql_files import engine_sql
 
 PRODUCT_LIMIT = 300_000
 """Up to so many tuples a universe of several columns holds every combination, not only those that exist."""
+OCCURRING = 4
+"""Elements of arrays that occur which made arrays may hold."""
 BASES = 100
 """Existing tuples that each witness value is put into."""
 
@@ -348,6 +351,8 @@ def _made(side: Side, universe: Universe, column: Column) -> Iterator[str]:
     """Values that the constants of the predicates suggest, as SQL: those that the column's type takes."""
     constants = universe.constants.get(column.name, NO_CONSTANTS)
     given = witness_values(constants, column)
+    if column.category == "A":
+        given = _arrays(side, universe, column)
     if not given and not constants.nulls:
         return
     if constants.nulls and not column.required:
@@ -357,6 +362,29 @@ def _made(side: Side, universe: Universe, column: Column) -> Iterator[str]:
     ).fetchall()
     for (value,) in rows:
         yield f"{literal(value)}::{column.type}"
+
+
+def _arrays(side: Side, universe: Universe, column: Column) -> list[str]:
+    """Arrays of what the constants suggest, of elements that occur, of a user's id that is nobody's, and of others."""
+    constants = universe.constants.get(column.name, NO_CONSTANTS)
+    kind = column.type.removesuffix("[]")
+    existing = " union all ".join(
+        f"select unnest({quote(column.name)})::text as v from {raw_name(side.relations[table].id)}"
+        for table in universe.tables
+    )
+    rows = side.connection.execute(
+        f"select v from (select distinct v from ({existing}) e where v is not null order by v limit {OCCURRING}) x"
+        " union all select enumlabel::text from pg_catalog.pg_enum where enumtypid = to_regtype(%s)".encode(),
+        [kind],
+    ).fetchall()
+    suggested = elements_of(constants.strings, constants.numbers)
+    listed = list(dict.fromkeys([*suggested, *(row[0] for row in rows), NOBODY, "another", "-2147483647"]))
+    fit = side.connection.execute(
+        "select v from unnest(%s::text[]) with ordinality as u (v, place) where access_proof.castable(v, %s) order by place",
+        [listed, kind],
+    ).fetchall()
+    lengths = [int(number) for number in constants.numbers if number.isdigit()]
+    return list(dict.fromkeys(arrays_made_of([row[0] for row in fit], lengths)))
 
 
 def _values(side: Side, universe: Universe, column: Column) -> Iterator[str]:

@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from pg_deploy.access.predicates.patterns import texts_that_fit
 from pg_deploy.access.predicates.reach import Column
-from pg_deploy.postgres.quoting import array_of
 
 T = TypeVar("T")
 
@@ -79,8 +78,6 @@ def witness_values(constants: Constants, column: Column) -> list[str]:
         return list(dict.fromkeys(_numbers_near(constants)))[: 2 * MOST]
     if column.category == "D":
         return list(dict.fromkeys(_moments_near(constants)))[:MOST]
-    if column.category == "A":
-        return [array_of([value]) for value in constants.strings[:MOST]]
     if column.category == "S":
         return list(dict.fromkeys(texts_near(constants)))[: 3 * MOST]
     return list(constants.strings[:MOST])

@@ -51,7 +51,7 @@ def judge(
         real = differing(old.real_answers[cell], new.real_answers[cell])
         symbolic = differing(old.symbolic_answers.get(cell), new.symbolic_answers.get(cell))
         own = {one.side.name: differing(one.real_answers[cell], one.symbolic_answers.get(cell)) for one in (old, new)}
-        labels = _labels(old, new, cell, api, roles[cell.role])
+        labels = [*_labels(old, new, cell, api, roles[cell.role]), *_unread(old, new, cell, names)]
         labels += [
             f"the two engines disagree about {len(sids)} subjects ({cell.phase}, {cell.role}) on the {side} side, such as"
             f" {names[min(sids)].label}"
@@ -70,14 +70,29 @@ def judge(
 
 
 def _is_malformed(subject: Subject, one: Answer, other: Answer) -> bool:
-    return any(is_malformed(subject, answer.error) for answer in (one, other) if answer.error)
+    """Whether one of the two only fails because the session was made up; if both fail alike, what else they allow is compared."""
+    return _state(one) != _state(other) and any(
+        is_malformed(subject, answer.error) for answer in (one, other) if answer.error
+    )
 
 
 def _same(one: Answer, other: Answer) -> bool:
     """An error is an outcome; its wording is not."""
-    if one.error or other.error:
-        return (one.error or "")[:5] == (other.error or "")[:5]
-    return one[:3] == other[:3]
+    return _state(one) == _state(other) and one[:3] == other[:3]
+
+
+def _state(answer: Answer) -> str:
+    return (answer.error or "")[:5]
+
+
+def _unread(old: Measured, new: Measured, cell: Cell, names: Mapping[int, Subject]) -> list[str]:
+    """What errors hid on both sides from somebody whom nobody made up."""
+    before, after = old.real_answers[cell], new.real_answers[cell]
+    for sid in sorted(before.keys() & after.keys()):
+        error = after[sid].error
+        if error and (before[sid].unread or after[sid].unread) and not is_malformed(names[sid], error):
+            return [f"an error hides what {names[sid].label} gets of other rows ({cell.phase}): {error}"]
+    return []
 
 
 def _direction(old: Measured, new: Measured, cell: Cell, sid: int) -> int:
