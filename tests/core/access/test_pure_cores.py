@@ -228,6 +228,7 @@ def _compiled(*permissive: str, restrictive: Sequence[str] = ()) -> tuple[Altern
         (),
         {"public.shares": ("doc", "reader"), "public.docs": ("id", "owner")},
         lambda role, function: True,
+        lambda text: False,
     )
     return compiler.compile(Effective("policies", tuple(permissive), tuple(restrictive), ()), docs, "authenticated")
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.predicates import Effective, Phase, Policy, effective, read_policies
 from pg_deploy.access.predicates.reach import Column, Relation, read_columns, read_relations
 from pg_deploy.access.predicates.subjects import Subject, load_subjects
+from pg_deploy.access.predicates.surroundings import Definitions
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
@@ -25,6 +27,11 @@ class Side:
     columns: dict[str, dict[str, Column]]
     shared: dict[str, frozenset[str]] = field(default_factory=dict)
     """The columns of each table that the other side has too, once both are known."""
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """What this side's views and functions rest on besides rows, claims and settings."""
+        return Definitions(self.connection)
 
     def effective(self, table: str, phase: Phase, role: str) -> Effective:
         """The effective predicate of a role on a table of this side."""

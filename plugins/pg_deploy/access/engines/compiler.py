@@ -78,6 +78,7 @@ class Compiler:
     policies: Sequence[Policy]
     columns: Mapping[str, Sequence[str]]
     executable: Callable[[str, int], bool]
+    asks_session: Callable[[str], bool]
     attributes: dict[tuple[str, str], Attribute] = field(default_factory=dict)
     used: set[Attribute] = field(default_factory=set)
     aliases: int = 0
@@ -152,6 +153,9 @@ class Compiler:
                 self._require_execute(function, role)
         key = (role, text)
         if key not in self.attributes:
+            # It is evaluated outside of the body that it stands in, as another role and with another search_path.
+            if self.asks_session(text):
+                raise Refuse("it asks for the session's role, search_path or a setting of the server")
             clock = reads_clock(node, text, self.functions)
             self.attributes[key] = Attribute(len(self.attributes), role, text, clock)
         self.used.add(self.attributes[key])

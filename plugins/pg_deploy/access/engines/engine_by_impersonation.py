@@ -81,7 +81,7 @@ class RealEngine:
     effective: dict[Cell, Effective] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.inliner = Inliner(self.side.connection, Functions(self.side.connection))
+        self.inliner = Inliner(self.side.connection, Functions(self.side.connection), self.side.definitions)
         self.stand_ins = StandIns(self.side, self.api, self.inliner.views)
 
     def compile(self, by_rows: set[str]) -> None:

@@ -106,7 +106,9 @@ class SymbolicEngine:
                 known[role, function] = bool(row and row[0])
             return known[role, function]
 
-        self.compiler = Compiler(Functions(connection), relations, read_policies(connection, wide), named, executable)
+        policies = read_policies(connection, wide)
+        asks_session = self.side.definitions.asks_session
+        self.compiler = Compiler(Functions(connection), relations, policies, named, executable, asks_session)
 
     def compile(self, cells: Mapping[Cell, Effective]) -> None:
         """Compile every cell; what cannot be is refused with its reason, never guessed."""

@@ -1,8 +1,8 @@
 """Replacing per-row boolean helpers by their bodies, for the real engine: a call for each tuple would take hours.
 
 A body that runs as its owner reads views that belong to the owner, so that PostgreSQL itself applies the owner's rights.
-A call stays a call if its body is more than one query, or if a body that runs as its owner calls functions that read
-tables: these would run as the caller instead.
+A call stays a call if its body is more than one query, or if it would be answered otherwise outside of its body: where that
+runs as its owner or with a search_path of its own, and asks who runs it, or calls functions that read tables.
 """
 
 from __future__ import annotations
@@ -12,10 +12,22 @@ import hashlib
 from dataclasses import dataclass, field
 
 from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, with_arguments
+from pg_deploy.access.predicates.surroundings import Definitions
 from pg_deploy.grammar import ast, enums
-from pg_deploy.parsing.expressions import call_name, calls, nodes, only_value, replaced, replaced_below, with_fields
+from pg_deploy.grammar.printer import printed
+from pg_deploy.parsing.expressions import (
+    call_name,
+    calls,
+    nodes,
+    only_value,
+    parse_predicate,
+    replaced,
+    replaced_below,
+    with_fields,
+)
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection
+from pg_deploy.postgres.sql_files import engine_sql
 
 DEEPEST = 8
 _ONE = ast.A_Const(val=ast.Integer(ival=1))
@@ -36,6 +48,7 @@ class Inliner:
 
     connection: Connection
     functions: Functions
+    definitions: Definitions
     views: dict[str, Owned] = field(default_factory=dict)
 
     def predicate(self, tree: ast.Node) -> ast.Node:
@@ -55,10 +68,9 @@ class Inliner:
 
     def _expression(self, function: Function, arguments: tuple[ast.Node, ...], depth: int) -> ast.Node:
         body = copy.deepcopy(self.functions.body(function))
+        if function.definer or function.settings:
+            self._require_same_outside(function, body)
         if function.definer:
-            for call in calls(body):
-                if self._reads_tables(call, 0):
-                    raise Refuse(f'"{function.full_name}" calls a function that reads tables as its owner')
             body = replaced_below(body, lambda node: self._read_as_owner(node, function.owner))
         body = with_arguments(body, function, arguments)
         body = replaced_below(body, lambda node: self._call(node, depth + 1))
@@ -70,6 +82,33 @@ class Inliner:
             # The function answers with the first of several rows; a sub-select of several is an error.
             body = with_fields(body, limitCount=_ONE, limitOption=enums.LimitOption.LIMIT_OPTION_COUNT)
         return ast.SubLink(subLinkType=enums.SubLinkType.EXPR_SUBLINK, subselect=body)
+
+    def _require_same_outside(self, function: Function, body: ast.SelectStmt) -> None:
+        """Refuse a body that the caller would be answered otherwise, with the caller's rights and search_path."""
+        text = printed(body)
+        if self.definitions.asks_session(text) or (function.definer and self.definitions.asks_runner(text)):
+            raise Refuse(f'"{function.full_name}" asks who runs it, or for a setting of the session')
+        if any(self._reads_tables(call, 0) for call in calls(body)):
+            raise Refuse(f'"{function.full_name}" calls a function that reads tables in its surroundings')
+        if function.definer:
+            for node in nodes(body):
+                if isinstance(node, ast.RangeVar) and node.schemaname:
+                    self._require_plain_table(function, node)
+
+    def _require_plain_table(self, function: Function, table: ast.RangeVar) -> None:
+        """Refuse what is no table, or has policies for the owner that rest on more than columns.
+
+        A view lends rights to the relations in it. Functions and names of roles in it are the caller's all the same.
+        """
+        values = {"schema": table.schemaname, "name": table.relname, "owner": function.owner}
+        row = self.connection.execute(engine_sql("access/read_by_owner"), values).fetchone()
+        if row is None or row[0] not in ("r", "p"):
+            raise Refuse(f'"{function.full_name}" reads "{table.schemaname}.{table.relname}", which is no table')
+        for clause in row[1]:
+            if self.definitions.asks_runner(clause) or any(
+                self._reads_tables(call, 0) for call in calls(parse_predicate(clause))
+            ):
+                raise Refuse(f'"{function.full_name}" reads a table whose policies ask who runs it')
 
     def _reads_tables(self, call: ast.FuncCall, depth: int) -> bool:
         function = self.functions.called(*call_name(call), len(call.args or ()))
