@@ -81,6 +81,13 @@ class CaseExpr(Node):
     location: int
 
 
+class CaseWhen(Node):
+    xpr: Node | None
+    expr: Node | None
+    result: Node | None
+    location: int
+
+
 class ColumnRef(Node):
     fields: tuple[Node, ...] | None
     location: int
@@ -208,6 +215,14 @@ class MultiAssignRef(Node):
     source: Node | None
     colno: int
     ncolumns: int
+
+
+class NamedArgExpr(Node):
+    xpr: Node | None
+    arg: Node | None
+    name: str | None
+    argnumber: int
+    location: int
 
 
 class NullTest(Node):

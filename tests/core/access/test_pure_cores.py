@@ -17,7 +17,7 @@ from pg_deploy.access.facts.functions import without_comments
 from pg_deploy.access.facts.triggers import is_bystander
 from pg_deploy.access.predicates.alternatives import ROW, row_tree, split_into_alternatives
 from pg_deploy.access.predicates.comparisons import conditions_by_column
-from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse
+from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, Session
 from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, from_clause, merge_same_rows
 from pg_deploy.access.predicates.patterns import texts_that_fit
 from pg_deploy.access.predicates.predicates import Effective
@@ -221,16 +221,17 @@ def _relation(number: int, name: str, secured: bool = False) -> Relation:
 def _compiled(*permissive: str, restrictive: Sequence[str] = ()) -> tuple[Alternative, ...]:
     functions = Functions(None)  # type: ignore[arg-type]  # nothing is asked: what is called stands below
     functions.found = {("auth", "uid", 0): UID}
+    functions.executable = {("authenticated", UID.id): True}
     docs, shares = _relation(1, "docs", True), _relation(2, "shares")
     compiler = Compiler(
         functions,
         {("public", "docs"): docs, ("public", "shares"): shares},
         (),
         {"public.shares": ("doc", "reader"), "public.docs": ("id", "owner")},
-        lambda role, function: True,
         lambda text: False,
     )
-    return compiler.compile(Effective("policies", tuple(permissive), tuple(restrictive), ()), docs, "authenticated")
+    decides = Effective("policies", tuple(permissive), tuple(restrictive), ())
+    return compiler.compile(decides, docs, Session("authenticated", "public"))
 
 
 def test_a_policy_becomes_joins_of_row_and_subject() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pg_deploy.access.predicates.alternatives import ROW, row_tree, whole_tree
-from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, with_arguments
+from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, Session, with_arguments
 from pg_deploy.access.predicates.normal_form import ALWAYS, NEVER, SUBJECT, Alternative, column, equal, product
 from pg_deploy.access.predicates.predicates import Effective, Policy, applied
 from pg_deploy.access.predicates.purity import reads_clock, require_plain
@@ -32,6 +32,8 @@ from pg_deploy.parsing.expressions import (
 )
 
 DEEPEST = 12
+_NO_VALUES = (ast.String, ast.TypeName, ast.A_Indirection, ast.CaseWhen, ast.NamedArgExpr)
+"""Parts of an expression that cannot stand alone."""
 
 Query = tuple[Alternative, tuple[ast.Node, ...]]
 """One alternative of a sub-select, and its output columns."""
@@ -61,12 +63,17 @@ class Scope:
 
 @dataclass(frozen=True)
 class Place:
-    """Where in the reading: which role's rights are in force, which relations are in sight, which policies are open."""
+    """Where in the reading: which session is in force, which relations are in sight, which policies are open."""
 
-    role: str
+    session: Session
     scopes: tuple[Scope, ...] = ()
     open_tables: tuple[int, ...] = ()
     depth: int = 0
+
+    @property
+    def role(self) -> str:
+        """Whose rights are in force."""
+        return self.session.role
 
 
 @dataclass
@@ -77,20 +84,19 @@ class Compiler:
     relations: Mapping[tuple[str, str], Relation]
     policies: Sequence[Policy]
     columns: Mapping[str, Sequence[str]]
-    executable: Callable[[str, int], bool]
     asks_session: Callable[[str], bool]
     attributes: dict[tuple[str, str], Attribute] = field(default_factory=dict)
     used: set[Attribute] = field(default_factory=set)
     aliases: int = 0
 
-    def compile(self, effective: Effective, relation: Relation, role: str) -> tuple[Alternative, ...]:
-        """The alternatives under which a tuple is allowed. Raises Refuse, with the reason."""
+    def compile(self, effective: Effective, relation: Relation, session: Session) -> tuple[Alternative, ...]:
+        """The alternatives under which a tuple is allowed in a session. Raises Refuse, with the reason."""
         self.used = set()
         if effective.kind == "every row":
             return ALWAYS
         if effective.kind == "denied" or not effective.permissive:
             return NEVER
-        return self.condition(whole_tree(effective, relation.name), Place(role, (), (relation.id,)))
+        return self.condition(whole_tree(effective, relation.name), Place(session, (), (relation.id,)))
 
     def condition(self, node: ast.Node, place: Place) -> tuple[Alternative, ...]:
         """The alternatives of a boolean expression at a positive place."""
@@ -220,8 +226,6 @@ class Compiler:
 
     def query(self, select: ast.SelectStmt, place: Place, *, for_exists: bool = False) -> list[Query]:
         """The alternatives of a sub-select with their output columns."""
-        if select.op == enums.SetOperation.SETOP_UNION:
-            return self.query(given(select.larg), place) + self.query(given(select.rarg), place)
         refused = (
             "groupClause",
             "havingClause",
@@ -231,9 +235,14 @@ class Compiler:
             "limitOffset",
             "lockingClause",
         )
-        for part in refused if for_exists else (*refused, "limitCount"):
+        first_only = for_exists and select.op == enums.SetOperation.SETOP_NONE and _is_positive(select.limitCount)
+        for part in refused if first_only else (*refused, "limitCount"):
             if getattr(select, part):
                 raise Refuse(f"a sub-select has a {part.removesuffix('Clause').removesuffix('s')}")
+        if not for_exists and any(isinstance(each, ast.Node) for each in select.distinctClause or ()):
+            raise Refuse("a sub-select answers with the first of several rows")
+        if select.op == enums.SetOperation.SETOP_UNION:
+            return self.query(given(select.larg), place) + self.query(given(select.rarg), place)
         if select.op != enums.SetOperation.SETOP_NONE:
             raise Refuse("a sub-select is a set operation")
         found: list[tuple[Alternative, dict[str, Mapping[str, ast.Node]], list[ast.Node]]] = [(Alternative(), {}, [])]
@@ -241,7 +250,7 @@ class Compiler:
             found = [self._joined(one, other) for one in found for other in self._source(item, place)]
         results: list[Query] = []
         for alternative, tables, conditions in found:
-            inside = Place(place.role, (*place.scopes, Scope(tables)), place.open_tables, place.depth)
+            inside = Place(place.session, (*place.scopes, Scope(tables)), place.open_tables, place.depth)
             wheres = [*conditions, *([select.whereClause] if select.whereClause else [])]
             for chosen in product([(alternative,), *(self.condition(where, inside) for where in wheres)]):
                 for more, outputs in self._outputs(select, inside, for_exists):
@@ -327,7 +336,7 @@ class Compiler:
         if relation.id in place.open_tables:
             raise Refuse(f'the policies of "{relation.full_name}" read the table itself')
         found = applied(relation, self.policies, "select", place.role)
-        inside = Place(place.role, (), (*place.open_tables, relation.id), place.depth + 1)
+        inside = Place(place.session, (), (*place.open_tables, relation.id), place.depth + 1)
         if not found.permissive:
             return []
         parts: list[tuple[Alternative, ...]] = [(base,)]
@@ -349,10 +358,15 @@ class Compiler:
         if function.volatility == "v":
             raise Refuse(f'function "{function.full_name}" is volatile')
         self._require_execute(function, place.role)
-        arguments = tuple(self.value(argument, place) for argument in call.args or ())
-        body = with_arguments(self.functions.body(function), function, arguments)
-        role = function.owner if function.definer else place.role
-        return body, Place(role, (), place.open_tables if not function.definer else (), place.depth + 1)
+        arguments = tuple(self._argument(argument, place) for argument in call.args or ())
+        body = with_arguments(self.functions.body(function, place.session), function, arguments)
+        inside = place.session.inside(function)
+        return body, Place(inside, (), place.open_tables if not function.definer else (), place.depth + 1)
+
+    def _argument(self, argument: ast.Node, place: Place) -> ast.Node:
+        if isinstance(argument, ast.NamedArgExpr):
+            return with_fields(argument, arg=self.value(given(argument.arg), place))
+        return self.value(argument, place)
 
     def _rows_of(self, function: Function, call: ast.FuncCall, place: Place) -> list[Query]:
         body, inside = self._body(function, call, place)
@@ -370,12 +384,17 @@ class Compiler:
         raise Refuse(f'function "{function.full_name}" answers with the first of several rows')
 
     def _require_execute(self, function: Function, role: str) -> None:
-        if not self.executable(role, function.id):
+        if not self.functions.may_execute(role, function.id):
             raise Refuse(f'role "{role}" may not execute "{function.full_name}"')
 
 
+def _is_positive(limit: ast.Node | None) -> bool:
+    """Whether a LIMIT lets a first row through, if it says for sure."""
+    return isinstance(limit, ast.A_Const) and isinstance(limit.val, ast.Integer) and (limit.val.ival or 0) > 0
+
+
 def _is_value(part: object) -> bool:
-    return isinstance(part, ast.Node) and not isinstance(part, (ast.String, ast.TypeName, ast.A_Indirection))
+    return isinstance(part, ast.Node) and not isinstance(part, _NO_VALUES)
 
 
 def _value_of(node: ast.Node) -> ast.Node | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import psycopg
@@ -16,7 +17,7 @@ from pg_deploy.access.engines.stand_ins import StandIns
 from pg_deploy.access.engines.universe import Universe, weight_name
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.alternatives import ROW, alternatives_of
-from pg_deploy.access.predicates.function_bodies import Functions
+from pg_deploy.access.predicates.function_bodies import Functions, Session
 from pg_deploy.access.predicates.inline import Inliner
 from pg_deploy.access.predicates.predicates import PHASES, READING, Effective, Phase
 from pg_deploy.access.predicates.subjects import Subject
@@ -89,6 +90,7 @@ class RealEngine:
         for table, universe in self.universes.items():
             relation = self.side.relations[table]
             for role in self.api.roles:
+                inlined = partial(self.inliner.predicate, session=Session(role, self.api.path_of(role)))
                 for phase in PHASES:
                     cell = Cell(table, phase, role)
                     found = self.side.effective(table, phase, role)
@@ -96,7 +98,7 @@ class RealEngine:
                     if found.kind == "denied":
                         continue
                     weight = weight_name(relation.id) if table in by_rows and phase in READING else None
-                    alternatives = alternatives_of(found, relation.name, self.inliner.predicate)
+                    alternatives = alternatives_of(found, relation.name, inlined)
                     digest = None
                     if self.use_stand_ins and len(alternatives) == 1 and weight is None and found.kind == "policies":
                         digest = self.stand_ins.digest(universe, alternatives[0], universe.read_by(phase))

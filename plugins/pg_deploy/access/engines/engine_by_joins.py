@@ -19,7 +19,7 @@ from pg_deploy.access.engines.engine_by_impersonation import Answer, Cell, Quest
 from pg_deploy.access.engines.factoring import Cut, find_cuts, is_determined
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.alternatives import ROW
-from pg_deploy.access.predicates.function_bodies import Functions, Refuse
+from pg_deploy.access.predicates.function_bodies import Functions, Refuse, Session
 from pg_deploy.access.predicates.normal_form import SUBJECT, Alternative, from_clause, merge_same_rows
 from pg_deploy.access.predicates.predicates import Effective, read_policies
 from pg_deploy.access.predicates.reach import read_relations, read_unique_keys
@@ -96,19 +96,9 @@ class SymbolicEngine:
         ).fetchall():
             named.setdefault(f"{schema}.{name}", []).append(column)
         self.keys = read_unique_keys(connection)
-        known: dict[tuple[str, int], bool] = {}
-
-        def executable(role: str, function: int) -> bool:
-            if (role, function) not in known:
-                row = connection.execute(
-                    "select has_function_privilege(%s, %s::oid, 'execute')", [role, function]
-                ).fetchone()
-                known[role, function] = bool(row and row[0])
-            return known[role, function]
-
         policies = read_policies(connection, wide)
         asks_session = self.side.definitions.asks_session
-        self.compiler = Compiler(Functions(connection), relations, policies, named, executable, asks_session)
+        self.compiler = Compiler(Functions(connection), relations, policies, named, asks_session)
 
     def compile(self, cells: Mapping[Cell, Effective]) -> None:
         """Compile every cell; what cannot be is refused with its reason, never guessed."""
@@ -124,7 +114,7 @@ class SymbolicEngine:
         relation = self.side.relations[cell.table]
         self.compiler.aliases = 0
         try:
-            found = self.compiler.compile(effective, relation, cell.role)
+            found = self.compiler.compile(effective, relation, Session(cell.role, self.api.path_of(cell.role)))
             alternatives = tuple(
                 merge_same_rows(alternative, lambda table: self.keys.get(table, [])) for alternative in found
             )

@@ -1,8 +1,9 @@
 """Replacing per-row boolean helpers by their bodies, for the real engine: a call for each tuple would take hours.
 
 A body that runs as its owner reads views that belong to the owner, so that PostgreSQL itself applies the owner's rights.
-A call stays a call if its body is more than one query, or if it would be answered otherwise outside of its body: where that
-runs as its owner or with a search_path of its own, and asks who runs it, or calls functions that read tables.
+A call stays a call if its body is more than one query, if its caller may not call it or what its body calls, or if it would be
+answered otherwise outside of its body: where that runs as its owner or with a search_path of its own, and asks who runs it, or
+calls functions that read tables.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ import copy
 import hashlib
 from dataclasses import dataclass, field
 
-from pg_deploy.access.predicates.function_bodies import Function, Functions, Refuse, with_arguments
+from pg_deploy.access.predicates.function_bodies import (
+    Function,
+    Functions,
+    Refuse,
+    Session,
+    names_argument,
+    relation_names,
+    with_arguments,
+)
 from pg_deploy.access.predicates.surroundings import Definitions
 from pg_deploy.grammar import ast, enums
 from pg_deploy.grammar.printer import printed
@@ -21,6 +30,7 @@ from pg_deploy.parsing.expressions import (
     nodes,
     only_value,
     parse_predicate,
+    qualifier,
     replaced,
     replaced_below,
     with_fields,
@@ -51,29 +61,37 @@ class Inliner:
     definitions: Definitions
     views: dict[str, Owned] = field(default_factory=dict)
 
-    def predicate(self, tree: ast.Node) -> ast.Node:
-        """The predicate with its per-row helpers replaced; the same object if there are none."""
-        return replaced(tree, lambda node: self._call(node, 0))
+    def predicate(self, tree: ast.Node, session: Session) -> ast.Node:
+        """The predicate with its per-row helpers replaced, as such a session calls them; the same object if there are none."""
+        return replaced(tree, lambda node: self._call(node, session, 0))
 
-    def _call(self, node: ast.Node, depth: int) -> ast.Node:
+    def _call(self, node: ast.Node, session: Session, depth: int) -> ast.Node:
         if not isinstance(node, ast.FuncCall) or not any(isinstance(part, ast.ColumnRef) for part in nodes(node.args)):
             return node
         try:
             function = self.functions.called(*call_name(node), len(node.args or ()))
             if function is None or not function.returns_boolean or function.volatility == "v" or depth > DEEPEST:
                 return node
-            return self._expression(function, tuple(node.args or ()), depth)
+            self._require_execute(function, session)
+            return self._expression(function, tuple(node.args or ()), session, depth)
         except Refuse:
             return node
 
-    def _expression(self, function: Function, arguments: tuple[ast.Node, ...], depth: int) -> ast.Node:
-        body = copy.deepcopy(self.functions.body(function))
+    def _expression(
+        self, function: Function, arguments: tuple[ast.Node, ...], session: Session, depth: int
+    ) -> ast.Node:
+        body = copy.deepcopy(self.functions.body(function, session))
+        inside = session.inside(function)
         if function.definer or function.settings:
-            self._require_same_outside(function, body)
+            self._require_same_outside(function, body, inside)
+        self._require_same_meaning(function, body, arguments)
         if function.definer:
+            for call in calls(body):
+                if (inner := self.functions.called(*call_name(call), len(call.args or ()))) is not None:
+                    self._require_execute(inner, session)
             body = replaced_below(body, lambda node: self._read_as_owner(node, function.owner))
         body = with_arguments(body, function, arguments)
-        body = replaced_below(body, lambda node: self._call(node, depth + 1))
+        body = replaced_below(body, lambda node: self._call(node, inside, depth + 1))
         if (value := only_value(body)) is not None:
             return value
         if len(body.targetList or ()) != 1 or body.op != enums.SetOperation.SETOP_NONE:
@@ -83,19 +101,19 @@ class Inliner:
             body = with_fields(body, limitCount=_ONE, limitOption=enums.LimitOption.LIMIT_OPTION_COUNT)
         return ast.SubLink(subLinkType=enums.SubLinkType.EXPR_SUBLINK, subselect=body)
 
-    def _require_same_outside(self, function: Function, body: ast.SelectStmt) -> None:
+    def _require_same_outside(self, function: Function, body: ast.SelectStmt, inside: Session) -> None:
         """Refuse a body that the caller would be answered otherwise, with the caller's rights and search_path."""
         text = printed(body)
         if self.definitions.asks_session(text) or (function.definer and self.definitions.asks_runner(text)):
             raise Refuse(f'"{function.full_name}" asks who runs it, or for a setting of the session')
-        if any(self._reads_tables(call, 0) for call in calls(body)):
+        if any(self._reads_tables(call, inside, 0) for call in calls(body)):
             raise Refuse(f'"{function.full_name}" calls a function that reads tables in its surroundings')
         if function.definer:
             for node in nodes(body):
                 if isinstance(node, ast.RangeVar) and node.schemaname:
-                    self._require_plain_table(function, node)
+                    self._require_plain_table(function, node, inside)
 
-    def _require_plain_table(self, function: Function, table: ast.RangeVar) -> None:
+    def _require_plain_table(self, function: Function, table: ast.RangeVar, inside: Session) -> None:
         """Refuse what is no table, or has policies for the owner that rest on more than columns.
 
         A view lends rights to the relations in it. Functions and names of roles in it are the caller's all the same.
@@ -106,19 +124,33 @@ class Inliner:
             raise Refuse(f'"{function.full_name}" reads "{table.schemaname}.{table.relname}", which is no table')
         for clause in row[1]:
             if self.definitions.asks_runner(clause) or any(
-                self._reads_tables(call, 0) for call in calls(parse_predicate(clause))
+                self._reads_tables(call, inside, 0) for call in calls(parse_predicate(clause))
             ):
                 raise Refuse(f'"{function.full_name}" reads a table whose policies ask who runs it')
 
-    def _reads_tables(self, call: ast.FuncCall, depth: int) -> bool:
+    def _require_same_meaning(self, function: Function, body: ast.SelectStmt, arguments: tuple[ast.Node, ...]) -> None:
+        """Refuse a body in which the arguments would mean something else than where they are."""
+        if {qualifier(node) for node in nodes(arguments)} & relation_names(body):
+            raise Refuse(f'"{function.full_name}" calls a relation as an argument calls another')
+        aggregates = self.functions.aggregates_in(body)
+        # An aggregate of nothing but columns from outside belongs to the query outside.
+        if aggregates and (only_value(body) is not None or any(names_argument(call) for call in aggregates)):
+            raise Refuse(f'"{function.full_name}" takes an aggregate of its argument')
+
+    def _require_execute(self, function: Function, session: Session) -> None:
+        if not self.functions.may_execute(session.role, function.id):
+            raise Refuse(f'role "{session.role}" may not execute "{function.full_name}"')
+
+    def _reads_tables(self, call: ast.FuncCall, session: Session, depth: int) -> bool:
         function = self.functions.called(*call_name(call), len(call.args or ()))
         if function is None:
             return False
         if depth > DEEPEST:
             return True
-        body = self.functions.body(function)
+        body = self.functions.body(function, session)
+        inside = session.inside(function)
         return any(isinstance(node, ast.RangeVar) for node in nodes(body)) or any(
-            self._reads_tables(inner, depth + 1) for inner in calls(body)
+            self._reads_tables(inner, inside, depth + 1) for inner in calls(body)
         )
 
     def _read_as_owner(self, node: ast.Node, owner: str) -> ast.Node:
