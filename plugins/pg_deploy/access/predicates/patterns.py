@@ -58,10 +58,10 @@ def _texts_of_part(name: str, value: Any) -> list[str]:
         least, most, inner = value
         texts = _texts_of_parts(inner)
         usual = max(least, min(1, most))
-        counts = dict.fromkeys([least, usual + 1, most, most + 1, least - 1])
+        counts = dict.fromkeys([least, min(usual + 1, most), most])
         return [
             *(text * usual for text in texts),
-            *(texts[0] * count for count in counts if count != usual and 0 <= count <= _MOST_REPEATED),
+            *(texts[0] * count for count in counts if count != usual and count <= _MOST_REPEATED),
         ]
     if name == "subpattern":
         return _texts_of_parts(value[-1])

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TypeVar
 
 from pg_deploy.access.predicates.patterns import texts_that_fit
 from pg_deploy.access.predicates.reach import Column
+from pg_deploy.access.predicates.witness_numbers import moments_near, numbers_near, ranges_near
 
 T = TypeVar("T")
 
@@ -35,6 +36,7 @@ _SETTING = re.compile(r"current_setting\s*\(\s*'([^']+)'", re.IGNORECASE)
 _NULLS = re.compile(r"\bis (?:not )?null\b", re.IGNORECASE)
 _PATTERN = re.compile(r"[\^$\[(*+\\|]")
 _LIKE = re.compile(r"\\.|.", re.DOTALL)
+_FRESH = ("a value that no row has", "A value that no row has")
 _LONGEST = 100_000
 _LONGEST_WORD = 60
 _FURTHEST = 50
@@ -84,11 +86,14 @@ def witness_values(constants: Constants, column: Column) -> list[str]:
     if column.type in ("json", "jsonb"):
         return list(dict.fromkeys(_documents(constants)))[:MOST]
     if column.category == "N":
-        return list(dict.fromkeys(_numbers_near(constants)))[: 2 * MOST]
+        return list(dict.fromkeys(numbers_near(constants.strings, constants.numbers)))[: 2 * MOST]
     if column.category == "D":
-        return list(dict.fromkeys(_moments_near(constants)))[:MOST]
+        return list(dict.fromkeys(moments_near(constants.strings, constants.numbers)))[: 2 * MOST]
+    if column.category == "R":
+        return list(dict.fromkeys(ranges_near(constants.strings, constants.numbers)))[:MOST]
     if column.category == "S":
-        return list(dict.fromkeys(chain(texts_near(constants), _texts_around(constants))))[: 4 * MOST]
+        texts = dict.fromkeys(chain(texts_near(constants), _texts_around(constants)))
+        return [*islice(texts, 4 * MOST), *_FRESH]
     return list(constants.strings[:MOST])
 
 
@@ -116,7 +121,7 @@ def _texts_around(constants: Constants) -> Iterator[str]:
     yield from (f"x{value}" for value in words)
     yield from (fits.swapcase() for value in words if _PATTERN.search(value) for fits in texts_that_fit(value)[:2])
     yield from (value[:1].swapcase() + value[1:] for value in words)
-    yield from _numbers_near(replace(constants, strings=()))
+    yield from islice(numbers_near((), constants.numbers), MOST)
     yield from (f" {value} " for value in words)
     for separator in separators:
         for value in words:
@@ -180,24 +185,6 @@ def nest(path: tuple[str, ...], value: object) -> dict[str, object]:
     for step in reversed(path[1:]):
         value = {step: value}
     return {path[0]: value}
-
-
-def _numbers_near(constants: Constants) -> Iterator[str]:
-    for number in constants.numbers:
-        yield number
-        if "." not in number:
-            yield str(int(number) + 1)
-            yield str(int(number) - 1)
-    yield from (value for value in constants.strings if re.fullmatch(r"-?\d+(\.\d+)?", value))
-
-
-def _moments_near(constants: Constants) -> Iterator[str]:
-    for value in constants.strings:
-        if year := re.match(r"(\d{4})(-\d\d-\d\d.*)", value):
-            yield value
-            yield f"{int(year[1]) + 1:04}{year[2]}"
-            yield f"{int(year[1]) - 1:04}{year[2]}"
-            yield f"{int(year[1]) + 10:04}{year[2]}"
 
 
 def _stripped(text: str) -> str:
