@@ -236,8 +236,8 @@ MUTANTS = (
     Mutant(
         "null is no witness",
         "universe.py",
-        "if constants.nulls and not column.required:",
-        "if False:",
+        "    if not column.required:\n        made.insert(",
+        "    if False:\n        made.insert(",
         f"{_CASES}[h14_null_slips_through_a_comparison]",
     ),
     Mutant(

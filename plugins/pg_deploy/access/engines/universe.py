@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import prod
 
 import psycopg
 
@@ -21,6 +22,11 @@ PRODUCT_LIMIT = 300_000
 """Up to so many tuples a universe of several columns holds every combination, not only those that exist."""
 OCCURRING = 4
 """Elements of arrays that occur which made arrays may hold."""
+MADE_IN_PRODUCT = (None, 40, 12)
+"""How many values that constants suggest every combination holds: fewer where all would be too many."""
+JOINT = 3
+"""Values of each column that constants suggest, of which every combination is put into a few existing tuples."""
+JOINT_LIMIT = 20_000
 BASES = 100
 """Existing tuples that each witness value is put into."""
 
@@ -286,14 +292,19 @@ def _fill(side: Side, universe: Universe, names: Sequence[str]) -> None:
     else:
         parts += [(part, True) for part in _with_nulls(existing, universe.columns)]
         parts += _witnesses(existing, universe, own)
-        values = [
-            " union ".join([*_values(side, universe, column), *(f"select {made}" for made in own[column.name])])
-            for column in universe.columns
-            if column.ordered
-        ]
-        if len(values) == len(names) and _product(side, values) <= PRODUCT_LIMIT:
-            joined_values = " cross join ".join(f"({value}) v{i}" for i, value in enumerate(values))
-            parts.append((f"select * from {joined_values}", True))
+        parts += _joint(existing, universe, own)
+        for most in MADE_IN_PRODUCT:
+            values = [
+                " union ".join(
+                    [*_values(side, universe, column), *(f"select {made}" for made in own[column.name][:most])]
+                )
+                for column in universe.columns
+                if column.ordered
+            ]
+            if len(values) == len(names) and _product(side, values) <= PRODUCT_LIMIT:
+                joined_values = " cross join ".join(f"({value}) v{i}" for i, value in enumerate(values))
+                parts.append((f"select * from {joined_values}", True))
+                break
     union = " union all ".join(
         f"select {listed}, {str(mixed).lower()} as mixed from ({part}) p ({listed})" for part, mixed in parts
     )
@@ -342,26 +353,47 @@ def _witnesses(existing: str, universe: Universe, own: Mapping[str, Sequence[str
         yield _replaced("select", universe, alone), False
 
 
+def _joint(existing: str, universe: Universe, own: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, bool]]:
+    """A few existing tuples with every combination of a few values that the constants suggest: conditions may have to hold together."""
+    choices = {name: made[:JOINT] for name, made in own.items() if made}
+    combinations = prod(len(made) + 1 for made in choices.values())
+    if len(choices) < 3 or combinations > JOINT_LIMIT:
+        return
+    taken = ", ".join(
+        f"v{number}.x" if column.name in choices else f"s.{quote(column.name)}"
+        for number, column in enumerate(universe.columns)
+    )
+    made_of = "".join(
+        f" cross join lateral (values (s.{quote(column.name)}), {', '.join(f'({made})' for made in choices[column.name])})"
+        f" v{number} (x)"
+        for number, column in enumerate(universe.columns)
+        if column.name in choices
+    )
+    bases = max(1, min(10, JOINT_LIMIT // combinations))
+    yield f"select {taken} from (select * from ({existing}) e limit {bases}) s{made_of}", False
+
+
 def _replaced(source: str, universe: Universe, values: Mapping[str, str]) -> str:
     parts = ", ".join(values.get(column.name, quote(column.name)) for column in universe.columns)
     return f"select {parts} from ({source}) s"
 
 
 def _made(side: Side, universe: Universe, column: Column) -> Iterator[str]:
-    """Values that the constants of the predicates suggest, as SQL: those that the column's type takes."""
+    """Values that the constants of the predicates suggest, as SQL: those that the column's type takes; null, and nobody's id."""
     constants = universe.constants.get(column.name, NO_CONSTANTS)
     given = witness_values(constants, column)
     if column.category == "A":
         given = _arrays(side, universe, column)
-    if not given and not constants.nulls:
-        return
-    if constants.nulls and not column.required:
-        yield f"null::{column.type}"
+    if column.type == "uuid":
+        given = [NOBODY, *given]
     rows = side.connection.execute(
-        "select v from unnest(%s::text[]) v where access_proof.castable(v, %s)", [given, column.type]
+        "select v from unnest(%s::text[]) with ordinality as u (v, place) where access_proof.castable(v, %s) order by place",
+        [given, column.type],
     ).fetchall()
-    for (value,) in rows:
-        yield f"{literal(value)}::{column.type}"
+    made = [f"{literal(value)}::{column.type}" for (value,) in rows]
+    if not column.required:
+        made.insert(0 if constants.nulls else 2, f"null::{column.type}")
+    yield from made
 
 
 def _arrays(side: Side, universe: Universe, column: Column) -> list[str]:

@@ -9,15 +9,22 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TypeVar
 
 from pg_deploy.access.predicates.patterns import texts_that_fit
 from pg_deploy.access.predicates.reach import Column
+from pg_deploy.access.predicates.witness_numbers import moments_near, numbers_near, ranges_near
 
 T = TypeVar("T")
 
 MOST = 60
 """Constants of a kind that witnesses are made of; those that only one side has come first."""
+_TOKEN = re.compile(
+    r"""(?<![\w$])e'(?P<escaped>(?:[^'\\]|''|\\.)*)'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/""",
+    re.DOTALL | re.IGNORECASE,
+)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _STRING = re.compile(r"'((?:[^']|'')*)'")
 _CAST = re.compile(r"CAST\('((?:[^']|'')*)' AS [\w ]+\)", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.'\"])-?\d+(?:\.\d+)?(?![\w'\"])")
@@ -28,7 +35,11 @@ _HASH_PATH = re.compile(r"#>>?\s*\(*'\{([^}]*)\}'")
 _SETTING = re.compile(r"current_setting\s*\(\s*'([^']+)'", re.IGNORECASE)
 _NULLS = re.compile(r"\bis (?:not )?null\b", re.IGNORECASE)
 _PATTERN = re.compile(r"[\^$\[(*+\\|]")
+_LIKE = re.compile(r"\\.|.", re.DOTALL)
+_FRESH = ("a value that no row has", "A value that no row has")
 _LONGEST = 100_000
+_LONGEST_WORD = 60
+_FURTHEST = 50
 
 
 @dataclass(frozen=True)
@@ -75,11 +86,14 @@ def witness_values(constants: Constants, column: Column) -> list[str]:
     if column.type in ("json", "jsonb"):
         return list(dict.fromkeys(_documents(constants)))[:MOST]
     if column.category == "N":
-        return list(dict.fromkeys(_numbers_near(constants)))[: 2 * MOST]
+        return list(dict.fromkeys(numbers_near(constants.strings, constants.numbers)))[: 2 * MOST]
     if column.category == "D":
-        return list(dict.fromkeys(_moments_near(constants)))[:MOST]
+        return list(dict.fromkeys(moments_near(constants.strings, constants.numbers)))[: 2 * MOST]
+    if column.category == "R":
+        return list(dict.fromkeys(ranges_near(constants.strings, constants.numbers)))[:MOST]
     if column.category == "S":
-        return list(dict.fromkeys(texts_near(constants)))[: 3 * MOST]
+        texts = dict.fromkeys(chain(texts_near(constants), _texts_around(constants)))
+        return [*islice(texts, 4 * MOST), *_FRESH]
     return list(constants.strings[:MOST])
 
 
@@ -98,15 +112,43 @@ def texts_near(constants: Constants) -> Iterator[str]:
         yield f"{value}x"
 
 
+def _texts_around(constants: Constants) -> Iterator[str]:
+    """Texts in which a function finds a constant: behind others, between spaces, in mixed case, as a part, at an offset; and numbers."""
+    words = [value for value in constants.strings if any(map(str.isalnum, value)) and len(value) <= _LONGEST_WORD]
+    separators = [
+        value for value in constants.strings if value and not any(map(str.isalnum, value)) and len(value) <= 3
+    ]
+    yield from (f"x{value}" for value in words)
+    yield from (fits.swapcase() for value in words if _PATTERN.search(value) for fits in texts_that_fit(value)[:2])
+    yield from (value[:1].swapcase() + value[1:] for value in words)
+    yield from islice(numbers_near((), constants.numbers), MOST)
+    yield from (f" {value} " for value in words)
+    for separator in separators:
+        for value in words:
+            yield f"x{separator}{value}"
+            yield f"{value}{separator}x"
+            yield f"x{separator}x{separator}{value}"
+            yield f"{value[:1]}{separator}{value[1:]}"
+    offsets = [int(number) for number in constants.numbers if number.isdigit() and 1 < int(number) <= _FURTHEST]
+    for offset in offsets[:4]:
+        yield from ("x" * (offset - 1) + value for value in words)
+    yield " "
+
+
 def _filled(value: str) -> Iterator[str]:
     """A constant; if it is a pattern, first texts that fit it, and these with more before and behind."""
-    if "%" in value:
-        for filler in ("x", "", "x@", "/x"):
-            yield value.replace("%", filler).replace("_", "x")
+    if "%" in value or "_" in value:
+        for filler in ("x", "", "x@", "/x") if "%" in value else ("",):
+            yield "".join(_like_part(part, filler) for part in _LIKE.findall(value))
     if _PATTERN.search(value):
         for fits in texts_that_fit(value):
             yield from (fits, f"x{fits}", f"{fits}x")
     yield value
+
+
+def _like_part(part: str, filler: str) -> str:
+    """A text that fits a part of a pattern of LIKE: a wildcard, an escaped character, or any other."""
+    return {"%": filler, "_": "x"}.get(part, part[-1])
 
 
 def _documents(constants: Constants) -> Iterator[str]:
@@ -145,27 +187,19 @@ def nest(path: tuple[str, ...], value: object) -> dict[str, object]:
     return {path[0]: value}
 
 
-def _numbers_near(constants: Constants) -> Iterator[str]:
-    for number in constants.numbers:
-        yield number
-        if "." not in number:
-            yield str(int(number) + 1)
-            yield str(int(number) - 1)
-    yield from (value for value in constants.strings if re.fullmatch(r"-?\d+(\.\d+)?", value))
-
-
-def _moments_near(constants: Constants) -> Iterator[str]:
-    for value in constants.strings:
-        if year := re.match(r"(\d{4})(-\d\d-\d\d.*)", value):
-            yield value
-            yield f"{int(year[1]) + 1:04}{year[2]}"
-            yield f"{int(year[1]) - 1:04}{year[2]}"
-            yield f"{int(year[1]) + 10:04}{year[2]}"
-
-
 def _stripped(text: str) -> str:
-    """The text without comments and without casts of constants."""
-    return _CAST.sub(r"'\1'", re.sub(r"--[^\n]*", " ", text))
+    """The text without comments and without casts of constants; constants with escapes are written without."""
+    return _CAST.sub(r"'\1'", _TOKEN.sub(_plain, text))
+
+
+def _plain(token: re.Match[str]) -> str:
+    if token[0].startswith(("--", "/*")):
+        return " "
+    return f"'{_ESCAPE.sub(_unescaped, token['escaped'])}'" if token["escaped"] is not None else token[0]
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return {"n": "\n", "t": "\t", "r": "\r", "'": "''"}.get(escape[1], escape[1])
 
 
 def _strings(texts: Iterable[str]) -> list[str]:
@@ -184,7 +218,7 @@ def _ranked(one: list[T], other: list[T]) -> tuple[T, ...]:
 
 
 def _paths(text: str) -> Iterator[tuple[str, ...]]:
-    for chain in _CHAIN.finditer(text):
-        yield tuple(step.replace("''", "'") for step in _ONE_STEP.findall(chain[0]))
+    for steps in _CHAIN.finditer(text):
+        yield tuple(step.replace("''", "'") for step in _ONE_STEP.findall(steps[0]))
     for found in _HASH_PATH.findall(text):
         yield tuple(step.strip().strip('"') for step in found.split(","))
