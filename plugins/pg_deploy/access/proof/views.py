@@ -77,8 +77,8 @@ def view_differences(
             if time.monotonic() > deadline:
                 unread.append(Unsettled(name, f"only {number} of {len(reading)} subjects read it in {seconds:g} s"))
                 break
-            was = read_as(old.connection, api, subject, query, seconds=VIEW_S)
-            now = read_as(new.connection, api, subject, query, seconds=VIEW_S)
+            was = read_as(old.session(subject.never), api, subject, query, seconds=VIEW_S)
+            now = read_as(new.session(subject.never), api, subject, query, seconds=VIEW_S)
             if was is None or now is None:
                 unread.append(
                     Unsettled(name, f"view takes over {VIEW_S:g} s to be read: what it shows was not compared")
