@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import psycopg
+
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.predicates import Effective, Phase, Policy, effective, read_policies
 from pg_deploy.access.predicates.reach import Column, Relation, read_columns, read_relations
@@ -14,6 +16,8 @@ from pg_deploy.access.predicates.surroundings import Definitions
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
+
+_SETTINGS = b"set jit = off; set work_mem = '256MB'; set search_path = ''; set client_min_messages = warning"
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,27 @@ class Side:
     columns: dict[str, dict[str, Column]]
     shared: dict[str, frozenset[str]] = field(default_factory=dict)
     """The columns of each table that the other side has too, once both are known."""
+    sessions: dict[frozenset[str], Connection] = field(default_factory=dict)
+    """Further sessions, by the settings that were never set in each."""
+
+    def session(self, never: frozenset[str]) -> Connection:
+        """The connection for subjects that never set these settings: the side's own where there are none, else one of theirs.
+
+        A setting that was set once, if only in a transaction, is never null again.
+        """
+        if not never:
+            return self.connection
+        if never not in self.sessions:
+            info = self.connection.info
+            made = psycopg.connect(info.dsn, password=info.password or None, autocommit=True, prepare_threshold=None)
+            made.execute(_SETTINGS)
+            self.sessions[never] = made
+        return self.sessions[never]
+
+    def close_sessions(self) -> None:
+        """Close the sessions beside the side's own."""
+        while self.sessions:
+            self.sessions.popitem()[1].close()
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -65,7 +90,7 @@ def open_side(name: str, connection: Connection, api: Api) -> Side:
 
     The connection must be a superuser's in autocommit, and stays with session settings of the proof's own.
     """
-    connection.execute("set jit = off; set work_mem = '256MB'; set search_path = ''; set client_min_messages = warning")
+    connection.execute(_SETTINGS)
     relations = {relation.full_name: relation for relation in read_relations(connection, api)}
     policies = read_policies(connection, api)
     found = {name: read_columns(connection, relation) for name, relation in relations.items()}

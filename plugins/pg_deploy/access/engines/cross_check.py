@@ -18,7 +18,7 @@ from pg_deploy.access.engines.engine_by_impersonation import Answer, Answers, Ce
 from pg_deploy.access.engines.universe import matched
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.reach import Relation
-from pg_deploy.access.predicates.subjects import MADE, Subject
+from pg_deploy.access.predicates.subjects import MADE, NEVER, Subject
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection
 
@@ -320,7 +320,7 @@ def _shown(answer: Answer) -> str:
 def choose_subjects(subjects: Sequence[Subject], answers: Answers, number: int) -> list[Subject]:
     """Subjects worth a sample: up to `number` users, from who reaches least to who reaches most, and everybody who is no user."""
     reach = _reach_of(answers)
-    subjects = [subject for subject in subjects if subject.kind != MADE]
+    subjects = [subject for subject in subjects if subject.kind not in (MADE, NEVER)]
     users = [subject for subject in subjects if subject.claims and "sub" in json.loads(subject.claims)]
     ordered = sorted(users, key=lambda subject: (reach.get(subject.sid, 0), subject.sid))
     step = max(1, len(ordered) // max(1, number - 2))

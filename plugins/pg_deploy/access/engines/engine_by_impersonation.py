@@ -22,6 +22,7 @@ from pg_deploy.access.predicates.inline import Inliner
 from pg_deploy.access.predicates.predicates import PHASES, READING, Effective, Phase
 from pg_deploy.access.predicates.subjects import Subject
 from pg_deploy.postgres.quoting import quote
+from pg_deploy.postgres.session import Connection
 
 BATCH = 250
 """Subjects that one call of the loop answers for, at most; it begins with few, to see a deadline in time."""
@@ -126,42 +127,64 @@ class RealEngine:
         # cells of one question share one dictionary, and so do questions of one plan
         shared: dict[tuple[str, Question], dict[int, Answer]] = {}
         asked: set[int] = set()
-        connection = self.side.connection
         raising_until = time.monotonic() + RAISING_S
         for role in self.api.roles:
             questions = list(dict.fromkeys(q for cell, q in self.cells.items() if cell.role == role))
-            sids = [subject.sid for subject in subjects if subject.role == role]
-            connection.execute("deallocate all")
-            try:
-                connection.execute(f"set role {quote(role)}; set plan_cache_mode = force_generic_plan".encode())
-                connection.execute("select set_config('search_path', %s, false)", [self.api.path_of(role)])
-                distinct, failed = self._prepare(questions)
-                answers: list[dict[int, Answer]] = [{} for _ in failed]
-                by_rows: dict[int, RaisingRows] = {}
-                asked_first = {place: question for question, place in reversed(distinct.items())}
-                shared.update({(role, question): answers[place] for question, place in distinct.items()})
-                size, start = FIRST_BATCH, 0
-                while start < len(sids) and (deadline is None or time.monotonic() < deadline):
-                    part = sids[start : start + size]
-                    start += size
-                    size = min(size * 2, BATCH)
-                    for sid, found in self._ask(part, role, len(failed)):
-                        asked.add(sid)
-                        for place, error in enumerate(failed):
-                            answers[place][sid] = Answer(0, 0, 0, error) if error else found[place]
-                            if (raised := found[place].error) and not raised.startswith(_HOPELESS):
-                                if place not in by_rows:
-                                    by_rows[place] = self._raising(asked_first[place], place, raising_until)
-                                answers[place][sid] = self._without_raising(
-                                    asked_first[place], by_rows[place], sid, raised
-                                )
-            finally:
-                connection.execute("reset role; reset plan_cache_mode; set search_path = ''")
+            sids: dict[frozenset[str], list[int]] = {frozenset(): []}
+            for subject in subjects:
+                if subject.role == role:
+                    sids.setdefault(subject.never, []).append(subject.sid)
+            parts = [
+                self._ask_all(never, role, questions, group, deadline, raising_until, asked)
+                for never, group in sids.items()
+            ]
+            merged: dict[tuple[int, ...], dict[int, Answer]] = {}
+            for question in questions:
+                several = [part[question] for part in parts]
+                key = tuple(map(id, several))
+                shared[role, question] = merged.setdefault(key, {sid: a for each in several for sid, a in each.items()})
         return {cell: shared[cell.role, question] for cell, question in self.cells.items()}, asked
 
-    def _raising(self, question: Question, place: int, deadline: float) -> RaisingRows:
+    def _ask_all(
+        self,
+        never: frozenset[str],
+        role: str,
+        questions: Sequence[Question],
+        sids: Sequence[int],
+        deadline: float | None,
+        raising_until: float,
+        asked: set[int],
+    ) -> dict[Question, dict[int, Answer]]:
+        """The answers of these subjects of a role, in the session that they ask in; whom it asked it puts into `asked`."""
+        connection = self.side.session(never)
+        connection.execute("deallocate all")
+        try:
+            connection.execute(f"set role {quote(role)}; set plan_cache_mode = force_generic_plan".encode())
+            connection.execute("select set_config('search_path', %s, false)", [self.api.path_of(role)])
+            distinct, failed = self._prepare(connection, questions)
+            answers: list[dict[int, Answer]] = [{} for _ in failed]
+            by_rows: dict[int, RaisingRows] = {}
+            asked_first = {place: question for question, place in reversed(distinct.items())}
+            size, start = FIRST_BATCH, 0
+            while start < len(sids) and (deadline is None or time.monotonic() < deadline):
+                part = sids[start : start + size]
+                start += size
+                size = min(size * 2, BATCH)
+                for sid, found in self._ask(connection, part, role, len(failed)):
+                    asked.add(sid)
+                    for place, error in enumerate(failed):
+                        answers[place][sid] = Answer(0, 0, 0, error) if error else found[place]
+                        if (raised := found[place].error) and not raised.startswith(_HOPELESS):
+                            question = asked_first[place]
+                            if place not in by_rows:
+                                by_rows[place] = self._raising(connection, question, place, raising_until)
+                            answers[place][sid] = self._without_raising(question, by_rows[place], sid, raised)
+        finally:
+            connection.execute("reset role; reset plan_cache_mode; set search_path = ''")
+        return {question: answers[place] for question, place in distinct.items()}
+
+    def _raising(self, connection: Connection, question: Question, place: int, deadline: float) -> RaisingRows:
         """Prepare the alternatives of a question to be asked of some tuples."""
-        connection = self.side.connection
         statements = []
         for number, alternative in enumerate(question.alternatives, start=1):
             statements.append(f"access_proof_{place + 1}_{number}")
@@ -193,14 +216,16 @@ class RealEngine:
         measure = "count(*), coalesce(bit_xor(h1), 0), coalesce(bit_xor(h2), 0)"
         if question.weight:
             measure = "coalesce(sum(n), 0)::bigint, coalesce(bit_xor(x1), 0), coalesce(bit_xor(x2), 0)"
-        row = self.side.connection.execute(
+        row = rows.connection.execute(
             f"select {measure} from {question.weight or question.universe} where tid = any (%s)".encode(),
             [list(found.tids)],
         ).fetchone()
         allowed, first, second = row or (0, 0, 0)
         return Answer(allowed, first, second, error if found.raises else None)
 
-    def _prepare(self, questions: Sequence[Question]) -> tuple[dict[Question, int], list[str | None]]:
+    def _prepare(
+        self, connection: Connection, questions: Sequence[Question]
+    ) -> tuple[dict[Question, int], list[str | None]]:
         """Prepare a statement for each question, and none twice; says which answers which, and which fail with what.
 
         Questions that the server would run by one and the same plan, filters included, have one answer: an EXISTS and an IN
@@ -209,7 +234,6 @@ class RealEngine:
         distinct: dict[Question, int] = {}
         failed: list[str | None] = []
         plans: dict[str, int] = {}
-        connection = self.side.connection
         for question in questions:
             name = f"access_proof_{len(failed) + 1}"
             try:
@@ -230,10 +254,12 @@ class RealEngine:
             failed.append(None)
         return distinct, failed
 
-    def _ask(self, sids: Sequence[int], role: str, statements: int) -> list[tuple[int, list[Answer]]]:
+    def _ask(
+        self, connection: Connection, sids: Sequence[int], role: str, statements: int
+    ) -> list[tuple[int, list[Answer]]]:
         if not sids or not statements:
             return [(sid, []) for sid in sids]
-        rows = self.side.connection.execute(
+        rows = connection.execute(
             "select * from access_proof.answers(%s, %s, %s, %s, %s)",
             [list(sids), role, statements, self.api.claims_setting, self.api.sub_setting],
         ).fetchall()

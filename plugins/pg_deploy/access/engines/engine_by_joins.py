@@ -123,8 +123,8 @@ class SymbolicEngine:
         unique = {from_clause(alternative, None, None): alternative for alternative in alternatives}
         return Compiled(tuple(unique.values()), frozenset(self.compiler.used))
 
-    def evaluate(self) -> None:
-        """Evaluate every attribute for real, for every subject, as the role that is in force there.
+    def evaluate(self, subjects: Sequence[Subject]) -> None:
+        """Evaluate every attribute for real, for each of these subjects, as the role that is in force there.
 
         A predicate with an attribute that the role may not even ask is refused: engine R gets the error that users get.
         """
@@ -141,7 +141,7 @@ class SymbolicEngine:
                 if found := [reason for attribute, reason in refused.items() if attribute in compiled.attributes]:
                     self.compiled[cell] = Compiled(refused=found[0])
             if kept := [attribute for attribute in own if attribute not in refused]:
-                self._evaluate_as(role, kept, subject_roles)
+                self._evaluate_as(role, kept, subject_roles, subjects)
         connection.execute("create unique index on access_proof.s (sid); analyze access_proof.s")
 
     def _refused_to(self, role: str, own: Sequence[Attribute]) -> dict[Attribute, str]:
@@ -162,20 +162,20 @@ class SymbolicEngine:
                 connection.execute("reset role")
         return found
 
-    def _evaluate_as(self, role: str, own: Sequence[Attribute], subject_roles: Sequence[str]) -> None:
+    def _evaluate_as(
+        self, role: str, own: Sequence[Attribute], subject_roles: Sequence[str], subjects: Sequence[Subject]
+    ) -> None:
         connection = self.side.connection
-        connection.execute("deallocate all")
+        sids: dict[frozenset[str], list[int]] = {}
+        for subject in subjects:
+            if subject.role in subject_roles:
+                sids.setdefault(subject.never, []).append(subject.sid)
+        rows = [
+            row for never, group in sids.items() for row in self._values_for(never, group, role, own, subject_roles)
+        ]
         try:
             connection.execute(f"set role {quote(role)}".encode())
             types = [self._type_of(attribute.text) for attribute in own]
-            for place, attribute in enumerate(own, start=1):
-                connection.execute(f"prepare access_proof_{place} as select ({attribute.text})::text".encode())
-            rows = []
-            for subject_role in subject_roles:
-                rows += connection.execute(
-                    "select * from access_proof.attributes(%s, %s, %s, %s)",
-                    [subject_role, len(own), self.api.claims_setting, self.api.sub_setting],
-                ).fetchall()
         finally:
             connection.execute("reset role")
         connection.execute("create temporary table access_proof_values (sid integer, texts text[])")
@@ -194,6 +194,31 @@ class SymbolicEngine:
             " left join pg_temp.access_proof_values v using (sid);"
             " drop table access_proof.s; alter table access_proof.s_next rename to s; drop table pg_temp.access_proof_values".encode()
         )
+
+    def _values_for(
+        self,
+        never: frozenset[str],
+        sids: Sequence[int],
+        role: str,
+        own: Sequence[Attribute],
+        subject_roles: Sequence[str],
+    ) -> list[TupleRow]:
+        """The values of a role's attributes for these subjects, in the session that they ask in."""
+        connection = self.side.session(never)
+        connection.execute("deallocate all")
+        rows = []
+        try:
+            connection.execute(f"set role {quote(role)}".encode())
+            for place, attribute in enumerate(own, start=1):
+                connection.execute(f"prepare access_proof_{place} as select ({attribute.text})::text".encode())
+            for subject_role in subject_roles:
+                rows += connection.execute(
+                    "select * from access_proof.attributes(%s, %s, %s, %s, %s)",
+                    [sids, subject_role, len(own), self.api.claims_setting, self.api.sub_setting],
+                ).fetchall()
+        finally:
+            connection.execute("reset role")
+        return rows
 
     def _type_of(self, text: str) -> str:
         """The type of an expression, which is not evaluated: without claims it might raise."""

@@ -80,7 +80,7 @@ def measure(
     symbolic_engine.compile({cell: real_engine.effective[cell] for cell in real_engine.cells})
     timings = {"compile": time.monotonic() - mark}
     mark = time.monotonic()
-    symbolic_engine.evaluate()
+    symbolic_engine.evaluate(subjects)
     symbolic_answers: dict[Cell, Mapping[int, Answer]] = {}
     refused: dict[Cell, str] = {}
     for cell, question in real_engine.cells.items():

@@ -18,6 +18,7 @@ NAMELESS = "claims that name no user"
 WITHOUT = "without claims"
 OWN = "as the role itself"
 MADE = "claims and settings made from what the policies compare with"
+NEVER = "settings that were never set in the session"
 MOST_MADE = 300
 """Sessions of a role that are made from constants, at most."""
 MOST_INSIDE = 10
@@ -26,6 +27,7 @@ MOST_ALIKE = 6
 """Values that occur for which similar ones are made, which some comparison takes for the same."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_NO_SUCH_SETTING = "42704"
 NOBODY = "ffffffff-ffff-4fff-bfff-fffffffffffe"
 """A user's id that is in no table."""
 
@@ -40,9 +42,11 @@ class Subject:
     label: str
     kind: str = USERS
     settings: Mapping[str, str] = field(default_factory=dict, compare=False, hash=False)
-    """Further settings of the session, such as `app.tenant_id`; every subject has the same names."""
+    """Further settings of the session, such as `app.tenant_id`; every subject has the same names, but for those of `never`."""
     user: str | None = field(default=None, compare=False)
     """The user's id, if the session is a user's own."""
+    never: frozenset[str] = frozenset()
+    """Settings that must never have been set in the session: they are null there, and empty after a transaction that set them."""
 
     def with_user(self) -> Subject:
         """The same; a user's session gets the id that its claims name, because the ledger keeps the claims alone."""
@@ -52,6 +56,11 @@ class Subject:
 def is_malformed(subject: Subject, sqlstate: str) -> bool:
     """Whether an error only says that a policy cannot cast a value: the session was made up, or has no claims."""
     return subject.kind in (MADE, WITHOUT) and sqlstate.startswith("22")
+
+
+def lacks_setting(subject: Subject, error: str | None) -> bool:
+    """Whether an error only says that a setting does not exist in a session that never set it: it got nothing."""
+    return subject.kind == NEVER and (error or "").startswith(_NO_SUCH_SETTING)
 
 
 def read_subjects(
@@ -86,6 +95,12 @@ def read_subjects(
             ]
     empty = dict.fromkeys(_settings_to_make(constants, api), "")
     subjects = [replace(subject, settings=empty) for subject in found]
+    if empty:
+        named = ", ".join(empty)
+        subjects += [
+            replace(subject, label=f"{subject.label}, with {named} never set", kind=NEVER, never=frozenset(empty))
+            for subject in found
+        ]
     for role in api.roles:
         subjects += _made_sessions(api, role, sorted(users), constants, values, empty)
     return tuple(replace(subject, sid=sid) for sid, subject in enumerate(subjects, start=1))
@@ -126,6 +141,12 @@ def _made_sessions(
     for name in empty:
         for text in [*near[:60], *occurring][:room]:
             add(bases[0], {name: text}, f"{role} with {name} = '{text}'")
+    if len(empty) > 1:
+        for name, text in product(empty, [*near[:MOST_INSIDE], *occurring[:MOST_INSIDE]]):
+            others = frozenset(empty) - {name}
+            label = f"{role} with {name} = '{text}', and {', '.join(sorted(others))} never set"
+            alone = Subject(0, role, json.dumps(bases[0]), label, NEVER, {name: text}, never=others)
+            found.setdefault((alone.claims, label), alone)
     # PostgREST hands on a request's headers and cookies as JSON in a setting.
     for name, path in product(empty, constants.paths):
         for text in [*occurring[:MOST_INSIDE], *near[:MOST_INSIDE]]:

@@ -133,8 +133,8 @@ def call_differences(
             if time.monotonic() > deadline:
                 unsettled.append(Unsettled(identity, f"it could not be called for everybody in {seconds:g} s"))
                 break
-            was = _answers(old.connection, api, subject, statements, count=before.may_write)
-            now = _answers(new.connection, api, subject, statements, count=before.may_write)
+            was = _answers(old.session(subject.never), api, subject, statements, count=before.may_write)
+            now = _answers(new.session(subject.never), api, subject, statements, count=before.may_write)
             asked += len(statements)
             answered = answered or any(answer.error is None for answer in was)
             for text, one, other in zip(statements, was, now, strict=True):

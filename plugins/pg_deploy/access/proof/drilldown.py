@@ -284,10 +284,11 @@ def _tuples(one: Measured, cell: Cell, subject: Subject) -> dict[tuple[int, int]
         f"select q.h1, q.h2, q.tid, {shown or chr(39) + 'any values' + chr(39)} from {universe.name} q"
         f" where q.tid in ({engine.statement(engine.cells[cell], 'tids')}) limit {MOST_TUPLES + 1}"
     )
-    with acting_as(one.side.connection, engine.api, subject.role, subject.claims, subject.settings):
+    connection = one.side.session(subject.never)
+    with acting_as(connection, engine.api, subject.role, subject.claims, subject.settings):
         try:
-            with one.side.connection.transaction():
-                rows = one.side.connection.execute(query.encode()).fetchall()
+            with connection.transaction():
+                rows = connection.execute(query.encode()).fetchall()
         except psycopg.Error:
             return None
     return None if len(rows) > MOST_TUPLES else {(row[0], row[1]): (row[2], row[3]) for row in rows}

@@ -30,7 +30,7 @@ from pg_deploy.access.facts.unsettled import Unsettled
 from pg_deploy.access.predicates.comparisons import conditions_by_column
 from pg_deploy.access.predicates.occurring_values import mix_columns, occurring_values
 from pg_deploy.access.predicates.predicates import PHASES, READING
-from pg_deploy.access.predicates.subjects import MADE, Subject, read_subjects
+from pg_deploy.access.predicates.subjects import MADE, NEVER, Subject, read_subjects
 from pg_deploy.access.predicates.witnesses import Constants, constants_of
 from pg_deploy.access.proof.calls import call_differences
 from pg_deploy.access.proof.data_changes import DataChange, compare_rows
@@ -140,6 +140,7 @@ def prove(
             return _with_verdict(proof, time.monotonic() - started)
     finally:
         for side in sides:
+            side.close_sessions()
             if not keep_scratch and not side.connection.closed:
                 drop_scratch(side)
 
@@ -234,7 +235,7 @@ def _prove_rows(
         defined=_plain(settlement.views_defined_otherwise),
     )
     chosen = choose_subjects(subjects, measured[0].real_answers, SAMPLE)
-    asking = [*chosen, *(subject for subject in subjects if subject.kind == MADE)]
+    asking = [*chosen, *_made(subjects)]
     doubts = [each.object for each in unsettled + unwritten] + [each.cell.table for each in disagreements]
     of_calls, uncalled, called = call_differences(
         old, new, api, _to_be_called(settlement, cells, doubts), asking, pool, seconds=VIEWS_S
@@ -273,6 +274,11 @@ def _prove_rows(
         },
     )
     return _with_verdict(proof, time.monotonic() - started)
+
+
+def _made(subjects: Sequence[Subject]) -> list[Subject]:
+    """The sessions made up for the proof, and some that never set what is read."""
+    return [each for each in subjects if each.kind == MADE] + [each for each in subjects if each.kind == NEVER][:SAMPLE]
 
 
 def _to_be_called(settlement: Settlement, cells: Sequence[CellVerdict], doubts: Iterable[str]) -> frozenset[str]:

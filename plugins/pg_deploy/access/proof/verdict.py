@@ -9,7 +9,7 @@ from pg_deploy.access.engines.engine_by_impersonation import Answer, Cell
 from pg_deploy.access.engines.measure import Measured, same_meaning
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.purity import is_untrustworthy, is_whole_claims
-from pg_deploy.access.predicates.subjects import Subject, is_malformed
+from pg_deploy.access.predicates.subjects import Subject, is_malformed, lacks_setting
 from pg_deploy.access.proof.drilldown import Suspect
 from pg_deploy.ledger.kinds.access import CellOutcome
 
@@ -43,7 +43,8 @@ def judge(
             seen[key] = {
                 sid
                 for sid in one.keys() & other.keys()
-                if not _same(one[sid], other[sid]) and not _is_malformed(names[sid], one[sid], other[sid])
+                if not _same(*(_got(names[sid], answer) for answer in (one[sid], other[sid])))
+                and not _is_malformed(names[sid], one[sid], other[sid])
             }
         return seen[key]
 
@@ -74,6 +75,10 @@ def _is_malformed(subject: Subject, one: Answer, other: Answer) -> bool:
     return _state(one) != _state(other) and any(
         is_malformed(subject, answer.error) for answer in (one, other) if answer.error
     )
+
+
+def _got(subject: Subject, answer: Answer) -> Answer:
+    return Answer(0, 0, 0) if lacks_setting(subject, answer.error) else answer
 
 
 def _same(one: Answer, other: Answer) -> bool:

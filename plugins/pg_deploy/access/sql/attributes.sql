@@ -1,6 +1,6 @@
--- The values of a role's closed expressions for every subject of that role, as text. Each subject runs the statements anew: one
+-- The values of a role's closed expressions for these subjects of that role, as text. Each subject runs the statements anew: one
 -- statement over all subjects would reuse the sub-plans of the first, and be wrong.
-create function access_proof.attributes(of_role text, statements integer, claims_name text, sub_name text)
+create function access_proof.attributes(asked integer[], of_role text, statements integer, claims_name text, sub_name text)
 returns table (sid integer, texts text[], errors text[])
 language plpgsql
 security invoker
@@ -12,7 +12,8 @@ begin
     for subject in
         select s.sid, s.claims, s.settings
         from access_proof.subject s
-        where s.role = of_role
+        where s.sid = any (asked)
+          and s.role = of_role
         order by s.sid
     loop
         perform set_config(claims_name, subject.claims, true), set_config(sub_name, '', true);
