@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -71,6 +72,8 @@ class RealEngine:
     stand_ins: StandIns = field(init=False)
     cells: dict[Cell, Question] = field(default_factory=dict)
     effective: dict[Cell, Effective] = field(default_factory=dict)
+    stored: dict[str, str] = field(default_factory=dict)
+    """By the text of a statement that its role may not look up: the one that asks it with its names looked up before."""
 
     def __post_init__(self) -> None:
         self.inliner = Inliner(self.side.connection, Functions(self.side.connection))
@@ -97,6 +100,10 @@ class RealEngine:
 
     def statement(self, question: Question, columns: str = "digest") -> str:
         """The SQL of a question: its digest, or the allowed tuples' numbers."""
+        text = self._text_of(question, columns)
+        return self.stored.get(text, text)
+
+    def _text_of(self, question: Question, columns: str) -> str:
         if columns == "digest" and question.digest is not None:
             return question.digest
         alternatives = " union ".join(
@@ -123,9 +130,9 @@ class RealEngine:
             sids = [subject.sid for subject in subjects if subject.role == role]
             connection.execute("deallocate all")
             try:
-                connection.execute(f"set role {quote(role)}; set plan_cache_mode = force_generic_plan".encode())
-                connection.execute("select set_config('search_path', %s, false)", [self.api.path_of(role)])
-                distinct, failed = self._prepare(questions)
+                connection.execute("set plan_cache_mode = force_generic_plan")
+                self._act_as(role)
+                distinct, failed = self._prepare(questions, role)
                 answers: list[dict[int, Answer]] = [{} for _ in failed]
                 shared.update({(role, question): answers[place] for question, place in distinct.items()})
                 size, start = FIRST_BATCH, 0
@@ -141,7 +148,28 @@ class RealEngine:
                 connection.execute("reset role; reset plan_cache_mode; set search_path = ''")
         return {cell: shared[cell.role, question] for cell, question in self.cells.items()}, asked
 
-    def _prepare(self, questions: Sequence[Question]) -> tuple[dict[Question, int], list[str | None]]:
+    def _store(self, question: Question, role: str) -> None:
+        """Look up the names of a question once as ourselves: whom a policy applies to need not see the schemas that it names."""
+        connection = self.side.connection
+        connection.execute("reset role; set search_path = ''")
+        try:
+            for columns, result in (("digest", "n bigint, a bigint, b bigint"), ("tids", "tid bigint")):
+                text = self._text_of(question, columns)
+                if text not in self.stored:
+                    name = f"access_proof.stored_{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+                    connection.execute(
+                        f"create or replace function {name}() returns table ({result}) language sql stable"
+                        f" begin atomic {text}; end; grant execute on function {name} to public".encode()
+                    )
+                    self.stored[text] = f"select * from {name}()"
+        finally:
+            self._act_as(role)
+
+    def _act_as(self, role: str) -> None:
+        self.side.connection.execute(f"set role {quote(role)}".encode())
+        self.side.connection.execute("select set_config('search_path', %s, false)", [self.api.path_of(role)])
+
+    def _prepare(self, questions: Sequence[Question], role: str) -> tuple[dict[Question, int], list[str | None]]:
         """Prepare a statement for each question, and none twice; says which answers which, and which fail with what.
 
         Questions that the server would run by one and the same plan, filters included, have one answer: an EXISTS and an IN
@@ -154,7 +182,11 @@ class RealEngine:
         for question in questions:
             name = f"access_proof_{len(failed) + 1}"
             try:
-                connection.execute(f"prepare {name} as {self.statement(question)}".encode())
+                try:
+                    connection.execute(f"prepare {name} as {self.statement(question)}".encode())
+                except psycopg.errors.InsufficientPrivilege:
+                    self._store(question, role)
+                    connection.execute(f"prepare {name} as {self.statement(question)}".encode())
             except psycopg.Error as error:
                 if error.sqlstate is None:
                     raise
