@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,6 +82,8 @@ class RealEngine:
     stand_ins: StandIns = field(init=False)
     cells: dict[Cell, Question] = field(default_factory=dict)
     effective: dict[Cell, Effective] = field(default_factory=dict)
+    stored: dict[str, str] = field(default_factory=dict)
+    """By the text of a statement that its role may not look up: the one that asks it with its names looked up before."""
 
     def __post_init__(self) -> None:
         self.inliner = Inliner(self.side.connection, Functions(self.side.connection), self.side.definitions)
@@ -107,6 +110,10 @@ class RealEngine:
 
     def statement(self, question: Question, columns: str = "digest") -> str:
         """The SQL of a question: its digest, or the allowed tuples' numbers."""
+        text = self._text_of(question, columns)
+        return self.stored.get(text, text)
+
+    def _text_of(self, question: Question, columns: str) -> str:
         if columns == "digest" and question.digest is not None:
             return question.digest
         alternatives = " union ".join(
@@ -159,9 +166,9 @@ class RealEngine:
         connection = self.side.session(never)
         connection.execute("deallocate all")
         try:
-            connection.execute(f"set role {quote(role)}; set plan_cache_mode = force_generic_plan".encode())
-            connection.execute("select set_config('search_path', %s, false)", [self.api.path_of(role)])
-            distinct, failed = self._prepare(connection, questions)
+            connection.execute("set plan_cache_mode = force_generic_plan")
+            self._act_as(connection, role)
+            distinct, failed = self._prepare(connection, questions, role)
             answers: list[dict[int, Answer]] = [{} for _ in failed]
             by_rows: dict[int, RaisingRows] = {}
             asked_first = {place: question for question, place in reversed(distinct.items())}
@@ -177,23 +184,29 @@ class RealEngine:
                         if (raised := found[place].error) and not raised.startswith(_HOPELESS):
                             question = asked_first[place]
                             if place not in by_rows:
-                                by_rows[place] = self._raising(connection, question, place, raising_until)
+                                by_rows[place] = self._raising(connection, role, question, place, raising_until)
                             answers[place][sid] = self._without_raising(question, by_rows[place], sid, raised)
         finally:
             connection.execute("reset role; reset plan_cache_mode; set search_path = ''")
         return {question: answers[place] for question, place in distinct.items()}
 
-    def _raising(self, connection: Connection, question: Question, place: int, deadline: float) -> RaisingRows:
+    def _raising(
+        self, connection: Connection, role: str, question: Question, place: int, deadline: float
+    ) -> RaisingRows:
         """Prepare the alternatives of a question to be asked of some tuples."""
         statements = []
         for number, alternative in enumerate(question.alternatives, start=1):
             statements.append(f"access_proof_{place + 1}_{number}")
             # The part is made first: what is left out must not be asked.
-            connection.execute(
-                f"prepare {statements[-1]} (integer[]) as with part as materialized"
-                f" (select * from {question.universe} where tid = any ($1))"
-                f" select coalesce(array_agg(tid), '{{}}') from part as {ROW} where {alternative}".encode()
+            text = (
+                f"with part as materialized (select * from {question.universe} where tid = any ($1))"
+                f" select coalesce(array_agg(tid), '{{}}') from part as {ROW} where {alternative}"
             )
+            try:
+                connection.execute(f"prepare {statements[-1]} (integer[]) as {text}".encode())
+            except psycopg.errors.InsufficientPrivilege:
+                name = self._looked_up(connection, role, text, "(integer[]) returns integer[]")
+                connection.execute(f"prepare {statements[-1]} (integer[]) as select {name}($1)".encode())
         universe = next(
             each for each in self.universes.values() if question.universe in (each.name, each.read_by("select"))
         )
@@ -223,8 +236,33 @@ class RealEngine:
         allowed, first, second = row or (0, 0, 0)
         return Answer(allowed, first, second, error if found.raises else None)
 
+    def _store(self, connection: Connection, question: Question, role: str) -> None:
+        """Look up the names of a question once as ourselves: whom a policy applies to need not see the schemas that it names."""
+        for columns, result in (("digest", "n bigint, a bigint, b bigint"), ("tids", "tid bigint")):
+            text = self._text_of(question, columns)
+            if text not in self.stored:
+                name = self._looked_up(connection, role, text, f"() returns table ({result})")
+                self.stored[text] = f"select * from {name}()"
+
+    def _looked_up(self, connection: Connection, role: str, text: str, signature: str) -> str:
+        """The name of a function of that text, whose names we looked up; the session is the role again afterwards."""
+        name = f"access_proof.stored_{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+        connection.execute("reset role; set search_path = ''")
+        try:
+            connection.execute(
+                f"create or replace function {name}{signature} language sql stable"
+                f" begin atomic {text}; end; grant execute on function {name} to public".encode()
+            )
+        finally:
+            self._act_as(connection, role)
+        return name
+
+    def _act_as(self, connection: Connection, role: str) -> None:
+        connection.execute(f"set role {quote(role)}".encode())
+        connection.execute("select set_config('search_path', %s, false)", [self.api.path_of(role)])
+
     def _prepare(
-        self, connection: Connection, questions: Sequence[Question]
+        self, connection: Connection, questions: Sequence[Question], role: str
     ) -> tuple[dict[Question, int], list[str | None]]:
         """Prepare a statement for each question, and none twice; says which answers which, and which fail with what.
 
@@ -237,7 +275,11 @@ class RealEngine:
         for question in questions:
             name = f"access_proof_{len(failed) + 1}"
             try:
-                connection.execute(f"prepare {name} as {self.statement(question)}".encode())
+                try:
+                    connection.execute(f"prepare {name} as {self.statement(question)}".encode())
+                except psycopg.errors.InsufficientPrivilege:
+                    self._store(connection, question, role)
+                    connection.execute(f"prepare {name} as {self.statement(question)}".encode())
             except psycopg.Error as error:
                 if error.sqlstate is None:
                     raise

@@ -255,8 +255,9 @@ class SymbolicEngine:
             rows = self._run(f"select distinct {SUBJECT}.sid{from_clause(alternative, None, role)}")
             unhindered.update(row[0] for row in rows)
         every_tuple = self._total(f"select tid, h1, h2 from {universe}", question.weight) if unhindered else NOTHING
+        # A tuple may meet several rows of a table that is looked into.
         shared_text = " union ".join(
-            f"select {ROW}.tid, {ROW}.h1, {ROW}.h2{from_clause(each, universe, None)}" for each in of_tuples
+            f"select distinct {ROW}.tid, {ROW}.h1, {ROW}.h2{from_clause(each, universe, None)}" for each in of_tuples
         )
         shared = self._total(shared_text, question.weight) if of_tuples else NOTHING
         own: dict[int, Answer] = {}
