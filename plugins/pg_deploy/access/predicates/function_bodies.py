@@ -23,7 +23,6 @@ from pg_deploy.parsing.expressions import (
     column_names,
     given,
     nodes,
-    only_value,
     qualifier,
     replaced_below,
     with_fields,
@@ -367,7 +366,7 @@ def with_arguments(body: ast.SelectStmt, function: Function, arguments: tuple[as
     Raises Refuse if the call means something else than its body.
     """
     arguments = _in_order(function, arguments)
-    bare = only_value(body) is not None
+    bare = not body.fromClause and not body.valuesLists and body.op == enums.SetOperation.SETOP_NONE
     query = replaced_below(body, lambda node: _argument_of(node, function, arguments, bare=bare))
     doubtful = [each for each in arguments if not _is_never_null(each)] if function.strict else []
     if not doubtful:
@@ -406,7 +405,7 @@ def _argument_of(node: ast.Node, function: Function, arguments: tuple[ast.Node, 
     """The argument that a node of a body stands for, or the node itself.
 
     The server qualifies an argument by the function's name wherever columns are in sight; an unqualified name is an
-    argument in a `bare` body only.
+    argument in a `bare` body only, which has no FROM.
     """
     if isinstance(node, ast.ParamRef) and 0 < (number := node.number or 0) <= len(arguments):
         return arguments[number - 1]

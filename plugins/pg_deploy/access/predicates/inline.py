@@ -134,7 +134,7 @@ class Inliner:
             raise Refuse(f'"{function.full_name}" calls a relation as an argument calls another')
         aggregates = self.functions.aggregates_in(body)
         # An aggregate of nothing but columns from outside belongs to the query outside.
-        if aggregates and (only_value(body) is not None or any(names_argument(call) for call in aggregates)):
+        if aggregates and (not body.fromClause or any(names_argument(call) for call in aggregates)):
             raise Refuse(f'"{function.full_name}" takes an aggregate of its argument')
 
     def _require_execute(self, function: Function, session: Session) -> None:
