@@ -50,7 +50,7 @@ def test_a_case_is_what_it_must_be(name: str, templates: Templates) -> None:
 def test_who_got_an_error_and_now_gets_rows_has_gained_them(templates: Templates) -> None:
     """ "now get an error: no longer the error" said the opposite of what happened, and proposed nothing to declare."""
     ran = run_case(CASES["w1_harm_using_true"], templates)
-    (said,) = [line for line in ran.told if line.startswith("svc_web can now")]
+    (said,) = [line for line in ran.told if line.startswith("svc_web and 2 more of that role can now")]
     assert "can now select, update and delete 2000 rows" in said
     assert "where it was the error 22P02" in said
     assert not [line for line in ran.told if "now get an error" in line or "hardly ever what is meant" in line]

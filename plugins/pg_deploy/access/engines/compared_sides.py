@@ -31,10 +31,10 @@ class Side:
     columns: dict[str, dict[str, Column]]
     shared: dict[str, frozenset[str]] = field(default_factory=dict)
     """The columns of each table that the other side has too, once both are known."""
-    sessions: dict[frozenset[str], Connection] = field(default_factory=dict)
+    sessions: dict[tuple[str, ...], Connection] = field(default_factory=dict)
     """Further sessions, by the settings that were never set in each."""
 
-    def session(self, never: frozenset[str]) -> Connection:
+    def session(self, never: tuple[str, ...]) -> Connection:
         """The connection for subjects that never set these settings: the side's own where there are none, else one of theirs.
 
         A setting that was set once, if only in a transaction, is never null again.

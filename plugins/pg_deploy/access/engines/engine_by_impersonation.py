@@ -137,7 +137,7 @@ class RealEngine:
         raising_until = time.monotonic() + RAISING_S
         for role in self.api.roles:
             questions = list(dict.fromkeys(q for cell, q in self.cells.items() if cell.role == role))
-            sids: dict[frozenset[str], list[int]] = {frozenset(): []}
+            sids: dict[tuple[str, ...], list[int]] = {(): []}
             for subject in subjects:
                 if subject.role == role:
                     sids.setdefault(subject.never, []).append(subject.sid)
@@ -154,7 +154,7 @@ class RealEngine:
 
     def _ask_all(
         self,
-        never: frozenset[str],
+        never: tuple[str, ...],
         role: str,
         questions: Sequence[Question],
         sids: Sequence[int],

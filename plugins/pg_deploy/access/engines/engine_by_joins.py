@@ -166,7 +166,7 @@ class SymbolicEngine:
         self, role: str, own: Sequence[Attribute], subject_roles: Sequence[str], subjects: Sequence[Subject]
     ) -> None:
         connection = self.side.connection
-        sids: dict[frozenset[str], list[int]] = {}
+        sids: dict[tuple[str, ...], list[int]] = {}
         for subject in subjects:
             if subject.role in subject_roles:
                 sids.setdefault(subject.never, []).append(subject.sid)
@@ -197,7 +197,7 @@ class SymbolicEngine:
 
     def _values_for(
         self,
-        never: frozenset[str],
+        never: tuple[str, ...],
         sids: Sequence[int],
         role: str,
         own: Sequence[Attribute],

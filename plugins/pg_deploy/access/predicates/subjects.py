@@ -45,7 +45,7 @@ class Subject:
     """Further settings of the session, such as `app.tenant_id`; every subject has the same names, but for those of `never`."""
     user: str | None = field(default=None, compare=False)
     """The user's id, if the session is a user's own."""
-    never: frozenset[str] = frozenset()
+    never: tuple[str, ...] = ()
     """Settings that must never have been set in the session: they are null there, and empty after a transaction that set them."""
 
     def with_user(self) -> Subject:
@@ -98,7 +98,7 @@ def read_subjects(
     if empty:
         named = ", ".join(empty)
         subjects += [
-            replace(subject, label=f"{subject.label}, with {named} never set", kind=NEVER, never=frozenset(empty))
+            replace(subject, label=f"{subject.label}, with {named} never set", kind=NEVER, never=tuple(empty))
             for subject in found
         ]
     for role in api.roles:
@@ -143,8 +143,8 @@ def _made_sessions(
             add(bases[0], {name: text}, f"{role} with {name} = '{text}'")
     if len(empty) > 1:
         for name, text in product(empty, [*near[:MOST_INSIDE], *occurring[:MOST_INSIDE]]):
-            others = frozenset(empty) - {name}
-            label = f"{role} with {name} = '{text}', and {', '.join(sorted(others))} never set"
+            others = tuple(other for other in empty if other != name)
+            label = f"{role} with {name} = '{text}', and {', '.join(others)} never set"
             alone = Subject(0, role, json.dumps(bases[0]), label, NEVER, {name: text}, never=others)
             found.setdefault((alone.claims, label), alone)
     # PostgREST hands on a request's headers and cookies as JSON in a setting.

@@ -120,7 +120,9 @@ class Drill:
 
     def _one(self, cells: list[Cell], subjects: list[Subject]) -> Iterator[RowDifference]:
         said: dict[_Saying, list[Cell]] = {}
-        example = subjects[0]
+        # Somebody who gets or loses a row of today says more than somebody who would.
+        example = next((each for each in subjects[:SHOWN] if self._moves_rows(cells[0], each)), subjects[0])
+        subjects = [example, *(each for each in subjects if each is not example)]
         for cell in cells:
             found = self._rows(cell, example)
             because = tuple(self._because(cell))
@@ -139,6 +141,10 @@ class Drill:
                     said.setdefault(_Saying(direction, keys, number, because, found.had_error), []).append(cell)
         for saying, same in said.items():
             yield self._told(saying, same, subjects)
+
+    def _moves_rows(self, cell: Cell, subject: Subject) -> bool:
+        found = self._rows(cell, subject)
+        return bool(found.gained or found.lost)
 
     def _told(self, saying: _Saying, cells: list[Cell], subjects: list[Subject]) -> RowDifference:
         direction, keys, number, because, had_error = saying

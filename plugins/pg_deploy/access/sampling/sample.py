@@ -78,7 +78,8 @@ class LiveSample:
         """For the ledger: keys of rows and digests, no contents."""
         detail = asdict(self)
         for subject in detail["subjects"]:
-            del subject["user"]
+            # Its people never lack a setting.
+            del subject["user"], subject["never"]
         return detail
 
     @classmethod
