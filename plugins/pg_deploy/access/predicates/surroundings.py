@@ -6,7 +6,7 @@ Found by the words of texts, also of the functions and views that they name. It 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -72,11 +72,21 @@ class Definitions:
         """Whether it asks for the session's role, its search_path or another setting of the server."""
         return any(_SESSION.search(_STRING.sub("''", _OWN_SETTING.sub("", each))) for each in self.below(text))
 
-    def unsteady(self, text: str) -> tuple[str, ...]:
-        """What it names whose answer is another one at another time, by chance or on another connection; sorted."""
-        found: set[str] = set()
-        for each in self.below(text):
-            found.update(word for match in _UNSTEADY.findall(_STRING.sub("''", each)) for word in match if word)
-            found.update(f"'{word}'" for word in _NEAR_NOW.findall(each))
-            found.update(_SERVER_SETTING.findall(each))
-        return tuple(sorted(word.lower() for word in found))
+    def unsteady(self, text: str) -> frozenset[str]:
+        """The texts that answer otherwise at another time, by chance or on another connection: this one and those that it names."""
+        own, *inner = self.below(text)
+        found = {each for each in inner if _names_of(each)}
+        return frozenset({own, *found} if found or _names_of(own) else ())
+
+
+def unsteady_reason(texts: Collection[str]) -> str:
+    """Why texts that are unsteady and differ are not proved."""
+    names = sorted({name for text in texts for name in _names_of(text)})
+    return f"it was asked once, and {', '.join(names)} may answer otherwise at another time, by chance or on another connection"
+
+
+def _names_of(text: str) -> frozenset[str]:
+    found = {word for match in _UNSTEADY.findall(_STRING.sub("''", text)) for word in match if word}
+    found.update(f"'{word}'" for word in _NEAR_NOW.findall(text))
+    found.update(_SERVER_SETTING.findall(text))
+    return frozenset(word.lower() for word in found)

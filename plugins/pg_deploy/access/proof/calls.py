@@ -18,6 +18,7 @@ from pg_deploy.access.engines.cross_check import acting_as
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.facts.unsettled import Unsettled
 from pg_deploy.access.predicates.subjects import Subject, is_malformed
+from pg_deploy.access.predicates.surroundings import unsteady_reason
 from pg_deploy.access.proof.drilldown import SHOWN, RowDifference
 from pg_deploy.execution.rows_written import grown, written_here
 from pg_deploy.ledger.kinds.rows_written import Written
@@ -120,6 +121,8 @@ def call_differences(
         if "other" in (before.returns, after.returns):
             unsettled.append(Unsettled(identity, "it is no function or procedure that can be called by itself"))
             continue
+        if differing_texts := old.definitions.unsteady(before.name) ^ new.definitions.unsteady(before.name):
+            unsettled.append(Unsettled(identity, f"it does something else: {unsteady_reason(differing_texts)}"))
         taken = {kind: _values(old.connection, kind, values) for kind in before.types}
         given = _arguments(before, taken)
         if given is None:

@@ -3,15 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pg_deploy.access.engines.engine_by_impersonation import Answer, Cell
 from pg_deploy.access.engines.measure import Measured, same_meaning
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.purity import is_untrustworthy, is_whole_claims
 from pg_deploy.access.predicates.subjects import Subject, is_malformed, lacks_setting
+from pg_deploy.access.predicates.surroundings import unsteady_reason
 from pg_deploy.access.proof.drilldown import Suspect
+from pg_deploy.grammar import ast, enums
+from pg_deploy.grammar.printer import printed
 from pg_deploy.ledger.kinds.access import CellOutcome
+from pg_deploy.parsing.expressions import only_value, operands, parse_predicate, replaced
+
+
+@dataclass
+class _Unsteady:
+    """The conditions of cells that answer otherwise at another time, by chance or on another connection; each is read once."""
+
+    _found: dict[object, frozenset[str]] = field(default_factory=dict)
+
+    def of(self, one: Measured, cell: Cell) -> frozenset[str]:
+        effective = one.real_engine.effective[cell]
+        key = (one.side.name, effective)
+        if key not in self._found:
+            parts = [part for clause in (*effective.permissive, *effective.restrictive) for part in _conditions(clause)]
+            self._found[key] = frozenset().union(*map(one.side.definitions.unsteady, parts))
+        return self._found[key]
+
+
+def _conditions(clause: str) -> list[str]:
+    """What a clause connects by AND and OR; `(select x)` counts as x."""
+    waiting = [replaced(parse_predicate(clause), lambda node: _value_of(node) or node)]
+    found = []
+    while waiting:
+        node = waiting.pop()
+        parts = operands(node, enums.BoolExprType.AND_EXPR) or operands(node, enums.BoolExprType.OR_EXPR)
+        waiting.extend(parts)
+        if not parts:
+            found.append(printed(node))
+    return found
+
+
+def _value_of(node: ast.Node) -> ast.Node | None:
+    is_value = isinstance(node, ast.SubLink) and node.subLinkType == enums.SubLinkType.EXPR_SUBLINK
+    return only_value(node.subselect) if is_value and isinstance(node, ast.SubLink) else None
 
 
 @dataclass(frozen=True)
@@ -34,6 +71,7 @@ def judge(
     verdicts = []
     suspects = []
     seen: dict[object, set[int]] = {}
+    unsteady = _Unsteady()
 
     def differing(one: Mapping[int, Answer] | None, other: Mapping[int, Answer] | None) -> set[int]:
         if one is None or other is None or one is other:
@@ -52,7 +90,7 @@ def judge(
         real = differing(old.real_answers[cell], new.real_answers[cell])
         symbolic = differing(old.symbolic_answers.get(cell), new.symbolic_answers.get(cell))
         own = {one.side.name: differing(one.real_answers[cell], one.symbolic_answers.get(cell)) for one in (old, new)}
-        labels = [*_labels(old, new, cell, api, roles[cell.role]), *_unread(old, new, cell, names)]
+        labels = [*_labels(old, new, cell, api, roles[cell.role], unsteady), *_unread(old, new, cell, names)]
         labels += [
             f"the two engines disagree about {len(sids)} subjects ({cell.phase}, {cell.role}) on the {side} side, such as"
             f" {names[min(sids)].label}"
@@ -111,7 +149,7 @@ def _direction(old: Measured, new: Measured, cell: Cell, sid: int) -> int:
     return (after.allowed > before.allowed) - (after.allowed < before.allowed)
 
 
-def _labels(old: Measured, new: Measured, cell: Cell, api: Api, sids: frozenset[int]) -> list[str]:
+def _labels(old: Measured, new: Measured, cell: Cell, api: Api, sids: frozenset[int], unsteady: _Unsteady) -> list[str]:
     labels = []
     for one in (old, new):
         if cell in one.refused and is_untrustworthy(one.refused[cell]):
@@ -121,8 +159,10 @@ def _labels(old: Measured, new: Measured, cell: Cell, api: Api, sids: frozenset[
     before, after = old.symbolic_engine.compiled[cell], new.symbolic_engine.compiled[cell]
     if same_meaning(old, new, cell):
         return labels
+    if differing := unsteady.of(old, cell) ^ unsteady.of(new, cell):
+        labels.append(f"its policies differ: {unsteady_reason(differing)}")
     for attribute in sorted(before.attributes | after.attributes, key=lambda found: found.text):
-        if attribute.reads_clock:
+        if attribute.reads_clock and not differing:
             labels.append(f"`{attribute.text}` depends on the time: it was asked for this instant only")
         if attribute.text not in api.user_expressions and is_whole_claims(attribute.text):
             labels.append(f"`{attribute.text}` reads the claims as a whole: it was asked with a few only")

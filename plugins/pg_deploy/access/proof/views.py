@@ -17,6 +17,7 @@ from pg_deploy.access.facts.unsettled import Unsettled
 from pg_deploy.access.predicates.reach import Relation, read_columns
 from pg_deploy.access.predicates.shown_columns import Source, sources_of_columns
 from pg_deploy.access.predicates.subjects import Subject
+from pg_deploy.access.predicates.surroundings import unsteady_reason
 from pg_deploy.access.proof.drilldown import SHOWN, RowDifference
 from pg_deploy.catalog.switches import is_on
 from pg_deploy.postgres.quoting import in_quotes, many, quote
@@ -99,6 +100,9 @@ def view_differences(
                     unread.append(Unsettled(name, reason))
                     break
                 differing.setdefault((subject.role, gain.direction), []).append(gain)
+        texts = [side.definitions.unsteady(_definition(side, one)) for side, one in ((old, before), (new, after))]
+        if name in defined and texts[0] != texts[1]:
+            unread.append(Unsettled(name, f"it is defined otherwise: {unsteady_reason(texts[0] ^ texts[1])}"))
         if reading and not shown and not differing and _definition(old, before) != _definition(new, after):
             unread.append(Unsettled(name, "it is defined otherwise, and shows nobody a row: nothing was compared"))
         found += [
