@@ -249,8 +249,8 @@ MUTANTS = (
     ),
     Mutant(
         "no witness is made of documents",
-        "witnesses.py",
-        "    yield from _contained(constants.strings)",
+        "witness_documents.py",
+        "    yield from _contained(plain)",
         "    yield from ()",
         f"{_CASES}[h11_document_contains_less]",
     ),

@@ -6,6 +6,7 @@ security takes part, except that closed expressions (auth.uid()) are evaluated f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,6 +30,7 @@ from pg_deploy.postgres.session import one_line
 from pg_deploy.postgres.sql_files import engine_sql
 
 NOTHING = Answer(0, 0, 0)
+_ATTRIBUTE = re.compile(rf"\b{SUBJECT}\.a\d+\b")
 MOST_PAIRS = 60_000_000
 """Estimated allowed pairs of subject and tuple above which a predicate is refused as dense: memory, not time."""
 
@@ -48,9 +50,20 @@ class Compiled:
 
     @cached_property
     def text(self) -> str:
-        """A comparable form: equal on both sides where the predicate means the same, whatever the data."""
+        """A comparable form: equal on both sides where the predicate means the same, whatever the data.
+
+        A closed expression stands in it as it is: by its number two that swap their places would look alike.
+        """
+        meant = {f"{SUBJECT}.{each.name}": f"({each.role}: {each.text})" for each in self.attributes}
+
+        def said(condition: str) -> str:
+            return _ATTRIBUTE.sub(lambda found: meant.get(found[0], found[0]), condition)
+
         return "\n".join(
-            sorted(" ; ".join([*(table for _, table in each.tables), *each.normal_texts]) for each in self.alternatives)
+            sorted(
+                " ; ".join([*(table for _, table in each.tables), *sorted(map(said, each.normal_texts))])
+                for each in self.alternatives
+            )
         )
 
 

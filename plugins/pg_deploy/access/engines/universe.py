@@ -291,8 +291,11 @@ def _fill(side: Side, universe: Universe, names: Sequence[str]) -> None:
         parts += [(f"select {made}", False) for made in own[universe.columns[0].name]]
     else:
         parts += [(part, True) for part in _with_nulls(existing, universe.columns)]
-        parts += _witnesses(existing, universe, own)
-        parts += _joint(existing, universe, own)
+        suggested = _suggested(universe, own)
+        parts += ((part, False) for part in _witnesses(existing, universe, suggested))
+        parts += ((part, True) for part in _witnesses(existing, universe, own))
+        parts += ((part, False) for part in _joint(existing, universe, suggested))
+        parts += ((part, True) for part in _joint(existing, universe, own))
         for most in MADE_IN_PRODUCT:
             values = [
                 " union ".join(
@@ -335,25 +338,22 @@ def _with_nulls(existing: str, columns: Sequence[Column]) -> Iterator[str]:
             yield f"select {parts} from ({existing}) e"
 
 
-def _witnesses(existing: str, universe: Universe, own: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, bool]]:
+def _witnesses(existing: str, universe: Universe, own: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Existing tuples with one value, or two, replaced by those that the predicates' constants suggest."""
     sample = f"select * from ({existing}) e limit {BASES}"
     for number, column in enumerate(universe.columns):
         for made in own[column.name]:
-            yield _replaced(sample, universe, {column.name: made}), False
+            yield _replaced(sample, universe, {column.name: made})
         for other in universe.columns[number + 1 :]:
             for one in own[column.name][:8]:
                 for two in own[other.name][:8]:
-                    yield (
-                        _replaced(f"{sample[: -len(str(BASES))]}10", universe, {column.name: one, other.name: two}),
-                        False,
-                    )
+                    yield _replaced(f"{sample[: -len(str(BASES))]}10", universe, {column.name: one, other.name: two})
     alone = {name: made[0] for name, made in own.items() if made}
     if len(alone) == len(universe.columns):
-        yield _replaced("select", universe, alone), False
+        yield _replaced("select", universe, alone)
 
 
-def _joint(existing: str, universe: Universe, own: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, bool]]:
+def _joint(existing: str, universe: Universe, own: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """A few existing tuples with every combination of a few values that the constants suggest: conditions may have to hold together."""
     choices = {name: made[:JOINT] for name, made in own.items() if made}
     combinations = prod(len(made) + 1 for made in choices.values())
@@ -370,7 +370,7 @@ def _joint(existing: str, universe: Universe, own: Mapping[str, Sequence[str]]) 
         if column.name in choices
     )
     bases = max(1, min(10, JOINT_LIMIT // combinations))
-    yield f"select {taken} from (select * from ({existing}) e limit {bases}) s{made_of}", False
+    yield f"select {taken} from (select * from ({existing}) e limit {bases}) s{made_of}"
 
 
 def _replaced(source: str, universe: Universe, values: Mapping[str, str]) -> str:
@@ -384,16 +384,37 @@ def _made(side: Side, universe: Universe, column: Column) -> Iterator[str]:
     given = witness_values(constants, column)
     if column.category == "A":
         given = _arrays(side, universe, column)
-    if column.type == "uuid":
-        given = [NOBODY, *given]
     rows = side.connection.execute(
         "select v from unnest(%s::text[]) with ordinality as u (v, place) where access_proof.castable(v, %s) order by place",
         [given, column.type],
     ).fetchall()
     made = [f"{literal(value)}::{column.type}" for (value,) in rows]
+    if column.type == "uuid":
+        made.insert(0, _nobody(column))
     if not column.required:
-        made.insert(0 if constants.nulls else 2, f"null::{column.type}")
+        made.insert(0 if constants.nulls else 2, _null(column))
     yield from made
+
+
+def _null(column: Column) -> str:
+    return f"null::{column.type}"
+
+
+def _nobody(column: Column) -> str:
+    return f"{literal(NOBODY)}::{column.type}"
+
+
+def _suggested(universe: Universe, own: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """Of these values those that a constant suggests: rows that exist may be asked with them, though none has them."""
+    found: dict[str, Sequence[str]] = {}
+    for column in universe.columns:
+        constants = universe.constants.get(column.name, NO_CONSTANTS)
+        named = bool(constants.strings or constants.numbers or constants.paths)
+        beside = {_nobody(column), *(() if constants.nulls else (_null(column),))}
+        found[column.name] = [
+            made for made in own[column.name] if made not in beside and (named or made == _null(column))
+        ]
+    return found
 
 
 def _arrays(side: Side, universe: Universe, column: Column) -> list[str]:

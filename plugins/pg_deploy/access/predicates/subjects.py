@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from pg_deploy.access.facts.api import Api
-from pg_deploy.access.predicates.witnesses import NO_CONSTANTS, Constants, nest, texts_near
+from pg_deploy.access.predicates.witness_documents import nest
+from pg_deploy.access.predicates.witnesses import NO_CONSTANTS, Constants, texts_near
 from pg_deploy.postgres.session import Connection
 
 USERS = "users"
@@ -23,6 +24,8 @@ MOST_MADE = 300
 """Sessions of a role that are made from constants, at most."""
 MOST_INSIDE = 10
 """Constants, and values that occur, that are put at each path into a setting that is read as JSON."""
+MOST_PAIRED = 4
+"""Values that occur of which every two are put at two paths together."""
 MOST_ALIKE = 6
 """Values that occur for which similar ones are made, which some comparison takes for the same."""
 
@@ -172,7 +175,7 @@ def _made_sessions(
     for path in paths:
         for other in paths:
             if other > path and path[0] != "sub" and other[0] != "sub":
-                for first, second in product(own[:4], own[:4]):
+                for first, second in product([*own[:4], *occurring[:MOST_PAIRED]], repeat=2):
                     given = _with(_with(bases[0], path, first), other, second)
                     add(given, {}, f"{role} with {_at_path(path, first)} and {_at_path(other, second)}")
     return list(found.values())[:MOST_MADE]

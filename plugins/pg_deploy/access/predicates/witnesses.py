@@ -5,7 +5,6 @@ PostgreSQL is then asked whether a witness shows a difference.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TypeVar
 
 from pg_deploy.access.predicates.patterns import texts_that_fit
 from pg_deploy.access.predicates.reach import Column
+from pg_deploy.access.predicates.witness_documents import documents_near
 from pg_deploy.access.predicates.witness_numbers import moments_near, numbers_near, ranges_near
 
 T = TypeVar("T")
@@ -32,6 +32,7 @@ _STEP = r"\s*\)*\s*->>?\s*\(*\s*'((?:[^']|'')*)'(?:::[\w ]+)?"
 _CHAIN = re.compile(rf"(?:{_STEP})+")
 _ONE_STEP = re.compile(_STEP)
 _HASH_PATH = re.compile(r"#>>?\s*\(*'\{([^}]*)\}'")
+_SUBSCRIPT = re.compile(r"\[\s*'([^']*)'(?:::text)?\s*\]")
 _SETTING = re.compile(r"current_setting\s*\(\s*'([^']+)'", re.IGNORECASE)
 _NULLS = re.compile(r"\bis (?:not )?null\b", re.IGNORECASE)
 _PATTERN = re.compile(r"[\^$\[(*+\\|]")
@@ -84,7 +85,8 @@ def merge_constants(several: Iterable[Constants]) -> Constants:
 def witness_values(constants: Constants, column: Column) -> list[str]:
     """Values for a column, as text: each constant, its neighbours, in another case, longer, empty; many do not fit the type."""
     if column.type in ("json", "jsonb"):
-        return list(dict.fromkeys(_documents(constants)))[:MOST]
+        documents = documents_near(constants.strings, constants.numbers, constants.paths)
+        return list(islice(dict.fromkeys(documents), 3 * MOST))
     if column.category == "N":
         return list(dict.fromkeys(numbers_near(constants.strings, constants.numbers)))[: 2 * MOST]
     if column.category == "D":
@@ -151,42 +153,6 @@ def _like_part(part: str, filler: str) -> str:
     return {"%": filler, "_": "x"}.get(part, part[-1])
 
 
-def _documents(constants: Constants) -> Iterator[str]:
-    yield "{}"
-    yield from _contained(constants.strings)
-    for path in constants.paths:
-        for value in (*constants.strings, True, False, None, *map(float, constants.numbers)):
-            if value not in path:
-                yield json.dumps(nest(path, value))
-
-
-def _contained(strings: Iterable[str]) -> Iterator[str]:
-    """The documents that a predicate names: each as it is, and without one of its members; and all of them merged into one."""
-    whole: dict[str, object] = {}
-    for value in strings:
-        try:
-            found = json.loads(value)
-        except ValueError:
-            if value.isidentifier():
-                yield json.dumps({value: True})
-            continue
-        if isinstance(found, dict):
-            yield json.dumps(found)
-            yield from (json.dumps({k: v for k, v in found.items() if k != name}) for name in found)
-            whole = {**whole, **found}
-        elif isinstance(found, list):
-            yield json.dumps(found)
-    if whole:
-        yield json.dumps(whole)
-
-
-def nest(path: tuple[str, ...], value: object) -> dict[str, object]:
-    """Make `{"a": {"b": value}}` for the path a, b."""
-    for step in reversed(path[1:]):
-        value = {step: value}
-    return {path[0]: value}
-
-
 def _stripped(text: str) -> str:
     """The text without comments and without casts of constants; constants with escapes are written without."""
     return _CAST.sub(r"'\1'", _TOKEN.sub(_plain, text))
@@ -222,3 +188,4 @@ def _paths(text: str) -> Iterator[tuple[str, ...]]:
         yield tuple(step.replace("''", "'") for step in _ONE_STEP.findall(steps[0]))
     for found in _HASH_PATH.findall(text):
         yield tuple(step.strip().strip('"') for step in found.split(","))
+    yield from ((step,) for step in _SUBSCRIPT.findall(text))
