@@ -16,6 +16,7 @@ from typing import Any
 
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.facts.carriers import find_carried_tables
+from pg_deploy.access.facts.function_marks import doubts_about_marks, writes_otherwise
 from pg_deploy.access.facts.functions import is_definer
 from pg_deploy.access.facts.rights import reachable_roles, read_grants
 from pg_deploy.access.facts.triggers import is_bystander, returns_trigger
@@ -123,13 +124,23 @@ def differences(before: Facts, after: Facts) -> tuple[Difference, ...]:
     found = []
     for key in sorted(keys):
         old, new = before.by_key.get(key), after.by_key.get(key)
-        if key[0] not in HARMLESS and (old is None or new is None or _meaning(old) != _meaning(new)):
+        if key[0] in HARMLESS:
+            continue
+        if (
+            old is None
+            or new is None
+            or _meaning(old) != _meaning(new)
+            or writes_otherwise(old, new, closure_of(after))
+        ):
             found.append(Difference(key, old, new))
     return tuple(found)
 
 
 def _meaning(fact: Fact) -> dict[str, Any]:
-    """The part of a fact that can decide anything: a function's costs and a column's place in its table cannot."""
+    """The part of a fact that can decide anything: a function's costs and a column's place in its table cannot.
+
+    Whether a function is stable or volatile decides in two ways only, which function_marks knows.
+    """
     properties = dict(fact.properties)
     if fact.kind in ROUTINES and "definition" in properties:
         head, mark, body = str(properties["definition"]).partition("\nAS ")
@@ -202,7 +213,7 @@ class _Settling:
                 for each in self._unsettled_writes(closure, _relation(name, facts), nodes, rows, name):
                     unsettled[each] = None
                     written_otherwise.add(name)
-        for each in self._unsettled_hooks(frozenset(nodes) | rows):
+        for each in (*self._unsettled_hooks(frozenset(nodes) | rows), *doubts_about_marks(self.before, self.after)):
             unsettled[each] = None
         written_otherwise |= {parent for each in self._differences if (parent := _parent_that_acts(each)) is not None}
         for difference in self._differences:

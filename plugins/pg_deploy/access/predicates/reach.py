@@ -54,6 +54,7 @@ class Column:
     """A column of a relation; `parent` is the (schema, table, column) that a foreign key of this one column points to.
 
     `exact` says that no expression can tell two equal values apart; one can tell 1.0 from 1.00.
+    `witnessed` says that values of its type can be made which tell two predicates apart.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Column:
     required: bool
     ordered: bool
     exact: bool
+    witnessed: bool
     parent: list[str] | None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pg_deploy.access.engines.compared_sides import Side
 from pg_deploy.access.engines.engine_by_impersonation import Answer, Cell
 from pg_deploy.access.engines.measure import Measured, same_meaning
 from pg_deploy.access.facts.api import Api
@@ -161,12 +162,24 @@ def _labels(old: Measured, new: Measured, cell: Cell, api: Api, sids: frozenset[
         return labels
     if differing := unsteady.of(old, cell) ^ unsteady.of(new, cell):
         labels.append(f"its policies differ: {unsteady_reason(differing)}")
+    labels += [
+        f'column "{name}" has type {kind}: only values that occur were asked, and constants as they are'
+        for name, kind in sorted(_unwitnessed(old.side, cell.table) | _unwitnessed(new.side, cell.table))
+    ]
     for attribute in sorted(before.attributes | after.attributes, key=lambda found: found.text):
         if attribute.reads_clock and not differing:
             labels.append(f"`{attribute.text}` depends on the time: it was asked for this instant only")
         if attribute.text not in api.user_expressions and is_whole_claims(attribute.text):
             labels.append(f"`{attribute.text}` reads the claims as a whole: it was asked with a few only")
     return labels
+
+
+def _unwitnessed(side: Side, table: str) -> set[tuple[str, str]]:
+    """Columns that policies read and of which nobody makes values, with their types."""
+    read = side.referenced(table)
+    return {
+        (name, column.type) for name, column in side.columns[table].items() if name in read and not column.witnessed
+    }
 
 
 def _notes(old: Measured, new: Measured, cell: Cell) -> tuple[str, ...]:

@@ -9,6 +9,9 @@ select
     (t.typtype = 'e'
         or t.typname in ('uuid', 'int2', 'int4', 'int8', 'bool', 'date', 'timestamp', 'timestamptz')
         or (t.typname in ('text', 'varchar') and l.collisdeterministic)) as exact,
+    -- Of other types, such as a row's or an extension's, nobody knows how to make values that tell two predicates apart.
+    (coalesce(b.typcategory, t.typcategory) in ('A', 'B', 'D', 'E', 'I', 'N', 'R', 'S', 'T')
+        or coalesce(b.typname, t.typname) in ('uuid', 'json', 'jsonb')) as witnessed,
     (
         select array[parent_schema.nspname::text, parent.relname::text, parent_column.attname::text]
         from pg_catalog.pg_constraint f
@@ -22,6 +25,8 @@ select
     ) as parent
 from pg_catalog.pg_attribute a
 join pg_catalog.pg_type t on t.oid = a.atttypid
+-- an array's elements, or what a domain is of
+left join pg_catalog.pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype when t.typcategory = 'A' then t.typelem end
 left join pg_catalog.pg_collation l on l.oid = a.attcollation
 where a.attrelid = %(relation)s
     and a.attnum > 0
