@@ -30,6 +30,7 @@ MOST_ALIKE = 6
 """Values that occur for which similar ones are made, which some comparison takes for the same."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_OTHER = "another"
 _NO_SUCH_SETTING = "42704"
 NOBODY = "ffffffff-ffff-4fff-bfff-fffffffffffe"
 """A user's id that is in no table."""
@@ -170,6 +171,8 @@ def _made_sessions(
                 add(_with(base, path, value), {}, f"{role} with {_at_path(path, value)}{_of_user(base)}")
         for text in _similar_texts(occurring) if path != ("sub",) else ():
             add(_with(bases[0], path, text), {}, f"{role} with {_at_path(path, text)}")
+        for several in _containers([*near[:3], *occurring[:MOST_INSIDE]]) if path != ("sub",) else ():
+            add(_with(bases[0], path, several), {}, f"{role} with {_at_path(path, several)}")
         for text in occurring[: 4 * share if path == ("sub",) else share]:
             add(_with(bases[0], path, text), {}, f"{role} with {_at_path(path, text)}")
     for path in paths:
@@ -186,6 +189,14 @@ def _similar_texts(values: Sequence[str]) -> Iterator[str]:
     words = [value for value in values if any(map(str.isalpha, value)) and not _UUID.fullmatch(value)]
     for value in words[:MOST_ALIKE]:
         yield from (value.swapcase(), f"x@{value}", f"{value}x", f"x{value}")
+
+
+def _containers(values: Sequence[str]) -> Iterator[object]:
+    """Arrays that hold a value first, last or alone, and an object that has it as a key: a token may name several groups."""
+    for value in values:
+        yield from ([value], [_OTHER, value], [value, _OTHER], {value: True})
+        if value.isdigit():
+            yield [int(value)]
 
 
 def _of_user(base: Mapping[str, object]) -> str:
