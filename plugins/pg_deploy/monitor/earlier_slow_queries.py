@@ -11,7 +11,7 @@ from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.measures import Row
 from pg_deploy.monitor.slow_queries import SlowQuery, is_still_slow
 from pg_deploy.monitor.statements import Window, shown_text
-from pg_deploy.monitor.thresholds import Statements
+from pg_deploy.monitor.thresholds import StatementLimits
 
 # If one call took more than this share of the time of all calls, the cause names it.
 _MOST_OF_IT = 0.5
@@ -70,7 +70,7 @@ def _advice(slow: SlowQuery, suspect: str | None) -> str:
 
 
 def judge_earlier_slow_queries(
-    before: Sequence[Row], called: Mapping[str, Window], now: datetime, limits: Statements
+    before: Sequence[Row], called: Mapping[str, Window], now: datetime, limits: StatementLimits
 ) -> tuple[dict[str, EarlierSlowQuery], list[Row]]:
     """Judge again the slow queries that the last run found. Pure.
 

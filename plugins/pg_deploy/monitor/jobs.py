@@ -9,7 +9,7 @@ from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.cron import Cron, Job
 from pg_deploy.monitor.runs import JobRuns, OpenRun
 from pg_deploy.monitor.schedules import Schedule
-from pg_deploy.monitor.thresholds import Views
+from pg_deploy.monitor.thresholds import ViewLimits
 from pg_deploy.postgres.session import one_line
 from pg_deploy.presentation.secrecy import without_secrets
 
@@ -58,7 +58,7 @@ def format_moment(moment: datetime, now: datetime | None = None) -> str:
     return f"{moment:%H:%M} UTC" if today else f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def find_next_due(known: KnownJob, cron: Cron, limits: Views) -> Due | None:
+def find_next_due(known: KnownJob, cron: Cron, limits: ViewLimits) -> Due | None:
     """The first moment after its newest start at which the job was or will be due; None if nobody can know."""
     schedule = cron.schedule_of(known.job)
     if schedule is None or cron.zone is None:
@@ -78,7 +78,7 @@ def pause_s(job: Job, now: datetime, cron: Cron) -> float | None:
     return (coming - last).total_seconds() if last and coming else None
 
 
-def allowed_s(job: Job, now: datetime, cron: Cron, limits: Views) -> float | None:
+def allowed_s(job: Job, now: datetime, cron: Cron, limits: ViewLimits) -> float | None:
     """How old the views that the job refreshes may be now, in seconds: they must hold the last run whose grace is over."""
     schedule = cron.schedule_of(job)
     if schedule is None or cron.zone is None:
@@ -91,7 +91,7 @@ def allowed_s(job: Job, now: datetime, cron: Cron, limits: Views) -> float | Non
     return (now - due).total_seconds() if due else None
 
 
-def _grace(schedule: Schedule, due: datetime, cron: Cron, limits: Views) -> float:
+def _grace(schedule: Schedule, due: datetime, cron: Cron, limits: ViewLimits) -> float:
     """By how many seconds a run may be late: by half of the shorter pause beside it, within the limits."""
     if schedule.every is not None or cron.zone is None:
         return limits.grace
@@ -101,7 +101,7 @@ def _grace(schedule: Schedule, due: datetime, cron: Cron, limits: Views) -> floa
     return max(limits.grace, min(min(pauses, default=0.0) / 2, limits.grace_at_most))
 
 
-def find_trouble(known: KnownJob, cron: Cron, now: datetime, limits: Views, name: str = "") -> Trouble | None:
+def find_trouble(known: KnownJob, cron: Cron, now: datetime, limits: ViewLimits, name: str = "") -> Trouble | None:
     """What is wrong with a job; None if it does what it should, as far as that can be seen.
 
     `name` is what the cause calls the job, by default `its job … of pg_cron`.
@@ -152,7 +152,7 @@ def _is_never_due(job: Job, cron: Cron, now: datetime) -> bool:
 
 
 def find_trouble_by_view(
-    known: KnownJob, unchanged_since: datetime | None, cron: Cron, now: datetime, limits: Views
+    known: KnownJob, unchanged_since: datetime | None, cron: Cron, now: datetime, limits: ViewLimits
 ) -> Trouble | None:
     """What a view proves about a job whose runs cannot be seen: a run was due, and did not refresh the view.
 

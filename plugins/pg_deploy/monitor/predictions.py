@@ -19,7 +19,7 @@ from pg_deploy.monitor.query_measures import SLOW, windows_by_key
 from pg_deploy.monitor.samples import EndedDeployment, Sample
 from pg_deploy.monitor.slow_queries import find_slower, usual_ms
 from pg_deploy.monitor.statements import Counters, StatementCounter, Window, windows_between
-from pg_deploy.monitor.thresholds import Statements, Thresholds
+from pg_deploy.monitor.thresholds import StatementLimits, Thresholds
 from pg_deploy.postgres.session import Connection
 
 MEASURE = "predictions"
@@ -83,7 +83,7 @@ def judge_predictions(
     predictions: Mapping[str, Prediction],
     windows_since: Mapping[str, Window],
     windows_before: Mapping[str, list[Window]],
-    limits: Statements,
+    limits: StatementLimits,
 ) -> Measured:
     """A row that counts how many predictions could be judged, and one for each that was wrong, the slowest first. Pure.
 

@@ -22,7 +22,7 @@ from pg_deploy.monitor.samples import (
 from pg_deploy.monitor.slow_queries import SlowQuery, find_new_and_slow, find_slower, is_query
 from pg_deploy.monitor.statements import Counters, Window, read_counters, shown_text, windows_between, with_most_time
 from pg_deploy.monitor.suspects import read_touched_relations, reads_one_of
-from pg_deploy.monitor.thresholds import Statements
+from pg_deploy.monitor.thresholds import StatementLimits
 from pg_deploy.postgres.ledger_name import ledger_schemas
 from pg_deploy.postgres.session import Connection
 
@@ -38,7 +38,7 @@ _TEXTS_PER_LINE = 5
 def measure_statements(
     connection: Connection,
     sample: Sample,
-    limits: Statements,
+    limits: StatementLimits,
     *,
     slow_before: Sequence[Row],
     deployed: EndedDeployment | None,
@@ -175,23 +175,23 @@ def _suspect(
     return f"{deployed.name} ended {deployed.ended_at:%Y-%m-%d %H:%M} UTC in between and is the suspect"
 
 
-def _most_time(now: Counters, limits: Statements) -> list[str]:
+def _most_time(now: Counters, limits: StatementLimits) -> list[str]:
     costliest = sorted(now.by_key.items(), key=lambda item: item[1].total_ms, reverse=True)
     return [key for key, _ in costliest[: _TEXTS_PER_LINE * limits.top]]
 
 
-def _by_time(windows: Mapping[str, Window], limits: Statements) -> dict[str, Window]:
+def _by_time(windows: Mapping[str, Window], limits: StatementLimits) -> dict[str, Window]:
     return with_most_time(windows, _TEXTS_PER_LINE * limits.top)
 
 
-def _by_mean(windows: Mapping[str, Window], limits: Statements) -> dict[str, Window]:
+def _by_mean(windows: Mapping[str, Window], limits: StatementLimits) -> dict[str, Window]:
     enough = {key: one for key, one in windows.items() if one.calls >= limits.calls}
     slowest = sorted(enough.items(), key=lambda item: item[1].mean_ms, reverse=True)
     return dict(slowest[: _TEXTS_PER_LINE * limits.top])
 
 
 def _measure_top(
-    windows: Mapping[str, Window], limits: Statements, texts: Mapping[str, str], ledgers: tuple[str, ...]
+    windows: Mapping[str, Window], limits: StatementLimits, texts: Mapping[str, str], ledgers: tuple[str, ...]
 ) -> Measured:
     rows = [
         Row(

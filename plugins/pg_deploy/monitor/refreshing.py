@@ -15,7 +15,7 @@ from psycopg import sql
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.freshness import LOCKED
 from pg_deploy.monitor.measures import monitor_session
-from pg_deploy.monitor.thresholds import Views
+from pg_deploy.monitor.thresholds import ViewLimits
 from pg_deploy.monitor.views import View, describe_holders, describe_workers, read_views
 from pg_deploy.postgres.session import Connection, Target, one_line
 from pg_deploy.postgres.sql_files import engine_text
@@ -33,7 +33,7 @@ def deployment_is_open(connection: Connection) -> bool:
     return bool(row and row[0])
 
 
-def refresh_views(target: Target, limits: Views, names: Collection[str], log: logging.Logger) -> dict[str, str]:
+def refresh_views(target: Target, limits: ViewLimits, names: Collection[str], log: logging.Logger) -> dict[str, str]:
     """Refresh the named views one after the other. Returns, by view, what happened to it, in words.
 
     Refreshes CONCURRENTLY if a unique index allows. Leaves alone a view on which somebody works, gives way to whoever waits for it,
@@ -64,7 +64,7 @@ def refresh_views(target: Target, limits: Views, names: Collection[str], log: lo
 
 
 def _refresh(
-    connection: Connection, watching: Connection, view: View, limits: Views, until: float, log: logging.Logger
+    connection: Connection, watching: Connection, view: View, limits: ViewLimits, until: float, log: logging.Logger
 ) -> str:
     concurrently = view.concurrently and view.populated
     began = time.monotonic()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pg_deploy.monitor.statements import StatementCounter, Window
-from pg_deploy.monitor.thresholds import Statements
+from pg_deploy.monitor.thresholds import StatementLimits
 
 # Half of a normal distribution lies within 0.67 standard deviations of its median.
 _MAD_TO_SIGMA = 1.4826
@@ -62,7 +62,7 @@ def find_slower(
     now: Mapping[str, Window],
     history: Mapping[str, Sequence[Window]],
     long_term: Mapping[str, StatementCounter],
-    limits: Statements,
+    limits: StatementLimits,
 ) -> list[SlowQuery]:
     """The statements that are slower than their own history: above its median, its usual spread and nearly all of its windows.
 
@@ -91,13 +91,13 @@ def find_slower(
     return sorted(slow, key=lambda one: one.now.total_ms, reverse=True)
 
 
-def usual_ms(earlier: Sequence[Window], counter: StatementCounter | None, limits: Statements) -> float | None:
+def usual_ms(earlier: Sequence[Window], counter: StatementCounter | None, limits: StatementLimits) -> float | None:
     """What a statement usually takes, by its earlier windows, else by its counters; None if both are too few. Pure."""
     usual = _usual(earlier, counter, limits)
     return usual.ms if usual else None
 
 
-def _usual(earlier: Sequence[Window], counter: StatementCounter | None, limits: Statements) -> _Usual | None:
+def _usual(earlier: Sequence[Window], counter: StatementCounter | None, limits: StatementLimits) -> _Usual | None:
     """What a statement usually costs, by its earlier windows, else by its counters; None if both are too few."""
     enough = [one for one in earlier if one.calls >= limits.calls]
     if len(enough) >= _ENOUGH_WINDOWS:
@@ -113,7 +113,7 @@ def _usual(earlier: Sequence[Window], counter: StatementCounter | None, limits: 
     return _Usual(mean, 0.0, 0.0, counter.blocks / counter.calls, limits.times_slower * few)
 
 
-def _reads_more(window: Window, blocks: float, limits: Statements) -> bool:
+def _reads_more(window: Window, blocks: float, limits: StatementLimits) -> bool:
     return window.mean_blocks > blocks * limits.blocks_times + 10
 
 
@@ -123,7 +123,7 @@ def slowdown_of_others(times: Mapping[str, float], key: str) -> float:
     return max(1.0, stats.median(others)) if len(others) >= _ENOUGH_OTHERS else 1.0
 
 
-def is_still_slow(slow: SlowQuery, now: Window, limits: Statements) -> bool:
+def is_still_slow(slow: SlowQuery, now: Window, limits: StatementLimits) -> bool:
     """Whether a statement that was found slow is still slow. To be over, it must come nearer to its history than the alert's limit."""
     if slow.before_ms is None:
         return now.mean_ms >= limits.new_fastest * 1000
@@ -133,7 +133,10 @@ def is_still_slow(slow: SlowQuery, now: Window, limits: Statements) -> bool:
 
 
 def find_new_and_slow(
-    now: Mapping[str, Window], counters: Mapping[str, StatementCounter], known: Mapping[str, object], limits: Statements
+    now: Mapping[str, Window],
+    counters: Mapping[str, StatementCounter],
+    known: Mapping[str, object],
+    limits: StatementLimits,
 ) -> list[SlowQuery]:
     """The statements that were never seen before and are slow from the start.
 

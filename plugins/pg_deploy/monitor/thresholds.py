@@ -62,7 +62,7 @@ class Limit(_Strict):
         return (self.above is not None and value > self.above) or (self.below is not None and value < self.below)
 
 
-class Views(_Strict):
+class ViewLimits(_Strict):
     """The limits of materialized views. Durations are in seconds."""
 
     grace: Seconds = 900.0
@@ -85,7 +85,7 @@ class Views(_Strict):
         return any(fnmatchcase(view, pattern) for pattern in self.refreshed_by_monitor)
 
 
-class Statements(_Strict):
+class StatementLimits(_Strict):
     """The limits of slow queries. Durations are in seconds."""
 
     calls: Count = 3
@@ -105,7 +105,7 @@ class Statements(_Strict):
     top: Count = 5
 
 
-class Watch(_Strict):
+class WatchLimits(_Strict):
     """The limits of the watch after a deployment. Durations are in seconds, the rest is in per cent."""
 
     lasts: Seconds = 172800.0
@@ -120,9 +120,9 @@ class Thresholds(_Strict):
     retention: Seconds = 1209600.0
     remind_after: Seconds = 86400.0
     measures: dict[str, Limit] = {}
-    views: Views = Views()
-    statements: Statements = Statements()
-    watch: Watch = Watch()
+    views: ViewLimits = ViewLimits()
+    statements: StatementLimits = StatementLimits()
+    watch: WatchLimits = WatchLimits()
 
     def of(self, measure: str) -> Limit:
         """The limits of a measure. One without an entry is only shown."""

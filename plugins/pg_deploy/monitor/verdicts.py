@@ -10,7 +10,7 @@ from pg_deploy.monitor.cron import Cron
 from pg_deploy.monitor.jobs import KnownJob
 from pg_deploy.monitor.known_jobs_and_views import KnownView
 from pg_deploy.monitor.refreshers import Refreshes
-from pg_deploy.monitor.thresholds import Views
+from pg_deploy.monitor.thresholds import ViewLimits
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Look:
     cron: Cron
     known: Mapping[int, KnownJob]
     refreshes: Mapping[int, Refreshes]
-    limits: Views
+    limits: ViewLimits
     names: Mapping[int, str] = field(default_factory=dict)
     runs_problem: str | None = None
 

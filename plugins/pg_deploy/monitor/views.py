@@ -23,7 +23,7 @@ from pg_deploy.monitor.materialized_at import read_ages, read_zones
 from pg_deploy.monitor.measures import Measured, Row, explain_error, set_deadlines
 from pg_deploy.monitor.refreshers import Refreshes, Routines, ViewNames, find_refreshes, path_of_role
 from pg_deploy.monitor.runs import Runs, read_runs
-from pg_deploy.monitor.thresholds import Views
+from pg_deploy.monitor.thresholds import ViewLimits
 from pg_deploy.monitor.verdicts import Holder, Look, SeenView
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_sql
@@ -89,7 +89,7 @@ def read_views(connection: Connection) -> tuple[View, ...]:
 
 def look_at_views(
     connection: Connection,
-    limits: Views,
+    limits: ViewLimits,
     memory: Memory,
     *,
     refreshed: Mapping[str, str] | None = None,
@@ -169,7 +169,7 @@ def _known_view(view: View, memory: Memory, now: datetime) -> KnownView:
     return before.after_look(view.mark, view.rows_written, memory.looked_at, now)
 
 
-def _due(known: KnownJob, cron: Cron, limits: Views) -> tuple[str, datetime | None]:
+def _due(known: KnownJob, cron: Cron, limits: ViewLimits) -> tuple[str, datetime | None]:
     # If its runs cannot be seen, nobody knows which of them began.
     due = None if known.why_unseen else find_next_due(known, cron, limits)
     return known.job.name, due.at if due else None

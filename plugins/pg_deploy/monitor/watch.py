@@ -20,7 +20,7 @@ from pg_deploy.monitor.before_deployment import MeasuredBefore, read_measured_be
 from pg_deploy.monitor.measures import Measured, Row
 from pg_deploy.monitor.samples import EndedDeployment, read_statement_history, read_values
 from pg_deploy.monitor.statements import Window
-from pg_deploy.monitor.thresholds import Watch
+from pg_deploy.monitor.thresholds import WatchLimits
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_text
 
@@ -104,7 +104,9 @@ class Watched:
     report: str | None = None
 
 
-def watch_deployment(connection: Connection, limits: Watch, deployed: EndedDeployment | None, target: str) -> Watched:
+def watch_deployment(
+    connection: Connection, limits: WatchLimits, deployed: EndedDeployment | None, target: str
+) -> Watched:
     """Compare the time since a deployment with the time before it. Writes the last verdict as evidence, once."""
     if deployed is None:
         return Watched()
@@ -156,7 +158,7 @@ def watch_deployment(connection: Connection, limits: Watch, deployed: EndedDeplo
 
 
 def _compare(
-    connection: Connection, limits: Watch, deployed: EndedDeployment, until: datetime, kept: MeasuredBefore
+    connection: Connection, limits: WatchLimits, deployed: EndedDeployment, until: datetime, kept: MeasuredBefore
 ) -> list[WatchedCriterion]:
     start = deployed.ended_at - timedelta(seconds=limits.baseline)
     criteria = []
@@ -217,7 +219,7 @@ def _criterion(
     unit: str,
     more_is_better: bool,
     least: float,
-    limits: Watch,
+    limits: WatchLimits,
     firm: bool,
 ) -> WatchedCriterion:
     change = (after - before) / max(abs(before), 1e-9) * 100
@@ -263,7 +265,7 @@ def _measured_benchmarks(connection: Connection, deployed: EndedDeployment) -> l
 
 
 def _markdown(
-    connection: Connection, deployed: EndedDeployment, criteria: Sequence[WatchedCriterion], limits: Watch
+    connection: Connection, deployed: EndedDeployment, criteria: Sequence[WatchedCriterion], limits: WatchLimits
 ) -> str:
     lines = [
         f"## {deployed.name}: {_overall(criteria)}",

@@ -18,14 +18,14 @@ from pg_deploy.ledger.kinds.workload import (
 )
 from pg_deploy.monitor.predictions import Prediction, judge_predictions
 from pg_deploy.monitor.statements import StatementCounter, Window
-from pg_deploy.monitor.thresholds import Statements
+from pg_deploy.monitor.thresholds import StatementLimits
 from pg_deploy.postgres.session import Target
 from tests.core.monitor.monitoring import Monitor
 from tests.core.monitor.test_faults import keep_deployed_state
 from tests.core.monitor.test_statement_calls import key
 
 TABLES = ("indexed", "feared", "doomed", "hoped", "usual")
-LIMITS = Statements()
+LIMITS = StatementLimits()
 THEN = StatementCounter(500, 1000, 5000)
 
 

@@ -8,9 +8,9 @@ from pg_deploy.monitor.earlier_slow_queries import judge_earlier_slow_queries, m
 from pg_deploy.monitor.query_measures import names_view
 from pg_deploy.monitor.slow_queries import SlowQuery, find_new_and_slow, find_slower, is_query
 from pg_deploy.monitor.statements import StatementCounter, Window
-from pg_deploy.monitor.thresholds import Statements
+from pg_deploy.monitor.thresholds import StatementLimits
 
-LIMITS = Statements()
+LIMITS = StatementLimits()
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=timezone.utc)
 
 

@@ -19,7 +19,7 @@ from pg_deploy.monitor.before_deployment import is_measured_lately, measure_befo
 from pg_deploy.monitor.conclude import tell_last_report
 from pg_deploy.monitor.samples import EndedDeployment, Sample
 from pg_deploy.monitor.take_sample import take_sample
-from pg_deploy.monitor.thresholds import Thresholds, Watch
+from pg_deploy.monitor.thresholds import Thresholds, WatchLimits
 from pg_deploy.monitor.watch import Watched, watch_deployment
 from pg_deploy.postgres.session import Connection, Target
 from tests.looking import Database
@@ -84,7 +84,7 @@ def watched(
                 " select max(id) - %s, 'top_queries', %s from deploy_ledger.sample",
                 [number, Jsonb(rows)],
             )
-        return [watch_deployment(connection, Watch(), one, "target_db") for _ in range(looks)]
+        return [watch_deployment(connection, WatchLimits(), one, "target_db") for _ in range(looks)]
 
 
 def test_faster_queries_are_better_and_an_equal_cache_is_the_same(empty_database: str) -> None:
@@ -213,7 +213,9 @@ def test_a_first_deployment_is_compared_with_what_it_measured_itself(empty_datab
     with target.session("test") as connection:
         assert read_measured_before(connection, one.id).values == kept.values
         assert read_measured_before(connection, one.id).statements.keys() == kept.statements.keys()
-        assert watch_deployment(connection, Watch(), one, "target_db").lines[1].startswith("nothing to compare yet")
+        assert (
+            watch_deployment(connection, WatchLimits(), one, "target_db").lines[1].startswith("nothing to compare yet")
+        )
 
     for number in range(2):
         take_sample(target, Thresholds(), f"run {number}", logging.getLogger("quiet"))
@@ -221,7 +223,7 @@ def test_a_first_deployment_is_compared_with_what_it_measured_itself(empty_datab
             database.value("select count(*) from public.orders where id = 7")
     take_sample(target, Thresholds(), "last run", logging.getLogger("quiet"))
     with target.session("test") as connection:
-        lines = watch_deployment(connection, Watch(), one, "target_db").lines
+        lines = watch_deployment(connection, WatchLimits(), one, "target_db").lines
 
     assert {"connections in use", "query time"} <= {line[2:].split(":")[0] for line in lines[1:]}
     assert lines[-1] == "· before is as the deployment itself measured it: all that the server had counted until then"
