@@ -44,12 +44,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class EndedDeployment:
-    """A deployment that changed the target, and when it ended."""
+    """A deployment that changed the target, when it ended, and the migrations of it that are in place (`stems`)."""
 
     id: int
     dag_id: str
     ended_at: datetime
-    state: str
     stems: tuple[str, ...]
 
     @property
@@ -238,7 +237,7 @@ def read_values(connection: Connection, measure: str, since: datetime, until: da
 def read_last_deployment(connection: Connection) -> EndedDeployment | None:
     """The newest deployment that has ended and that left something in place, or None. Reads only."""
     row = connection.execute(
-        engine_text("""select d.id, d.dag_id, d.ended_at, d.state, array_agg(a.stem order by a.id)
+        engine_text("""select d.id, d.dag_id, d.ended_at, array_agg(a.stem order by a.id)
         from deploy_ledger.deployment d
         join deploy_ledger.attempt a on a.deployment_id = d.id
         where d.ended_at is not null and pg_catalog.starts_with(d.dag_id, 'deploy_')
@@ -247,7 +246,7 @@ def read_last_deployment(connection: Connection) -> EndedDeployment | None:
         order by d.id desc
         limit 1""")
     ).fetchone()
-    return EndedDeployment(row[0], row[1], row[2], row[3], tuple(row[4])) if row else None
+    return EndedDeployment(row[0], row[1], row[2], tuple(row[3])) if row else None
 
 
 def remove_old(connection: Connection, retention_s: float) -> int:

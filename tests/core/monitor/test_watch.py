@@ -39,7 +39,7 @@ def deployed(connection: Connection, ended_at: datetime) -> EndedDeployment:
         " values (%s, '20250101000000', '20250101000000_orders', 'x', 'verified')",
         [number],
     )
-    return EndedDeployment(number, "deploy_migrations", ended_at, "deployed", ("20250101000000_orders",))
+    return EndedDeployment(number, "deploy_migrations", ended_at, ("20250101000000_orders",))
 
 
 def sample(connection: Connection, at: datetime, mean_ms: float, hits: float) -> None:
