@@ -11,8 +11,8 @@ class ThresholdsError(PgDeployError):
     def __init__(self, file: str, problem: str) -> None:
         self.file = file
         super().__init__(
-            f'"{file}" cannot be used: {problem}; correct it, python -m pg_deploy.monitor.thresholds '
-            "prints the defaults, which explain each key"
+            f'"{file}" cannot be used: {problem}; correct it (python -m pg_deploy.monitor.thresholds '
+            "prints the defaults, with a word on each key)"
         )
 
 

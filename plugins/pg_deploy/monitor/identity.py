@@ -11,13 +11,12 @@ from pg_deploy.monitor.samples import Sample
 from pg_deploy.postgres.session import Connection
 
 MEASURE = "same_database"
-_NAME = samples.IDENTITY
 
 
 def compare_identity(connection: Connection) -> tuple[dict[str, Any], Measured]:
     """What identifies this database, and a measure that has a row if that differs from the last look. Reads only."""
     now = _read_identity(connection)
-    before: Mapping[str, Any] = samples.read_memory(connection, _NAME)
+    before: Mapping[str, Any] = samples.read_memory(connection, samples.IDENTITY)
     # What this role could not see at one of the two looks is no difference.
     visible = {name: value for name, value in now.items() if value is not None}
     differing = {name for name, value in visible.items() if before.get(name, value) not in (None, value)}
@@ -26,7 +25,7 @@ def compare_identity(connection: Connection) -> tuple[dict[str, Any], Measured]:
     if "major" in differing:
         event = f"the server was upgraded from PostgreSQL {before['major']} to {now['major']}"
     elif differing == {"timeline"}:
-        event = "the server was restored to a moment before, or a standby took its place,"
+        event = "the server was restored to an earlier moment, or a standby took its place,"
     else:
         event = "the database was restored, or moved to another server"
     cause = f"{event} since the last look: what is compared with earlier looks begins anew"
@@ -41,7 +40,7 @@ def compare_identity(connection: Connection) -> tuple[dict[str, Any], Measured]:
 
 def keep_identity(connection: Connection, sample: Sample, identified_by: Mapping[str, Any]) -> None:
     """Remember what identifies this database for the next look. Commits once."""
-    samples.put_memory(connection, sample, _NAME, identified_by)
+    samples.put_memory(connection, sample, samples.IDENTITY, identified_by)
 
 
 def _read_identity(connection: Connection) -> dict[str, Any]:
@@ -52,7 +51,7 @@ def _read_identity(connection: Connection) -> dict[str, Any]:
         from pg_catalog.pg_database d where d.datname = current_database()"""
     ).fetchone()
     major, oid, may_ask = row or (0, 0, False)
-    system = (
+    control = (
         connection.execute(
             """select s.system_identifier::text, c.timeline_id
             from pg_catalog.pg_control_system() s cross join pg_catalog.pg_control_checkpoint() c"""
@@ -60,5 +59,5 @@ def _read_identity(connection: Connection) -> dict[str, Any]:
         if may_ask
         else None
     )
-    name, timeline = system or (None, None)
-    return {"major": major, "oid": oid, "system": name, "timeline": timeline}
+    system_identifier, timeline = control or (None, None)
+    return {"major": major, "oid": oid, "system": system_identifier, "timeline": timeline}

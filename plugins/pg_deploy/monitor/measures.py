@@ -22,8 +22,8 @@ from pg_deploy.postgres.session import Connection, Target, one_line
 from pg_deploy.postgres.sql_files import ENGINE, engine_text
 
 ENGINE_MEASURES = ENGINE / "monitor" / "sql"
+# The engine's measures that compare with what the last deployment left behind, whichever project's it was.
 _SINCE_DEPLOYED = frozenset({"deleted_jobs", "dropped_by_hand"})
-"""The engine's measures that compare with what the last deployment left behind, whichever project's it was."""
 STATEMENT_TIMEOUT = "5s"
 LOCK_TIMEOUT = "500ms"
 COLUMNS = ("object", "value", "unit", "detail")
@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Measured:
-    """A measure's rows, or the sentence that says why there are none.
+    """A measure's rows. `problem` is the sentence that says why there are none, or why they may not be all.
 
     `failed` is true if measuring went wrong, and false if this role may not see the thing or this server does not have it.
     """

@@ -202,7 +202,7 @@ def test_after_a_restore_nothing_was_due_before_it(still: Monitor, demo_admin_ur
     restored, after = still.run(SUNDAY), still.run(SUNDAY + 2 * QUARTER)
 
     assert restored.started == []
-    assert "the server was restored to a moment before, or a standby took its place" in restored.page
+    assert "the server was restored to an earlier moment, or a standby took its place" in restored.page
     # From then on, the job is judged as before.
     assert after.causes("view_freshness").keys() == {"mon.v"}
 
