@@ -22,7 +22,7 @@ _TOLD, _LONGEST = 20, 30_000
 
 @dataclass(frozen=True)
 class Conclusion:
-    """How many alerts are open, how many of them began in this run, and what could not be measured."""
+    """How many alerts are open, of how many nobody was told before this run, and what could not be measured."""
 
     open: int
     started: int
@@ -84,7 +84,7 @@ def conclude(
 
 
 def tell_last_report(connection: Connection, sample: Sample, target: str, tell: Callable[[str, str], bool]) -> None:
-    """Tell the last report of a watch. It is remembered until it was delivered."""
+    """Tell the last report of a watch, if one is remembered, and forget it once it was delivered. Commits once at most."""
     report = samples.read_memory(connection, samples.UNTOLD_REPORT).get("report")
     if report and tell(f"{target}: {report.splitlines()[0].lstrip('# ')}", report):
         samples.put_memory(connection, sample, samples.UNTOLD_REPORT, {})

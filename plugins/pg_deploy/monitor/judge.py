@@ -38,7 +38,7 @@ class Breach:
     more: tuple[str, ...] = ()
     left_out: int = 0
 
-    def named(self, thing: str, link: str) -> str:
+    def cause_with_others(self, thing: str, link: str) -> str:
         """The cause as the alert about `thing` tells it: with the other objects of the same cause, and where to see them all."""
         others = [name for name in (self.object, *self.more) if name != thing]
         if not others:
@@ -70,7 +70,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class News:
-    """What somebody has to be told: alerts that began, alerts that are still open after a day, and alerts that ended."""
+    """What somebody has to be told: alerts that began, open alerts of which it is time to remind, and alerts that ended."""
 
     started: tuple[Alert, ...] = ()
     reminders: tuple[Alert, ...] = ()
@@ -155,7 +155,7 @@ def sync_alerts(
                 engine_text("""insert into deploy_ledger.alert (measure, object, cause, what_to_do) values (%s, %s, %s, %s)
                 on conflict (measure, object) where ended_at is null
                     do update set cause = excluded.cause, what_to_do = excluded.what_to_do, seen_at = now()"""),
-                [measure, thing, one.named(thing, link), one.what_to_do],
+                [measure, thing, one.cause_with_others(thing, link), one.what_to_do],
             )
         for alert in open_before:
             named = (alert.measure, alert.object)
@@ -201,7 +201,7 @@ def _end_or_hold(connection: Connection, alert: Alert) -> None:
 
 
 def read_news(connection: Connection, remind_after_s: float) -> News:
-    """The news that nobody was told yet. Reads only."""
+    """What has to be told now. An open alert that was told comes again after `remind_after_s` seconds. Reads only."""
     due = timedelta(seconds=remind_after_s)
     alerts = _read_alerts(connection, "ended_at is null and (told_at is null or told_at < now() - %s)", [due])
     return News(

@@ -32,9 +32,10 @@ _ELSEWHERE = frozenset(
         "watch",
     }
 )
+# So many views are shown, and so many characters of what is said of one.
+_SHOWN_VIEWS, _LONGEST = 25, 300
 # The page is read by people and goes into a log. Of hundreds of alerts, the first are told in full (so many bytes), the next in
-# short, and the rest are counted.
-_VIEWS, _LONGEST = 25, 300
+# short, and the rest are counted. The whole page takes so many bytes at most.
 _IN_FULL, _IN_SHORT, _WHOLE = 24_000, 32_000, 44_000
 NOT_VISIBLE = "server logs and audit logs are not visible from SQL: read them at your provider"
 
@@ -65,7 +66,7 @@ def page_lines(
         ("Largest tables", _tables(by_name)),
         (
             "Worth a look",
-            [f"{one.object} ({one.measure}): {one.named(one.object, '')}" for one in breaches if not one.is_alert][:10],
+            [f"{one.object} ({one.measure}): {one.cause_with_others(one.object, '')}" for one in breaches if not one.is_alert][:10],
         ),
         ("Not visible, not configured or not measured", _unseen(measured)),
     ):
@@ -111,7 +112,7 @@ def _alerts(alerts: Sequence[Alert], now: datetime, contacts: str) -> Iterator[L
 
 def _views(by_name: Mapping[str, Measured]) -> Iterator[str]:
     rows = _rows(by_name, VIEWS)
-    shown = sorted(rows, key=lambda row: (not row.detail.get("alert"), not row.detail.get("cause")))[:_VIEWS]
+    shown = sorted(rows, key=lambda row: (not row.detail.get("alert"), not row.detail.get("cause")))[:_SHOWN_VIEWS]
     for row in [row for row in rows if row in shown]:
         yield from _view(row)
     left = [row for row in rows if row not in shown]
@@ -128,11 +129,11 @@ def _view(row: Row) -> Iterator[str]:
     mark = "✗" if detail.get("alert") else "·" if detail.get("stale") or detail.get("unknown") else "✓"
     age = f"{format_duration(row.value)} old" if row.value is not None else "age unknown"
     limit = f" ({format_duration(detail['limit_s'])} allowed)" if detail.get("limit_s") is not None else ""
-    held = format_size(detail["bytes"]) if detail["bytes"] is not None else "size unknown"
+    size = format_size(detail["bytes"]) if detail["bytes"] is not None else "size unknown"
     rows = f"about {detail['rows']} rows" if detail.get("rows") is not None else "rows unknown"
     job = f"job {detail['job']}" if detail.get("job") else "no job"
     job += f" ({detail['schedule']})" if detail.get("schedule") else ", which is gone" if detail.get("job") else ""
-    yield f"{mark} {row.object}: {age}{limit}, {held}, {rows}, {job}"
+    yield f"{mark} {row.object}: {age}{limit}, {size}, {rows}, {job}"
     if detail.get("cause") and not detail.get("alert"):
         yield f"    {shorten(one_line(detail['cause']), _LONGEST)}"
     elif detail.get("refreshed"):
@@ -196,8 +197,9 @@ def _rows(by_name: Mapping[str, Measured], measure: str) -> tuple[Row, ...]:
 
 def format_size(amount: float) -> str:
     """A number of bytes for a reader: `12 MB`. Pure."""
-    for unit in _UNITS:
-        if amount < 1024 or unit == _UNITS[-1]:
+    *smaller, largest = _UNITS
+    for unit in smaller:
+        if amount < 1024:
             return f"{amount:.0f} {unit}"
         amount /= 1024
-    return ""
+    return f"{amount:.0f} {largest}"

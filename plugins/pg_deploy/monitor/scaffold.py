@@ -87,7 +87,7 @@ def _repository(name: str) -> Path:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the files and print them; the exit code."""
+    """Write the files, and print their paths. Returns the exit code."""
     if len(arguments) != 1:
         print("usage: make new-monitor NAME=long_queues", file=sys.stderr)
         return 2
