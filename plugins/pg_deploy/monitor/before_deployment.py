@@ -16,6 +16,7 @@ from pg_deploy.postgres.sql_files import engine_text
 
 # The monitor looks every quarter of an hour: a sample of this age is as good as measuring again.
 _FRESH = timedelta(minutes=20)
+# So many statements are kept: those with the most time.
 _KEPT = 150
 # For each measure of a share: its counters of good and of bad things, and whether the measure is the share of the good ones.
 _SHARES = {
@@ -27,7 +28,7 @@ _GAUGE = "connections"
 
 @dataclass(frozen=True)
 class MeasuredBefore:
-    """Values by measure, statements by `queryid/role`, and, in words, the time in which they were counted."""
+    """Values by measure, statements by `queryid/role`, and, in words, the time over which they were counted (`counted`)."""
 
     values: Mapping[str, Sequence[float]] = field(default_factory=dict)
     statements: Mapping[str, Window] = field(default_factory=dict)
@@ -86,13 +87,15 @@ def measure_before_deployment(target: Target, deployment_id: int, outside: Seque
                 values[one.measure] = _values(one.rows)
         last = samples.read_last_counters(connection)
         now = read_counters(connection)
-        is_new = last is None or bool(last.problem)
+        is_first_look = last is None or bool(last.problem)
         statements = (
             {}
             if now.problem
-            else with_most_time(windows_between(Counters() if last is None or is_new else last, now), _KEPT)
+            else with_most_time(windows_between(Counters() if last is None or is_first_look else last, now), _KEPT)
         )
-        counted = "all that the server had counted until then" if is_new else "the time since the monitor's last look"
+        counted = (
+            "all that the server had counted until then" if is_first_look else "the time since the monitor's last look"
+        )
         measured_now = MeasuredBefore(values, statements, counted)
         evidence.record(connection, deployment_id, Kind.MEASURED_BEFORE, measured_now)
     return measured_now

@@ -66,7 +66,11 @@ def page_lines(
         ("Largest tables", _tables(by_name)),
         (
             "Worth a look",
-            [f"{one.object} ({one.measure}): {one.cause_with_others(one.object, '')}" for one in breaches if not one.is_alert][:10],
+            [
+                f"{one.object} ({one.measure}): {one.cause_with_others(one.object, '')}"
+                for one in breaches
+                if not one.is_alert
+            ][:10],
         ),
         ("Not visible, not configured or not measured", _unseen(measured)),
     ):

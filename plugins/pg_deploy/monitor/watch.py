@@ -25,6 +25,7 @@ from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_text
 
 MEASURE = "watch"
+# So many of the newest samples hold both sides, if the monitor looks every quarter of an hour.
 _SAMPLES = 2000
 # So many looks on each side, an hour of them: a busy minute must not wake anybody.
 _ENOUGH = 4
@@ -48,7 +49,7 @@ class Change(Word):
 
     @property
     def mark(self) -> str:
-        """Before its line."""
+        """The mark before its line."""
         match self:
             case Change.BETTER:
                 return "✓"
@@ -123,7 +124,7 @@ def watch_deployment(
     else:
         lines = [f"{head}: {_overall(criteria)}", *(one.sentence for one in criteria)]
         if before.counted:
-            lines.append(f"· before is as the deployment itself measured it: {before.counted}")
+            lines.append(f"· the deployment itself measured what was before it, over {before.counted}")
     lines += _benchmark_summary(connection, deployed)
     worse = [one for one in criteria if one.verdict == Change.WORSE and one.firm and abs(one.change) >= limits.worse]
     conf = json.dumps({"target": target, "deployment": str(deployed.id)})
@@ -252,7 +253,7 @@ def _benchmark_summary(connection: Connection, deployed: EndedDeployment) -> lis
     ]
 
 
-def _benchmarks(connection: Connection, deployed: EndedDeployment) -> list[str]:
+def _benchmark_lines(connection: Connection, deployed: EndedDeployment) -> list[str]:
     return [
         f"benchmark {each.name.replace('_', ' ')}, measured by the deployment: {each.sentence}"
         for each in _measured_benchmarks(connection, deployed)
@@ -280,7 +281,7 @@ def _markdown(
             for one in criteria
         ),
         "",
-        *(f"- {line.removeprefix('· ')}" for line in _benchmarks(connection, deployed)),
+        *(f"- {line}" for line in _benchmark_lines(connection, deployed)),
     ]
     steps = _next_steps(connection, criteria, pinned_criteria(connection, deployed.id).next_steps)
     if steps:
@@ -289,25 +290,27 @@ def _markdown(
 
 
 def _next_steps(connection: Connection, criteria: Sequence[WatchedCriterion], wanted: NextSteps) -> list[str]:
-    """What is to be done, what the project wants to be told of in any case, and its own lines."""
+    """What is to be done, what the project wants to be told of in any case, and the project's own lines."""
     judged: dict[NextStep, tuple[bool, str]] = {
-        "cache_hits": _cache_hits(next((one for one in criteria if one.name == "Redis hits"), None)),
-        "slow_queries": _slow_queries(connection),
+        "cache_hits": _judge_redis_hits(next((one for one in criteria if one.name == "Redis hits"), None)),
+        "slow_queries": _judge_slow_queries(connection),
     }
     said = [line for name, (is_work, line) in judged.items() if is_work or name in wanted.judged]
     return [*said, *wanted.lines]
 
 
-def _cache_hits(hits: WatchedCriterion | None) -> tuple[bool, str]:
+def _judge_redis_hits(hits: WatchedCriterion | None) -> tuple[bool, str]:
+    """Whether the TTLs of the cache have to be changed, and a line about them."""
     if hits is None:
-        return False, "cache TTLs: no hit rate was measured (no Redis connection is configured)"
+        return False, "cache TTLs: not judged, as Redis was not measured both before and after the deployment"
     found = f"cache TTLs: {hits.after:.0f} % of the look-ups hit"
     if hits.after < 80:
         return True, f"{found}; longer TTLs, up to the views' interval, would help"
     return False, f"{found}; leave them"
 
 
-def _slow_queries(connection: Connection) -> tuple[bool, str]:
+def _judge_slow_queries(connection: Connection) -> tuple[bool, str]:
+    """Whether a query would gain from a materialized view, and a line about it. Reads only."""
     row = connection.execute(
         # Only the newest look counts: what was slow before it may be quick again.
         engine_text("""select r.value ->> 'object', (r.value ->> 'value')::float8, r.value -> 'detail' ->> 'text'
@@ -325,5 +328,8 @@ def _slow_queries(connection: Connection) -> tuple[bool, str]:
         limit 1""")
     ).fetchone()
     if row is None:
-        return False, "more materialized views: no query with much time takes over 100 ms a call, none is needed"
+        return (
+            False,
+            "more materialized views: none is needed, as none of the costliest queries takes over 100 ms a call",
+        )
     return True, f"more materialized views: {row[0]} takes {row[1]:.0f} ms a call and is a candidate: `{row[2]}`"

@@ -143,7 +143,7 @@ def test_the_last_page_ends_with_what_the_project_wants_to_be_told(empty_databas
 
     assert found.report is not None
     assert found.report.endswith(
-        "### Next steps\n\n- cache TTLs: no hit rate was measured (no Redis connection is configured)\n- tell the shop"
+        "### Next steps\n\n- cache TTLs: not judged, as Redis was not measured both before and after the deployment\n- tell the shop"
     )
 
 
@@ -226,7 +226,10 @@ def test_a_first_deployment_is_compared_with_what_it_measured_itself(empty_datab
         lines = watch_deployment(connection, WatchLimits(), one, "target_db").lines
 
     assert {"connections in use", "query time"} <= {line[2:].split(":")[0] for line in lines[1:]}
-    assert lines[-1] == "· before is as the deployment itself measured it: all that the server had counted until then"
+    assert (
+        lines[-1]
+        == "· the deployment itself measured what was before it, over all that the server had counted until then"
+    )
     assert is_measured_lately(target)
 
 
