@@ -11,6 +11,7 @@ from pg_deploy.monitor.jobs import format_moment, last_message
 from pg_deploy.monitor.measures import Measured, Row, explain_error, set_deadlines
 from pg_deploy.monitor.verdicts import Look
 from pg_deploy.postgres.session import Connection
+from pg_deploy.presentation.sizes import format_size
 
 FAILURES = "cron_failures"
 HISTORY = "cron_history"
@@ -37,11 +38,11 @@ def measure_cron(connection: Connection, look: Look, told_jobs: Collection[int |
         rows.append(
             Row(f"{job.name}{where}", max(runs.failed, 1), "failed runs in a row", {"jobid": jobid, "cause": cause})
         )
-    problem = look.runs_problem
-    return (Measured(FAILURES, tuple(rows)), _history(connection, look, problem))
+    return (Measured(FAILURES, tuple(rows)), _measure_history(connection, look))
 
 
-def _history(connection: Connection, look: Look, problem: str | None) -> Measured:
+def _measure_history(connection: Connection, look: Look) -> Measured:
+    """How many runs pg_cron has kept, and why this look has not read all of them, if it has not."""
     try:
         with connection.transaction():
             set_deadlines(connection)
@@ -56,18 +57,20 @@ def _history(connection: Connection, look: Look, problem: str | None) -> Measure
             raise
         return explain_error(HISTORY, error)
     if row is None or not row[0]:
-        return Measured(HISTORY, problem=problem)
-    _, rows, first, size = row
-    purged = next((known.job.name for known in look.known.values() if _PURGES.search(known.job.command)), None)
+        return Measured(HISTORY, problem=look.runs_problem)
+    _, count, first, size = row
+    purging = next((known.job.name for known in look.known.values() if _PURGES.search(known.job.command)), None)
     since = f" since {format_moment(first)}" if first else ""
-    megabytes = f"{size / 1e6:.0f} MB"
-    if purged:
-        cause = f"about {rows} runs{since} in {megabytes}, though job {purged} purges them"
-        do = f"let job {purged} purge more often, or keep less"
+    kept = f"about {count} runs{since} in {format_size(size)}"
+    if purging:
+        cause = f"{kept}, though job {purging} purges them"
+        do = f"let job {purging} purge more often, or keep less"
     else:
-        cause = f"about {rows} runs{since} in {megabytes}: nothing purges them, and every look at them takes longer"
+        cause = f"{kept}: nothing purges them, and every look at them takes longer"
         do = (
             "select cron.schedule('purge-job-run-details', '30 3 * * *',"
             " $$delete from cron.job_run_details where end_time < now() - interval '14 days'$$)"
         )
-    return Measured(HISTORY, (Row("cron.job_run_details", rows, "runs", {"cause": cause, "do": do}),), problem)
+    return Measured(
+        HISTORY, (Row("cron.job_run_details", count, "runs", {"cause": cause, "do": do}),), look.runs_problem
+    )

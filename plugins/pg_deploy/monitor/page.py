@@ -15,8 +15,8 @@ from pg_deploy.monitor.take_sample import DEPLOYED
 from pg_deploy.monitor.views import MEASURE as VIEWS
 from pg_deploy.postgres.session import one_line
 from pg_deploy.presentation.lines import Line, marked, plain_lines
+from pg_deploy.presentation.sizes import format_size
 
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 # These measures have a part of the page for themselves, or are worth a line only if they are beyond a limit.
 _ELSEWHERE = frozenset(
     {
@@ -197,13 +197,3 @@ def _unseen(measured: Sequence[Measured]) -> Iterator[str]:
 
 def _rows(by_name: Mapping[str, Measured], measure: str) -> tuple[Row, ...]:
     return by_name[measure].rows if measure in by_name else ()
-
-
-def format_size(amount: float) -> str:
-    """A number of bytes for a reader: `12 MB`. Pure."""
-    *smaller, largest = _UNITS
-    for unit in smaller:
-        if amount < 1024:
-            return f"{amount:.0f} {unit}"
-        amount /= 1024
-    return f"{amount:.0f} {largest}"

@@ -1,4 +1,4 @@
-"""The first part of the page: each criterion in one line."""
+"""The first part of the page: one line for each thing that is watched."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.access_drift import MADE_BY_HAND, SERVER_UPGRADED
 from pg_deploy.monitor.measures import Measured, Row
+from pg_deploy.presentation.sizes import format_size
 
 _WIDTH = 23
 
@@ -14,7 +15,7 @@ _WIDTH = 23
 def summary_lines(
     by_name: Mapping[str, Measured], alerting: Collection[str], elsewhere: Collection[str]
 ) -> Iterator[str]:
-    """One line for each criterion that could be measured: ✓ it is well, ✗ an alert is open, · there is nothing to say yet. Pure.
+    """One line for each thing that could be measured: ✓ it is well, ✗ an alert is open, · there is nothing to say yet. Pure.
 
     `alerting` are the measures with an open alert. The measures of `elsewhere` are shown in other parts of the page.
     """
@@ -59,15 +60,24 @@ def _count(rows: Collection[Row]) -> str | None:
     return (f"{sum(known):.0f} since the last look" if sum(known) else "none") if known else None
 
 
-def _failing(rows: Collection[Row]) -> str:
-    return (
-        ", ".join(f"{row.object} ({row.value:.0f} times)" for row in rows if row.value)
-        or "none fails, but for what is told of views"
-    )
+def _jobs(rows: Collection[Row]) -> str:
+    said = [
+        f"{row.object} is gone" if row.unit == "gone" else f"{row.object} ({row.value:.0f} {row.unit})"
+        for row in rows
+        if row.value
+    ]
+    return ", ".join(said) or "no job fails, apart from those that the views' lines name"
 
 
-def _standbys(rows: Collection[Row]) -> str:
-    return ", ".join(f"{row.object} {row.value:g} s behind" for row in rows if row.value is not None) or "no standby"
+def _replication(rows: Collection[Row]) -> str:
+    said = [
+        f"slot {row.object} keeps {format_size(row.value)}"
+        if row.unit == "bytes"
+        else f"{row.object} {row.value:g} s behind"
+        for row in rows
+        if row.value is not None
+    ]
+    return ", ".join(said) or "no standby"
 
 
 def _access(rows: Collection[Row]) -> str:
@@ -127,8 +137,8 @@ _LINES: tuple[tuple[str, tuple[str, ...], Callable[[Collection[Row]], str | None
     ("slow queries", ("slow_queries",), _found),
     ("predictions", ("predictions",), _predictions),
     ("statistics of queries", ("pg_stat_statements",), _counters),
-    ("jobs of pg_cron", ("cron_failures", "deleted_jobs"), _failing),
-    ("replication", ("replication_lag", "retained_wal"), _standbys),
+    ("jobs of pg_cron", ("cron_failures", "deleted_jobs"), _jobs),
+    ("replication", ("replication_lag", "retained_wal"), _replication),
     ("policies and grants", ("access_drift",), _access),
     ("security lints", ("security_lints",), _lints),
     ("invalid indexes", ("invalid_indexes",), _found),

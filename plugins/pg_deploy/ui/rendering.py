@@ -12,10 +12,10 @@ from markupsafe import Markup
 
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.ledger.kinds.verdict_tones import tone_of_criterion, tone_of_rehearsal
-from pg_deploy.monitor.page import format_size
 from pg_deploy.presentation.lines import sign
 from pg_deploy.presentation.markdown import as_code_block
 from pg_deploy.presentation.secrecy import without_secrets
+from pg_deploy.presentation.sizes import format_size
 
 _FOLDER = Path(__file__).resolve().parent
 STATIC = _FOLDER / "static"
