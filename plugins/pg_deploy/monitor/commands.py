@@ -13,13 +13,14 @@ from pg_deploy.postgres.quoting import identifier, literal
 
 _REFRESH = re.compile(r"refresh\s+materialized\s+view", re.IGNORECASE)
 _ATOMIC = re.compile(r"\s*begin\s+atomic\b(.*)\bend\s*;?\s*", re.IGNORECASE | re.DOTALL)
-_PARSED_AS = "do_body"
+# Begins the dollar quotes in which a body is parsed.
+_QUOTE = "do_body"
 _LIST = re.compile(r'"((?:[^"]|"")*)"|([^\s,]+)')
 
 
 @dataclass(frozen=True)
 class WrittenName:
-    """A name as it is written, and the search_path that was set before it, if any. `schema` is empty if the name has none."""
+    """A name as it is written, and the search_path that was set before it (`path`), if any. `schema` is empty if the name has none."""
 
     schema: str
     name: str
@@ -37,7 +38,8 @@ class Call(WrittenName):
 class SqlContents:
     """What some SQL does, in the order of its text.
 
-    `constants` are the string literals in it. `commits` says that it commits in between. `search_path` is the one that was set last.
+    `relations` are the schema and name of each relation in it. `constants` are its string literals. `commits` says that it commits in
+    between. `search_path` is the one that was set last.
     """
 
     refreshes: list[WrittenName] = field(default_factory=list)
@@ -127,7 +129,7 @@ def _read_call(node: dict[str, Any], contents: SqlContents) -> None:
 
 
 def _read_plpgsql_body(body: str, contents: SqlContents, definition: str = "") -> None:
-    quote = next(f"${_PARSED_AS}{number}$" for number in range(1000) if f"${_PARSED_AS}{number}$" not in body)
+    quote = next(f"${_QUOTE}{number}$" for number in range(1000) if f"${_QUOTE}{number}$" not in body)
     # The body alone tells neither what RETURN may return nor which parameters there are, so several heads are tried.
     heads = (
         "procedure f()",
@@ -215,7 +217,7 @@ def _read_expression(text: str, contents: SqlContents) -> None:
 
 
 def _scan(text: str, contents: SqlContents) -> None:
-    """Read a text that cannot be parsed by its words. Its comments and string literals are no statements."""
+    """Read word by word a text that cannot be parsed. Its comments and string literals are no statements."""
     try:
         tokens = [
             (token.name, text[token.start : token.end + 1])
@@ -227,18 +229,18 @@ def _scan(text: str, contents: SqlContents) -> None:
         return
     contents.commits = contents.commits or any(kind == "COMMIT" for kind, _ in tokens)
     for place, (kind, word) in enumerate(tokens):
-        behind = tokens[place + 1 : place + 8]
-        last, last_word = tokens[place - 1] if place else ("", "")
-        if kind == "REFRESH" and [each for each, _ in behind[:2]] == ["MATERIALIZED", "VIEW"]:
-            named, _ = _dotted(behind[3:] if behind[2:3] and behind[2][0] == "CONCURRENTLY" else behind[2:])
+        following = tokens[place + 1 : place + 8]
+        previous_kind, previous_word = tokens[place - 1] if place else ("", "")
+        if kind == "REFRESH" and [each for each, _ in following[:2]] == ["MATERIALIZED", "VIEW"]:
+            named, _ = _dotted(following[3:] if following[2:3] and following[2][0] == "CONCURRENTLY" else following[2:])
             contents.refreshes.append(WrittenName(*named, contents.search_path))
         elif kind == "SCONST" and (value := _constant_of_expression(word)) is not None:
-            if last == "EXECUTE" and behind[:1] and behind[0][1] == ";":
+            if previous_kind == "EXECUTE" and following[:1] and following[0][1] == ";":
                 _read_statements(value, contents)
             else:
                 contents.constants.append(value)
-        elif last_word != ".":
-            named, used = _dotted([(kind, word), *behind])
+        elif previous_word != ".":
+            named, used = _dotted([(kind, word), *following])
             if used and tokens[place + used : place + used + 1] == [("ASCII_40", "(")]:
                 contents.calls.append(Call(*named, contents.search_path, None))
 

@@ -20,7 +20,6 @@ from pg_deploy.monitor.measures import Row
 from pg_deploy.monitor.unscheduled import judge_view_without_job
 from pg_deploy.monitor.verdicts import Look, SeenView, Verdict
 
-LOCKED = "its lock is held by"
 # A view's own time is that of a transaction, which begins some moments after the run.
 _ROUNDING_S = 60.0
 _ELSEWHERE = "look at whoever refreshes it; its limit stands in thresholds.yaml"

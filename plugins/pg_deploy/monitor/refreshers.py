@@ -94,7 +94,7 @@ def find_refreshes(command: str, role: str, names: ViewNames, routines: Routines
         for contents, outer in level:
 
             def path_at(named: WrittenName, outer: tuple[str, ...] = outer) -> tuple[str, ...]:
-                return outer if named.path is None else _of_role(named.path, role)
+                return outer if named.path is None else _with_user(named.path, role)
 
             for each in contents.refreshes:
                 oid = names.find(each.schema, each.name, path_at(each))
@@ -111,7 +111,7 @@ def find_refreshes(command: str, role: str, names: ViewNames, routines: Routines
                 for row in routines.called(call.schema, call.name, call.given, here):
                     if row["oid"] not in seen:
                         seen.add(row["oid"])
-                        below.append((routines.body(row), _path_of(row, here)))
+                        below.append((routines.body(row), _path_inside(row, here)))
         level = below
         if not level:
             break
@@ -132,18 +132,20 @@ def _views_named_in(text: str, names: ViewNames, path: Sequence[str]) -> list[in
     return oids
 
 
-def _path_of(row: Mapping[str, Any], outer: tuple[str, ...]) -> tuple[str, ...]:
+def _path_inside(row: Mapping[str, Any], outer: tuple[str, ...]) -> tuple[str, ...]:
+    """The search_path while a routine runs: its own setting, or that of its caller."""
     for setting in row["settings"] or ():
         name, _, value = setting.partition("=")
         if name == "search_path":
-            return _of_role(split_path(value), str(row["owner"]))
+            return _with_user(split_path(value), str(row["owner"]))
     return outer
 
 
-def _of_role(path: Sequence[str], role: str) -> tuple[str, ...]:
+def _with_user(path: Sequence[str], role: str) -> tuple[str, ...]:
+    """The path with the role in the place of `$user`."""
     return tuple(role if each == "$user" else each for each in path)
 
 
 def path_of_role(value: str, role: str) -> tuple[str, ...]:
     """The schemas that a role's search_path names, with the role for `$user`. Pure."""
-    return _of_role(split_path(value), role)
+    return _with_user(split_path(value), role)

@@ -13,7 +13,6 @@ import psycopg
 from psycopg import sql
 
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.monitor.freshness import LOCKED
 from pg_deploy.monitor.measures import monitor_session
 from pg_deploy.monitor.thresholds import ViewLimits
 from pg_deploy.monitor.views import View, describe_holders, describe_workers, read_views
@@ -21,7 +20,7 @@ from pg_deploy.postgres.session import Connection, Target, one_line
 from pg_deploy.postgres.sql_files import engine_text
 from pg_deploy.presentation.secrecy import without_secrets
 
-# So often it is looked whether somebody waits for the refresh, which then gives way.
+# After so many seconds the watcher looks again whether somebody waits for the refresh, which then gives way.
 _LOOKS_EVERY_S = 0.25
 
 
@@ -74,13 +73,13 @@ def _refresh(
         left = max(until - started, 1.0)
         timeout = left if concurrently or not view.populated else min(2 * limits.lock_budget, left)
         problem: str | None = None
-        way = _GivesWay(watching, connection.info.backend_pid)
+        watcher = _GivesWay(watching, connection.info.backend_pid)
         try:
             connection.execute(
                 "select pg_catalog.set_config('lock_timeout', %s, false), pg_catalog.set_config('statement_timeout', %s, false)",
                 [_ms(limits.lock_budget), _ms(timeout)],
             )
-            with way:
+            with watcher:
                 connection.execute(
                     sql.SQL("refresh materialized view {}{}").format(
                         sql.SQL("concurrently " if concurrently else ""), view.identifier
@@ -88,16 +87,21 @@ def _refresh(
                 )
         except psycopg.errors.LockNotAvailable:
             by = describe_holders(watching, view, readers=not concurrently) or "a session that is gone by now"
-            problem = f"not refreshed: {LOCKED} {by}"
+            problem = f"not refreshed: its lock is held by {by}"
             if time.monotonic() - began + pause < limits.give_up_after:
-                log.info("%s waits for its lock, held by %s; again in %.1f s", view.name, by, pause)
+                log.info(
+                    "the refresh of %s did not get its lock, which is held by %s; it tries again in %.1f s",
+                    view.name,
+                    by,
+                    pause,
+                )
                 time.sleep(pause * random.uniform(0.7, 1.3))
                 pause *= 2
                 continue
         except psycopg.errors.QueryCanceled:
             problem = f"not refreshed: it took longer than {format_duration(timeout)}"
-            if way.gave_way_to:
-                problem = f"not refreshed: it gave way to {way.gave_way_to}"
+            if watcher.gave_way_to:
+                problem = f"not refreshed: it gave way to {watcher.gave_way_to}"
             if not concurrently and view.populated:
                 problem += ", and without a unique index its readers wait meanwhile: create one"
         except psycopg.Error as error:
