@@ -49,14 +49,16 @@ class Cron:
     """What this role sees of pg_cron.
 
     `missing` says why no jobs can be seen; `hidden` is true if they are there and this role may not see them. `own_only` is true
-    if it sees only its own jobs. `kept` are the jobs that the last deployment left. `zone` is None if this role cannot know it,
-    `launched` if it cannot know whether the launcher runs.
+    if it sees only its own jobs. `kept` are the jobs that the last deployment left. `database` is the one that is looked at. `settings`
+    are those of pg_cron that this role sees, by their whole names. `zone` is the zone in which schedules are read, None if this role
+    cannot know it. `launched` says whether the launcher runs, None if this role cannot know that.
     """
 
     jobs: tuple[Job, ...] = ()
     missing: str | None = None
     hidden: bool = False
     kept: tuple[KeptJob, ...] = ()
+    database: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     zone: tzinfo | None = timezone.utc
     own_only: bool = False
@@ -107,7 +109,7 @@ class Cron:
     @property
     def may_be_created_here(self) -> bool:
         """Whether this is the one database of the server in which the extension can be created, as far as can be seen."""
-        return self.settings.get("cron.database_name") in (None, self.settings.get("here"))
+        return self.settings.get("cron.database_name") in (None, self.database)
 
     @property
     def timing_rules(self) -> str:
@@ -123,7 +125,8 @@ def read_cron(connection: Connection) -> tuple[Cron, datetime]:
         row = cursor.execute(engine_sql("monitor/views/cron")).fetchone() or {}
     known = Cron(
         kept=kept,
-        settings={**row["settings"], "here": connection.info.dbname},
+        database=connection.info.dbname,
+        settings=row["settings"],
         sees_settings=row["sees_settings"],
         launched=row["launched"],
         server_start=row["server_start"],

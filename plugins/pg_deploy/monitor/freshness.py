@@ -10,11 +10,11 @@ from pg_deploy.configuration.duration import format_duration
 from pg_deploy.monitor.jobs import (
     KnownJob,
     Trouble,
-    allowed_s,
+    allowed_age_s,
     find_trouble,
     find_trouble_by_view,
     format_moment,
-    pause_s,
+    interval_s,
 )
 from pg_deploy.monitor.measures import Row
 from pg_deploy.monitor.unscheduled import judge_view_without_job
@@ -55,14 +55,16 @@ def _judge(
     beyond = _is_beyond(view, surely, age, limit, look)
     old = f"it is {format_duration(age or 0)} old, {format_duration(limit or 0)} are allowed"
     if look.limits.is_refreshed_elsewhere(view.name):
-        said = old if beyond and own else "refreshed elsewhere, as thresholds.yaml says"
-        return Verdict(said, _ELSEWHERE, alert=beyond and own is not None)
+        is_alert = beyond and own is not None
+        return Verdict(
+            old if is_alert else "it is refreshed elsewhere, as thresholds.yaml says", _ELSEWHERE, alert=is_alert
+        )
     idle = next((each for each in view.holders if each.idle), None)
     if idle is not None:
         do = (
             "ask whoever holds the lock to end the transaction; it sits idle, so pg_terminate_backend(pid) ends no work"
         )
-        return Verdict(f"it is locked by {idle.words}", do, alert=True, group="")
+        return Verdict(f"it is locked by {idle.words}", do, alert=True)
     working = _at_work(view, surely, look)
     if not surely:
         return judge_view_without_job(view, perhaps, age, limit, beyond, old, look)
@@ -98,9 +100,12 @@ def _judge(
         )
         do = "see whether the job's command really refreshes it; a run of this monitor with refresh: all refreshes it now"
         return Verdict(said, do, True, True, job=job)
-    said = _long_runs(job, look) or _not_due(job, look)
+    long_runs = _long_runs(job, look)
     return Verdict(
-        said, "make its refresh quicker, or its interval longer", worth_a_look=bool(_long_runs(job, look)), job=job
+        long_runs or _why_due_unknown(job, look),
+        "make its refresh quicker, or its interval longer",
+        worth_a_look=bool(long_runs),
+        job=job,
     )
 
 
@@ -130,7 +135,7 @@ def _judge_unseen(view: SeenView, job: KnownJob, age: float | None, beyond: bool
 
 
 def _trouble(surely: Sequence[KnownJob], look: Look) -> tuple[KnownJob, Trouble] | None:
-    """The job's trouble that counts, if any. A trouble does not count if another job refreshed the view after it."""
+    """The first trouble of its jobs that counts, if any; none counts after which another job refreshed the view."""
     troubles = [
         (each, trouble)
         for each in surely
@@ -167,7 +172,7 @@ def _is_beyond(view: SeenView, surely: Sequence[KnownJob], age: float | None, li
 
 def _is_stale(bad: tuple[KnownJob, Trouble], look: Look) -> bool:
     """Whether a run that was due is missing, or nobody can know when one is due, so that the view is stale already."""
-    return bad[1].since is not None or allowed_s(bad[0].job, look.now, look.cron, look.limits) is None
+    return bad[1].since is not None or allowed_age_s(bad[0].job, look.now, look.cron, look.limits) is None
 
 
 def _at_work(view: SeenView, surely: Sequence[KnownJob], look: Look) -> tuple[str, str, bool] | None:
@@ -180,11 +185,11 @@ def _at_work(view: SeenView, surely: Sequence[KnownJob], look: Look) -> tuple[st
         if run is None:
             continue
         said = f"its job {each.job.name} of pg_cron has been at work since {format_moment(run.since, look.now)} (pid {run.pid})"
-        pause = pause_s(each.job, look.now, look.cron)
-        long = pause is not None and (look.now - run.since).total_seconds() > pause
-        slow = each.runs.took_s is not None and pause is not None and each.runs.took_s > pause
+        interval = interval_s(each.job, look.now, look.cron)
+        long = interval is not None and (look.now - run.since).total_seconds() > interval
+        slow = each.runs.took_s is not None and interval is not None and each.runs.took_s > interval
         if long or slow:
-            said += f"; it takes longer than its interval of {format_duration(pause or 0)}"
+            said += f"; it takes longer than its interval of {format_duration(interval or 0)}"
         if any(holder.pid == run.pid for holder in view.holders):
             why = "it is refreshed without CONCURRENTLY" if view.concurrently else "the view has no unique index"
             said += f"; its readers wait, because {why}"
@@ -198,14 +203,14 @@ def _at_work(view: SeenView, surely: Sequence[KnownJob], look: Look) -> tuple[st
 
 def _long_runs(job: KnownJob, look: Look) -> str:
     """That a run of the job takes longer than its interval; empty if it does not."""
-    pause = pause_s(job.job, look.now, look.cron)
-    if pause is None or job.runs.took_s is None or job.runs.took_s <= pause:
+    interval = interval_s(job.job, look.now, look.cron)
+    if interval is None or job.runs.took_s is None or job.runs.took_s <= interval:
         return ""
     took = format_duration(job.runs.took_s)
-    return f"a run of its job {job.job.name} takes {took}, longer than its interval of {format_duration(pause)}"
+    return f"a run of its job {job.job.name} takes {took}, longer than its interval of {format_duration(interval)}"
 
 
-def _not_due(job: KnownJob, look: Look) -> str:
+def _why_due_unknown(job: KnownJob, look: Look) -> str:
     """Why nobody can say when the job is due; empty if that is known."""
     if look.cron.zone is None:
         named = look.cron.settings.get("cron.timezone")
@@ -245,7 +250,9 @@ def _limit(view: SeenView, surely: Sequence[KnownJob], look: Look) -> float | No
     active = [each for each in surely if each.job.active]
     if active:
         known = [
-            allowed for each in active if (allowed := allowed_s(each.job, look.now, look.cron, look.limits)) is not None
+            allowed
+            for each in active
+            if (allowed := allowed_age_s(each.job, look.now, look.cron, look.limits)) is not None
         ]
         return min(known, default=None)
     return None if surely else look.limits.without_schedule

@@ -67,7 +67,7 @@ def find_next_due(known: KnownJob, cron: Cron, limits: ViewLimits) -> Due | None
     return None if due is None else Due(due, _grace(schedule, due, cron, limits))
 
 
-def pause_s(job: Job, now: datetime, cron: Cron) -> float | None:
+def interval_s(job: Job, now: datetime, cron: Cron) -> float | None:
     """The time between the job's last due moment and its next, in seconds; None if nobody can know."""
     schedule = cron.schedule_of(job)
     if schedule is None or cron.zone is None:
@@ -78,7 +78,7 @@ def pause_s(job: Job, now: datetime, cron: Cron) -> float | None:
     return (coming - last).total_seconds() if last and coming else None
 
 
-def allowed_s(job: Job, now: datetime, cron: Cron, limits: ViewLimits) -> float | None:
+def allowed_age_s(job: Job, now: datetime, cron: Cron, limits: ViewLimits) -> float | None:
     """How old the views that the job refreshes may be now, in seconds: they must hold the last run whose grace is over."""
     schedule = cron.schedule_of(job)
     if schedule is None or cron.zone is None:
@@ -136,9 +136,9 @@ def find_trouble(known: KnownJob, cron: Cron, now: datetime, limits: ViewLimits,
         # A run that came due while another was at work begins when that one has ended.
         late = late and now >= runs.ended + timedelta(seconds=limits.grace)
     if work is not None:
-        pause = pause_s(job, now, cron)
-        too_long = late and pause is not None and now - work.since > timedelta(seconds=pause + limits.grace)
-        return _works_too_long(name, work, now, pause or 0.0) if too_long else None
+        interval = interval_s(job, now, cron)
+        too_long = late and interval is not None and now - work.since > timedelta(seconds=interval + limits.grace)
+        return _works_too_long(name, work, now, interval or 0.0) if too_long else None
     if due is None or not late:
         return None
     return _missed(known, due, cron, now, name)
@@ -219,11 +219,9 @@ def _hangs(name: str, run: OpenRun, now: datetime) -> Trouble:
     )
 
 
-def _works_too_long(name: str, run: OpenRun, now: datetime, pause: float) -> Trouble:
+def _works_too_long(name: str, run: OpenRun, now: datetime, interval: float) -> Trouble:
     since = format_moment(run.since, now)
-    said = (
-        f"{name} has been at work since {since} (pid {run.pid}), longer than its interval of {format_duration(pause)}"
-    )
+    said = f"{name} has been at work since {since} (pid {run.pid}), longer than its interval of {format_duration(interval)}"
     if run.waits_for:
         who = ", ".join(f"pid {pid}" for pid in run.waits_for)
         return Trouble(f"{said}; it waits for a lock of {who}", f"see in pg_stat_activity what {who} does", run.since)

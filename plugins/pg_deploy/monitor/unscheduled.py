@@ -6,13 +6,14 @@ import re
 from collections.abc import Sequence
 
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.monitor.jobs import KnownJob, Trouble, allowed_s, find_trouble, last_message
+from pg_deploy.monitor.jobs import KnownJob, Trouble, allowed_age_s, find_trouble, last_message
 from pg_deploy.monitor.verdicts import Look, SeenView, Verdict
 
 _AGAIN = (
     "schedule its refresh again with cron.schedule, or name it in thresholds.yaml: under refreshed_elsewhere if the"
     " application or another scheduler looks after it, under refreshed_by_monitor if this monitor should"
 )
+# For so long a view that the monitor itself is to refresh may be beyond its limit before that is an alert.
 _ABOUT_TO_S = 3600.0
 
 
@@ -28,7 +29,7 @@ def judge_view_without_job(
     """Judge a view that no job is known to refresh. `perhaps` are the jobs that may; `old` says its age for a sentence. Pure."""
     if perhaps:
         return _judge_perhaps(view, perhaps, look)
-    gone = _lost_job(view, look)
+    gone = _what_became_of_job(view, look)
     if gone is not None:
         return Verdict(
             f"{old}; {gone.cause}" if beyond else gone.cause, gone.what_to_do, beyond, True, group=gone.cause
@@ -36,45 +37,51 @@ def judge_view_without_job(
     if view.holders:
         return Verdict(f"it is locked by {view.holders[0].words}, which is at work")
     nobody = _no_job(look)
-    alone = look.limits.is_refreshed_by_monitor(view.name)
+    by_monitor = look.limits.is_refreshed_by_monitor(view.name)
     what_to_do = "a run of this monitor with refresh: all refreshes it now; " + (
-        "see why this monitor could not" if alone else _AGAIN
+        "see why this monitor could not" if by_monitor else _AGAIN
     )
     if not view.may_refresh:
         what_to_do = f"let its owner, {view.owner}, refresh it; {_AGAIN}"
     if not view.populated:
         return Verdict(
-            "it was never populated" + ("" if alone else f"; {nobody}"), what_to_do, True, True, group="never populated"
+            "it was never populated" + ("" if by_monitor else f"; {nobody}"),
+            what_to_do,
+            True,
+            True,
+            group="never populated",
         )
     anything = [
         each.job.name
         for jobid, each in look.known.items()
         if jobid in look.refreshes and look.refreshes[jobid].anything
     ]
-    lost = _not_seen_any_more(view, look)
+    unseen = _not_seen_any_more(view, look)
     quiet = (look.now - view.known.unchanged_since).total_seconds() if view.known.unchanged_since else 0.0
     limit = limit if limit is not None else look.limits.without_schedule
     if age is None and quiet > limit and not anything:
         said = f"nobody has refreshed it for {format_duration(quiet)} at least, {format_duration(limit)} are allowed"
-        if look.cron.why_unseen and not lost and view.name not in look.limits.limits:
+        if look.cron.why_unseen and not unseen and view.name not in look.limits.limits:
             # It may have a job that cannot be seen, and that was not due yet.
             return Verdict(f"{said}; {look.cron.why_unseen}", _AGAIN, worth_a_look=True, group="nobody refreshes it")
         cause = (
-            f"{said}; its job {lost} of pg_cron was deleted, or is another role's now" if lost else f"{said}; {nobody}"
+            f"{said}; its job {unseen} of pg_cron was deleted, or is another role's now"
+            if unseen
+            else f"{said}; {nobody}"
         )
         return Verdict(cause, what_to_do, True, True, group="nobody refreshes it")
     if beyond:
-        said = old if alone else f"{old}; {nobody}"
-        if alone and look.limits.refresh == "none":
+        said = old if by_monitor else f"{old}; {nobody}"
+        if by_monitor and look.limits.refresh == "none":
             said += "; the setting views.refresh keeps the monitor from refreshing it"
         # A view that the monitor itself is about to refresh is no alert yet.
-        soon = alone and look.limits.refresh == "stale" and age is not None and age < limit + _ABOUT_TO_S
+        soon = by_monitor and look.limits.refresh == "stale" and age is not None and age < limit + _ABOUT_TO_S
         return Verdict(said, what_to_do, True, not soon, group="nobody refreshes it")
     if age is not None:
         return Verdict("")
     if anything:
         return Verdict(
-            f"may be refreshed by job {anything[0]}, which builds its SQL at run time: how old it is cannot be known"
+            f"it may be refreshed by job {anything[0]}, which builds its SQL at run time: how old it is cannot be known"
         )
     said = view.stated_age_problem or nobody
     return Verdict(f"{said}: how old it is cannot be known")
@@ -98,20 +105,20 @@ def _judge_perhaps(view: SeenView, perhaps: Sequence[KnownJob], look: Look) -> V
             trouble.cause, trouble.what_to_do, True, True, group=trouble.shared or f"job {known.job.jobid}", job=known
         )
     job = perhaps[0]
-    said = f"may be refreshed by job {job.job.name}, which builds its SQL at run time"
+    said = f"it may be refreshed by job {job.job.name}, which builds its SQL at run time"
     if view.stated_age_s is None:
         return Verdict(f"{said}: how old it is cannot be known", job=job)
     allowed = [
         allowed_age
         for each in perhaps
-        if (allowed_age := allowed_s(each.job, look.now, look.cron, look.limits)) is not None
+        if (allowed_age := allowed_age_s(each.job, look.now, look.cron, look.limits)) is not None
     ]
     limit = min(allowed, default=look.limits.without_schedule)
     was_due = any((look.now - each.since).total_seconds() >= limit for each in perhaps)
     if view.stated_age_s <= limit or not was_due:
         return Verdict(said, job=job)
     old = f"it is {format_duration(view.stated_age_s)} old, {format_duration(limit)} are allowed"
-    return Verdict(f"{old}; it {said}", "see whether that job comes to this view", True, True, job=job)
+    return Verdict(f"{old}; {said}", "see whether that job comes to this view", True, True, job=job)
 
 
 def _stops_before(view: SeenView, known: KnownJob, look: Look) -> str | None:
@@ -135,7 +142,7 @@ def _is_named(name: str, text: str) -> bool:
     return bool(bare) and re.search(rf"(?<![\w$]){re.escape(bare)}(?![\w$])", text) is not None
 
 
-def _lost_job(view: SeenView, look: Look) -> Trouble | None:
+def _what_became_of_job(view: SeenView, look: Look) -> Trouble | None:
     """What became of the job that refreshed the view until now; None if it had none, or if that cannot be seen."""
     cron = look.cron
     # What earlier looks saw counts before what the last deployment left.
@@ -153,15 +160,15 @@ def _lost_job(view: SeenView, look: Look) -> Trouble | None:
         return Trouble(f"its job {name} of pg_cron was deleted", _AGAIN)
     if not job.here:
         said = f"its job {name} of pg_cron works in the database {job.database} now, not in this one"
-        return Trouble(said, f"select cron.alter_job({job.jobid}, database := '{cron.settings['here']}')")
+        return Trouble(said, f"select cron.alter_job({job.jobid}, database := '{cron.database}')")
     return _names_it_no_more(view, look, job.jobid)
 
 
 def _not_seen_any_more(view: SeenView, look: Look) -> str | None:
     """The job that an earlier look saw and that this role does not see any more, because it sees only its own jobs."""
     seen = {job.jobid for job in look.cron.jobs}
-    lost = [name for jobid, name in view.known.jobs.items() if jobid not in seen]
-    return lost[0] if lost and look.cron.own_only else None
+    unseen = [name for jobid, name in view.known.jobs.items() if jobid not in seen]
+    return unseen[0] if unseen and look.cron.own_only else None
 
 
 def _names_it_no_more(view: SeenView, look: Look, jobid: int) -> Trouble:
@@ -178,8 +185,5 @@ def _names_it_no_more(view: SeenView, look: Look, jobid: int) -> Trouble:
 
 def _no_job(look: Look) -> str:
     """That no job refreshes a view, as far as jobs can be seen, for a sentence."""
-    if look.cron.why_unseen:
-        return f"no job that can be seen here refreshes it ({look.cron.why_unseen})"
-    if look.cron.missing:
-        return f"no job refreshes it that can be seen here ({look.cron.missing})"
-    return "no job of pg_cron refreshes it"
+    why = look.cron.why_unseen or look.cron.missing
+    return f"no job that can be seen here refreshes it ({why})" if why else "no job of pg_cron refreshes it"
