@@ -43,8 +43,9 @@ class OpenRun:
 class JobRuns:
     """What is known about one job's runs. A time is None if no such run was seen.
 
-    `started` is the start of the newest run, `good` that of the newest that succeeded, `finished` that of the newest that has an end;
-    `ended` is that end. `failed` counts the runs that failed since the last success, `took_s` is how long that success took.
+    `started` is the start of the newest run, and `started_age` the age of its row in transactions. `good` is the start of the newest
+    run that succeeded, and `took_s` how long that took. `finished` is the start of the newest run that has an end, and `ended`, `status`
+    and `message` are its end and result. `failed` counts the runs that failed since the last success.
     """
 
     started: datetime | None = None
@@ -127,16 +128,16 @@ def read_runs(connection: Connection, before: Runs, jobids: Collection[int], now
     after = before.read_to if before.read_to <= last else 0
     after = max(after, first - 1, last - _MOST if after == 0 else 0)
     began = time.monotonic()
-    problem = None
-    while after < last and problem is None:
+    is_too_long = False
+    while after < last and not is_too_long:
         upto = min(after + _STRETCH, last)
         try:
             _read_stretch(connection, jobs, after, upto, now)
             after = upto
+            is_too_long = time.monotonic() - began > _WITHIN_S
         except psycopg.errors.QueryCanceled:
-            problem = f"cron.job_run_details was read up to run {after} of {last} in this look"
-        if time.monotonic() - began > _WITHIN_S and after < last:
-            problem = f"cron.job_run_details was read up to run {after} of {last} in this look"
+            is_too_long = True
+    problem = f"cron.job_run_details was read up to run {after} of {last} in this look" if after < last else None
     _look_at_open(connection, jobs, now)
     return Runs(jobs, after, problem, row["own"])
 
@@ -145,7 +146,7 @@ def _read_stretch(connection: Connection, jobs: dict[int, JobRuns], after: int, 
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         set_deadlines(connection)
         newest = cursor.execute(
-            engine_sql("monitor/views/runs"), {"after": after, "upto": upto, "jobs": list(jobs)}
+            engine_sql("monitor/views/stretch_of_runs"), {"after": after, "upto": upto, "jobs": list(jobs)}
         ).fetchall()
         ids = {each[name] for each in newest for name in ("started", "finished", "good") if each[name] is not None}
         ids |= {runid for each in newest for runid in each["open"]}
@@ -212,7 +213,7 @@ def _look_at_open(connection: Connection, jobs: dict[int, JobRuns], now: datetim
 
 
 def _read_runs_by_id(cursor: psycopg.Cursor[dict[str, Any]], ids: Collection[int]) -> dict[int, dict[str, Any]]:
-    rows = cursor.execute(engine_sql("monitor/views/run"), {"runs": sorted(ids)}).fetchall()
+    rows = cursor.execute(engine_sql("monitor/views/runs_by_id"), {"runs": sorted(ids)}).fetchall()
     return {row["runid"]: row for row in rows}
 
 

@@ -31,6 +31,7 @@ _NEVER = ("@yearly", "@annually", "@reboot", "@restart")
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 # How many days a search goes: far enough to find a 29 February that has to be a Monday.
 _FURTHEST = 366 * 29
+# The last day of a month is this one or a later one.
 _LAST_DAYS = 28
 
 
@@ -49,7 +50,7 @@ class Schedule:
 
     @property
     def is_ever_due(self) -> bool:
-        """Whether the clock ever starts it. It does not for @reboot, which the server's start starts."""
+        """Whether each of its fields allows something, as none does for @reboot. It may still name a day that never comes."""
         if self.every is not None:
             return True
         of_month = bool(self.days) or self.last_day

@@ -32,7 +32,7 @@ MEASURE = "view_freshness"
 MORE = "and others"
 # So many views are asked for their age in one query.
 _TOGETHER = 100
-# A sample is kept for days, so of thousands of views it keeps only so many: those about which there is something to say first.
+# A sample is kept for days, so of thousands of views it keeps only so many, and first those about which there is something to say.
 _KEPT = 300
 
 
@@ -110,15 +110,15 @@ def look_at_views(
         if memory.is_new_database:
             # A run that was at work when the backup was taken has no session here.
             runs = replace(runs, jobs={jobid: replace(each, open=()) for jobid, each in runs.jobs.items()})
-        refreshes, names = _read_refreshes(connection, cron, views)
+        refreshes, settings = _read_refreshes(connection, cron, views)
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
         return LookResult(tuple(explain_error(name, error) for name in (MEASURE, FAILURES, HISTORY)), memory)
     known = memory.known_jobs(cron, runs, now)
     look = Look(now, cron, known, refreshes, limits, {view.oid: view.name for view in views}, runs.problem)
-    of_views = {view.oid: _known_view(view, memory, now) for view in views}
-    seen = _make_seen_views(connection, views, of_views, look, names)
+    known_views = {view.oid: _known_view(view, memory, now) for view in views}
+    seen = _make_seen_views(connection, views, known_views, look, settings)
     tried = {view.name: view.refresh_problem for view in views if view.refresh_problem}
     rows = [judge_view(each, look, (refreshed or {}).get(each.name), tried.get(each.name)) for each in seen]
     after = Memory(
@@ -126,7 +126,7 @@ def look_at_views(
         False,
         runs,
         {job.jobid: (rules_of(job, cron), known[job.jobid].since) for job in cron.jobs},
-        {view.oid: _with_jobs(of_views[view.oid], view, refreshes, known) for view in views},
+        {view.oid: _with_jobs(known_views[view.oid], view, refreshes, known) for view in views},
         {jobid: _due(each, cron, limits) for jobid, each in known.items() if each.job.active},
     )
     told_jobs = {row.detail["jobid"] for row in rows if row.detail["alert"]}
@@ -151,7 +151,7 @@ def _read_refreshes(
     with connection.transaction():
         set_deadlines(connection)
         with connection.cursor(row_factory=tuple_row) as cursor:
-            rows = cursor.execute(engine_sql("monitor/views/paths"), {"roles": roles}).fetchall()
+            rows = cursor.execute(engine_sql("monitor/views/role_settings"), {"roles": roles}).fetchall()
         settings = {(role, setting): value for role, setting, value in rows}
         paths = {
             role: path_of_role(value, role)
@@ -186,7 +186,7 @@ def _with_jobs(
 def _make_seen_views(
     connection: Connection,
     views: Sequence[View],
-    of_views: Mapping[int, KnownView],
+    known_views: Mapping[int, KnownView],
     look: Look,
     settings: Mapping[tuple[str, str], str | None],
 ) -> list[SeenView]:
@@ -204,13 +204,13 @@ def _make_seen_views(
     unseen = {oid for jobid, each in look.refreshes.items() if look.known[jobid].why_unseen for oid in each.surely}
     seen_views = []
     for view in views:
-        badly = (
+        age_problem = (
             "its materialized_at has no time zone, and its definition does not tell one"
             if zones.get(view.oid) == ""
             else None
         )
         if view.oid in stated_age_s and stated_age_s[view.oid] is None:
-            badly = "its materialized_at lies in the future, or is empty"
+            age_problem = "its materialized_at lies in the future, or is empty"
         seen_views.append(
             SeenView(
                 view.oid,
@@ -223,11 +223,11 @@ def _make_seen_views(
                 view.rows,
                 view.refreshed_s,
                 stated_age_s.get(view.oid),
-                badly,
+                age_problem,
                 # Holders are read if somebody locks everybody out, which is why the size is missing, or if runs cannot be seen.
                 _read_holders(connection, view, readers=False) if view.bytes is None or view.oid in unseen else (),
                 # This holds the view's name at the last look, so that a view that was renamed is recognised.
-                of_views[view.oid],
+                known_views[view.oid],
                 kept.get(view.oid),
             )
         )
@@ -272,12 +272,12 @@ def _kept_jobs(views: Sequence[View], cron: Cron) -> dict[int, str]:
 
 
 def describe_holders(connection: Connection, view: View, *, readers: bool) -> str | None:
-    """The sessions that hold a lock on the view, in words; with `readers` also those that only read it. Reads only."""
+    """The three oldest sessions that hold a lock on the view, in words; with `readers` also those that only read it. Reads only."""
     return ", ".join(each.words for each in _read_holders(connection, view, readers=readers)) or None
 
 
 def describe_workers(connection: Connection, view: View) -> str | None:
-    """The sessions that work on the view now, in words: their locks keep others waiting, and they are not idle. Reads only."""
+    """The sessions, of the three oldest, that work on the view now, in words: they are not idle, and others wait for them. Reads only."""
     at_work = [each.words for each in _read_holders(connection, view, readers=False) if not each.idle]
     return ", ".join(at_work) or None
 
@@ -290,8 +290,9 @@ def _read_holders(connection: Connection, view: View, *, readers: bool) -> tuple
 
 def _describe_holder(row: Mapping[str, Any]) -> str:
     application = f", {row['application']}" if row["application"] else ""
-    idle = ", idle in its transaction" if row["idle"] else ""
-    return f"pid {row['pid']} ({row['role']}{application}; {row['mode']} for {format_duration(row['age_s'])}{idle})"
+    idle = " and sits idle" if row["idle"] else ""
+    began = f"its transaction began {format_duration(row['age_s'])} ago"
+    return f"pid {row['pid']} ({row['role']}{application}; {row['mode']}, {began}{idle})"
 
 
 def _shortened(rows: Sequence[Row]) -> tuple[Row, ...]:

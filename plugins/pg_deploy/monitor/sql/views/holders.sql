@@ -1,4 +1,5 @@
--- The sessions whose lock on a relation keeps others waiting, with all readers too if asked for, and whether each is idle.
+-- The three oldest sessions whose lock on a relation keeps others waiting, with all readers too if asked for: how old the transaction of
+-- each is, and whether it sits idle.
 select
     l.pid,
     -- The strongest of the locks that the session holds.
