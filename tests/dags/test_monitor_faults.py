@@ -139,7 +139,7 @@ def test_all_planted_faults_are_found_in_one_run_told_once_and_over_when_mended(
     assert "no space left" in found["cron_failures nightly"]
     made_slow = [cause for cause in slow.values() if "session_id = $1" in cause]
     assert len(made_slow) == 1
-    assert "index public.by_session on that table was dropped by hand and is the suspect" in made_slow[0]
+    assert "index public.by_session on public.chat_telemetry was dropped by hand and is the suspect" in made_slow[0]
     assert len([cause for cause in slow.values() if "of_the_new_release" in cause]) == 1
     assert (first.state, second.state) == ("success", "success")
     assert (len(first.notices), [line for line in second.notices if "began" in line]) == (1, [])

@@ -44,6 +44,7 @@ _KINDS_READ = (
 )
 MADE_BY_HAND = "made by hand"
 SERVER_UPGRADED = "the server"
+# Everything about these decides access.
 _WHOLE = (*ROUTINES, *(name.replace("_", " ") for name in _KINDS_READ if name != "function"))
 _RELATIONS = (*RELATIONS, "partitioned table")
 # Only these properties of a relation decide access. A relation that comes or goes shows in its grants.

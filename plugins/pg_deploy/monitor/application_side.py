@@ -20,6 +20,7 @@ REDIS, REDIS_HITS = "redis", "redis_hit_rate"
 PROMETHEUS, CPU = "prometheus", "cpu"
 TRIES = 3
 TIMEOUT_S = 3.0
+# In a shorter time than this, some busy seconds are a high share.
 _LONG_ENOUGH_S = 60.0
 _CPU_COUNTER = "node_cpu_seconds_total"
 
@@ -39,7 +40,7 @@ def not_configured(measures: Sequence[str], connection: str) -> list[Measured]:
 
 
 def measure_endpoints(endpoints: Endpoints) -> list[Measured]:
-    """For each endpoint, the median time of three requests in ms, and how many of the three failed."""
+    """For each endpoint, the median time in ms of those of three requests that were answered, and how many of the three failed."""
     latency, status = [], []
     with httpx.Client(base_url=endpoints.url, headers=dict(endpoints.headers), timeout=TIMEOUT_S) as client:
         for name, path in endpoints.paths.items():
@@ -121,24 +122,23 @@ def measure_prometheus(url: str, headers: Mapping[str, str], before: Sequence[Ro
             f"HTTP {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else type(error).__name__
         )
         return [
-            Measured(PROMETHEUS, (Row("the exporter", 1, "down", {"cause": f"it does not answer: {said}"}),)),
-            Measured(CPU, problem="not measured: the exporter does not answer"),
+            Measured(PROMETHEUS, (Row("the exporter", 1, "down", {"cause": f"it gives no figures: {said}"}),)),
+            Measured(CPU, problem="not measured: the exporter gives no figures"),
         ]
     if not counters:
         return [Measured(PROMETHEUS), Measured(CPU, problem=f"not there: the page holds no {_CPU_COUNTER}")]
     total, idle = sum(counters.values()), counters.get("idle", 0.0) + counters.get("iowait", 0.0)
     busy = None
-    brief = False
+    is_brief = False
     if before:
         all_since = total - before[0].detail["total"]
         busy = round(100 * (1 - (idle - before[0].detail["idle"]) / all_since), 1) if all_since > 1 else None
-        brief = all_since / max(1, len(processors)) < _LONG_ENOUGH_S
+        is_brief = all_since / max(1, len(processors)) < _LONG_ENOUGH_S
     detail: dict[str, object] = {
         "total": total,
         "idle": idle,
         "cause": f"the CPU was busy for {busy} % of the time since the last look",
     }
-    if brief:
-        # A few busy seconds are no trouble.
+    if is_brief:
         detail["alert"] = False
     return [Measured(PROMETHEUS), Measured(CPU, (Row("the server", busy, "%", detail),))]

@@ -35,15 +35,20 @@ class KnownStatements:
     searched: dict[str, int] = field(default_factory=dict)
 
     def after(
-        self, counted: Iterable[str], pending: Collection[str], now: datetime, for_s: float, started: datetime | None
+        self,
+        counted: Iterable[str],
+        pending: Collection[str],
+        now: datetime,
+        known_for_s: float,
+        server_start: datetime | None,
     ) -> KnownStatements:
-        """The memory after another look. Forgets what was not counted for `for_s` seconds."""
+        """The memory after another look. Forgets what was not counted for `known_for_s` seconds. Pure."""
         today = _day(now)
-        known = {key: day for key, day in self.known.items() if day >= today - for_s / _DAY}
+        known = {key: day for key, day in self.known.items() if day >= today - known_for_s / _DAY}
         known.update(dict.fromkeys((key for key in counted if key not in pending), today))
         if len(known) > _MOST_KNOWN:
             known = dict(sorted(known.items(), key=lambda item: item[1])[-_MOST_KNOWN:])
-        return replace(self, known=known, pending=frozenset(pending), server_start=started)
+        return replace(self, known=known, pending=frozenset(pending), server_start=server_start)
 
     def read_texts_of(
         self, connection: Connection, keys: Collection[str], naming: Collection[str], counted: Collection[str]

@@ -111,12 +111,12 @@ def judge_predictions(
                 outcome = f"takes {window.mean_ms:.3g} ms instead of {usual:.3g} ms"
         if outcome is not None and window is not None:
             predicted = f"predicted {one.effect}" + (f" ({one.times:.3g} times)" if one.times else "")
-            wrong.append(_wrong(one, key, window, f"{predicted}, {outcome} since deployment {deployment}"))
+            wrong.append(_wrong_row(one, key, window, f"{predicted}, {outcome} since deployment {deployment}"))
     count = Row(f"deployment {deployment}", judged or None, "statements", {"wrong": len(wrong), "alert": False})
     return Measured(MEASURE, (count, *sorted(wrong, key=lambda row: row.value or 0, reverse=True)))
 
 
-def _wrong(one: Prediction, key: str, window: Window, cause: str) -> Row:
+def _wrong_row(one: Prediction, key: str, window: Window, cause: str) -> Row:
     advice = (
         "compare its plan with the one that the deployment's page shows: the copy's rows, statistics or settings differ"
     )

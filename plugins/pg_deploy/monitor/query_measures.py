@@ -47,7 +47,7 @@ def measure_statements(
     views_before: Sequence[Row] = (),
     lock_waits: Sequence[Row] = (),
 ) -> list[Measured]:
-    """Read the counters, compare them with those of the last run, and keep them in the sample. Commits twice.
+    """Read the counters, compare them with those of the last run, and keep them in the sample. Commits twice at most.
 
     `slow_before` are the slow queries that the last run found, `views_before` its counted calls of deployed views. `dropped` are the
     objects that were dropped by hand, which may be why a query got slow. `lock_waits` says who waits for whom.
@@ -70,7 +70,7 @@ def measure_statements(
         put_statements(connection, sample, now, {})
         memory = memory.after(now.by_key, (), sample.taken_at, limits.known_for, started)
         # The texts are read at once: if they are large, this first look is the one that takes longer.
-        texts = memory.read_texts_of(connection, _most_time(now, limits), view_names, now.by_key)
+        texts = memory.read_texts_of(connection, _keys_with_most_time(now, limits), view_names, now.by_key)
         samples.put_memory(connection, sample, samples.STATEMENTS_MEMORY, memory.as_json())
         return [
             health,
@@ -87,7 +87,7 @@ def measure_statements(
     known = memory.known.keys() | before.by_key.keys() | {key for _, kept in history for key in kept}
     known -= memory.pending
     unknown = [key for key in now.by_key if key not in known]
-    new_and_slow = [] if is_reset else find_new_and_slow(called, now.by_key, dict.fromkeys(known), limits)
+    new_and_slow = [] if is_reset else find_new_and_slow(called, now.by_key, known, limits)
     pending = unknown if is_reset else [key for key in memory.pending if key not in called]
     in_deployment = deployed is not None and bool(history) and history[-1][0] < deployed.ended_at
     found = [one for one in (*slow, *new_and_slow) if one.key not in still_slow]
@@ -165,9 +165,9 @@ def _suspect(
     if slow.before_ms is not None and not slow.reads_more:
         return None
     for row in dropped:
-        table = str(row.detail.get("table") or "").split(".")[-1].strip('"')
-        if table and text and re.search(rf"(?<![\w$]){re.escape(table)}(?![\w$])", text):
-            return f"{row.object} on that table was dropped by hand and is the suspect"
+        bare = str(row.detail.get("table") or "").split(".")[-1].strip('"')
+        if bare and text and re.search(rf"(?<![\w$]){re.escape(bare)}(?![\w$])", text):
+            return f"{row.object} on {row.detail['table']} was dropped by hand and is the suspect"
     if deployed is None or text is None or (history and history[0][0] > deployed.ended_at):
         return None
     if not reads_one_of(connection, text, read_touched_relations(connection, deployed.id)):
@@ -175,7 +175,7 @@ def _suspect(
     return f"{deployed.name} ended {deployed.ended_at:%Y-%m-%d %H:%M} UTC in between and is the suspect"
 
 
-def _most_time(now: Counters, limits: StatementLimits) -> list[str]:
+def _keys_with_most_time(now: Counters, limits: StatementLimits) -> list[str]:
     costliest = sorted(now.by_key.items(), key=lambda item: item[1].total_ms, reverse=True)
     return [key for key, _ in costliest[: _TEXTS_PER_LINE * limits.top]]
 
@@ -246,12 +246,12 @@ def _schema_and_name(view: str) -> tuple[str, str]:
     return schema.strip('"'), name.strip('"')
 
 
-def _measure_health(before: Counters | None, now: Counters, restarted: datetime | None) -> Measured:
+def _measure_health(before: Counters | None, now: Counters, restarted_at: datetime | None) -> Measured:
     if now.problem:
         return Measured(HEALTH, (Row("extension", 1, "problem", {"cause": now.problem}),))
     rows = []
-    if restarted is not None:
-        cause = f"the server was started anew at {restarted:%Y-%m-%d %H:%M} UTC"
+    if restarted_at is not None:
+        cause = f"the server was started anew at {restarted_at:%Y-%m-%d %H:%M} UTC"
         rows.append(
             Row("server", 1, "restart", {"cause": cause, "alert": False, "worth_a_look": True, "do": "see its log"})
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics as stats
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -71,7 +71,7 @@ def find_slower(
     this window, and stands in for a history that is too short. Pure.
     """
     known = {key: _usual(history.get(key, ()), long_term.get(key), limits) for key in now}
-    times = {key: now[key].mean_ms / max(usual.ms, 0.001) for key, usual in known.items() if usual}
+    slowdowns = {key: now[key].mean_ms / max(usual.ms, 0.001) for key, usual in known.items() if usual}
     slow = []
     for key, window in now.items():
         usual = known[key]
@@ -79,14 +79,14 @@ def find_slower(
             continue
         # A statement that is still quick is news only if the difference is great.
         times_slower = usual.times if window.mean_ms > limits.at_least_alone * 1000 else limits.times_slower_alone
-        normal = max(
+        normal_ms = max(
             usual.ms * max(usual.times, times_slower), usual.ms + _SIGMAS * usual.spread_ms, usual.highest_ms * _CLEARLY
         )
-        if window.mean_ms <= normal:
+        if window.mean_ms <= normal_ms:
             continue
         reads_more = _reads_more(window, usual.blocks, limits)
-        alone = usual.ms * limits.times_slower_alone * slowdown_of_others(times, key)
-        if reads_more or (window.mean_ms > alone and window.mean_ms > limits.at_least_alone * 1000):
+        alone_ms = usual.ms * limits.times_slower_alone * slowdown_of_others(slowdowns, key)
+        if reads_more or (window.mean_ms > alone_ms and window.mean_ms > limits.at_least_alone * 1000):
             slow.append(SlowQuery(key, window, usual.ms, usual.blocks, reads_more))
     return sorted(slow, key=lambda one: one.now.total_ms, reverse=True)
 
@@ -117,9 +117,12 @@ def _reads_more(window: Window, blocks: float, limits: StatementLimits) -> bool:
     return window.mean_blocks > blocks * limits.blocks_times + 10
 
 
-def slowdown_of_others(times: Mapping[str, float], key: str) -> float:
-    """How many times slower the other statements got: a busy server slows all of them, a bad plan only one."""
-    others = [each for other, each in times.items() if other != key]
+def slowdown_of_others(slowdowns: Mapping[str, float], key: str) -> float:
+    """How many times slower the other statements got: a busy server slows all of them, a bad plan only one.
+
+    At least 1, and 1 if they are too few to tell. Pure.
+    """
+    others = [each for other, each in slowdowns.items() if other != key]
     return max(1.0, stats.median(others)) if len(others) >= _ENOUGH_OTHERS else 1.0
 
 
@@ -135,7 +138,7 @@ def is_still_slow(slow: SlowQuery, now: Window, limits: StatementLimits) -> bool
 def find_new_and_slow(
     now: Mapping[str, Window],
     counters: Mapping[str, StatementCounter],
-    known: Mapping[str, object],
+    known: Collection[str],
     limits: StatementLimits,
 ) -> list[SlowQuery]:
     """The statements that were never seen before and are slow from the start.
