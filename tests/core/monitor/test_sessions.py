@@ -35,7 +35,7 @@ def test_a_queue_for_a_lock_is_one_alert_that_names_who_holds_it(monitor: Monito
     third = monitor.run()
 
     told_once(first, second, f"lock_waits held by pid {pid}")
-    assert "3 sessions wait" in first.lines[0]
+    assert "3 sessions have been waiting" in first.lines[0]
     assert f"held by pid {pid} (postgres, a console), which sits idle in its transaction" in first.lines[0]
     assert third.ended == [f"lock_waits held by pid {pid}"]
 

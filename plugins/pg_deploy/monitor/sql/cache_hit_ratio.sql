@@ -1,7 +1,7 @@
 -- The share of blocks that were found in the server's cache, in per cent. It is the better one of the last two runs, because a
 -- backup, or a server that has just started, reads everything once. A time with fewer than 10,000 blocks does not count.
 with now as (
-    select d.blks_hit as hit, d.blks_read as read, d.stats_reset
+    select d.blks_hit as hit, d.blks_read as read
     from pg_catalog.pg_stat_database d
     where d.datname = current_database()
 ), before as (

@@ -21,7 +21,7 @@ select
         'pids', jsonb_agg(i.pid order by i.place) filter (where i.place <= 20),
         'cause', format(
             '%s idle in a transaction since %s UTC (pid %s): locks are held, and vacuum waits',
-            case count(*) when 1 then 'a session sits' else format('%s sessions sit', count(*)) end,
+            case count(*) when 1 then 'a session has been' else format('%s sessions have been', count(*)) end,
             to_char(min(i.state_change) at time zone 'UTC', 'YYYY-MM-DD HH24:MI'),
             string_agg(i.pid::text, ', ' order by i.place) filter (where i.place <= 5)
                 || case when count(*) > 5 then format(' and %s more', count(*) - 5) else '' end

@@ -10,7 +10,7 @@ with transaction as (
             or a.query ~* '^\s*(refresh|create|alter|reindex|vacuum|cluster|copy)' as works,
         a.xact_start as began,
         case when a.state like 'idle in transaction%' then a.state_change else clock_timestamp() end as worked_until,
-        'runs' as does
+        'has been running' as does
     from pg_catalog.pg_stat_activity a
     where a.datname = current_database()
         and a.xact_start is not null
@@ -24,7 +24,7 @@ with transaction as (
         false,
         p.prepared,
         clock_timestamp(),
-        'waits for COMMIT PREPARED or ROLLBACK PREPARED'
+        'has been waiting for COMMIT PREPARED or ROLLBACK PREPARED'
     from pg_catalog.pg_prepared_xacts p
     where p.database = current_database()
 )
