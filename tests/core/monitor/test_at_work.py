@@ -63,7 +63,7 @@ def run_of(monitor: Monitor, admin_url: str, job: str, command: str) -> Iterator
 
 @pytest.fixture
 def jobs(cron_monitor: Monitor, demo_admin_url: str) -> Iterator[Monitor]:
-    """The views and jobs of terminate-the-refresh, each with one good run a minute ago."""
+    """The views and jobs of terminate-the-refresh, each with one good run 100 seconds ago."""
     with launcher_stopped(demo_admin_url):
         prepare(demo_admin_url, "terminate-the-refresh")
         with psycopg.connect(demo_admin_url, autocommit=True) as admin:

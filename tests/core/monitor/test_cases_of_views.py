@@ -10,8 +10,6 @@ import pytest
 from tests.core.monitor.cases import SUNDAY, launcher_stopped, prepare
 from tests.core.monitor.monitoring import Monitor, Outcome
 
-HARMFUL = ("pg_terminate_backend", "pg_cancel_backend")
-
 
 @pytest.fixture
 def still(cron_monitor: Monitor, demo_admin_url: str) -> Iterator[Monitor]:

@@ -22,7 +22,17 @@ from pg_deploy.monitor.thresholds import read_thresholds
 from pg_deploy.postgres.session import Connection, Target
 from tests.core.monitor.cases import launcher_stopped, prepare
 from tests.core.monitor.minutes import clock
-from tests.core.monitor.month import DEAD_PID, EVERY, SCHEDULES, WORDS, MadeUpJob, Run, faulty, healthy, runs_in_order
+from tests.core.monitor.month import (
+    BETWEEN_LOOKS,
+    CAUSES,
+    DEAD_PID,
+    SCHEDULES,
+    MadeUpJob,
+    Run,
+    make_faulty_job,
+    make_healthy_job,
+    runs_in_order,
+)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SPRING, AUTUMN = (datetime(2027, *day, 1, tzinfo=timezone.utc) for day in ((3, 28), (10, 31)))
@@ -50,51 +60,57 @@ def test_a_month_of_healthy_and_faulty_jobs_is_told_as_it_was(
     begin, end = change - before, change + after
     minutes = clock(BERLIN, begin - timedelta(days=8), end)
     chance = random.Random(str(change))
-    jobs = [healthy(number, text, minutes, chance, BERLIN) for number, text in enumerate(SCHEDULES)]
-    jobs += [faulty(number, text, minutes, chance, begin, change, BERLIN) for number, text in enumerate(SCHEDULES)]
-    dynamic = healthy(0, "*/5 * * * *", minutes, chance, BERLIN, "dynamic")
+    jobs = [make_healthy_job(number, text, minutes, chance, BERLIN) for number, text in enumerate(SCHEDULES)]
+    jobs += [
+        make_faulty_job(number, text, minutes, chance, begin, change, BERLIN) for number, text in enumerate(SCHEDULES)
+    ]
+    dynamic = make_healthy_job(0, "*/5 * * * *", minutes, chance, BERLIN, "dynamic")
     monkeypatch.setattr(views, "read_cron", in_berlin)
-    with launcher_stopped(demo_admin_url), playing(demo_admin_url, demo_url, jobs, dynamic, begin) as stage:
+    with launcher_stopped(demo_admin_url), replaying(demo_admin_url, demo_url, jobs, dynamic, begin) as replay:
         first_told: dict[str, tuple[datetime, str]] = {}
         wrong: list[str] = []
         unknown: set[str] = set()
         memory, at = Memory(), begin
         by_view = {job.view: job for job in jobs}
         while at < end:
-            stage.until(at)
-            looked = views.look_at_views(stage.connection, stage.limits.views, memory, now=at)
+            replay.go_on_to(at)
+            looked = views.look_at_views(replay.connection, replay.limits.views, memory, now=at)
             assert [one.problem for one in looked.measured] == [None] * len(looked.measured)
             memory = from_json(json.loads(json.dumps(as_json(looked.memory))))
             unknown |= {
                 row.object for row in looked.views.rows if row.detail["unknown"] and at > begin + timedelta(days=2)
             }
-            for finding in find_breaches(looked.measured, stage.limits):
-                for name in (finding.object, *finding.more) if finding.is_alert else ():
+            for breach in find_breaches(looked.measured, replay.limits):
+                for name in (breach.object, *breach.more) if breach.is_alert else ():
                     job = by_view.get(name.replace("_renamed", ""))
-                    if job is None or job.since is None or at < job.since or finding.measure != "view_freshness":
-                        wrong.append(f"{at} {finding.measure} {name}: {finding.cause}")
+                    if job is None or job.since is None or at < job.since or breach.measure != "view_freshness":
+                        wrong.append(f"{at} {breach.measure} {name}: {breach.cause}")
                     elif job.view not in first_told:
-                        first_told[job.view] = (at, finding.cause)
-            at += EVERY
+                        first_told[job.view] = (at, breach.cause)
+            at += BETWEEN_LOOKS
 
     assert not wrong, "\n".join(wrong[:50])
-    seen_by = {job.view: job.seen_by for job in jobs if job.seen_by is not None and job.seen_by < end - 2 * EVERY}
-    late = [
-        f"{job.name} ({job.schedule}), {job.fault} since {job.since}, by {job.seen_by}: {first_told.get(job.view)}"
+    visible_from = {
+        job.view: job.visible_from
         for job in jobs
-        if job.view in seen_by
-        if job.view not in first_told or first_told[job.view][0] > seen_by[job.view] + EVERY
+        if job.visible_from is not None and job.visible_from < end - 2 * BETWEEN_LOOKS
+    }
+    late = [
+        f"{job.name} ({job.schedule}), {job.fault} since {job.since}, visible from {job.visible_from}: {first_told.get(job.view)}"
+        for job in jobs
+        if job.view in visible_from
+        if job.view not in first_told or first_told[job.view][0] > visible_from[job.view] + BETWEEN_LOOKS
     ]
     assert not late, "\n".join(late)
-    assert len(seen_by) == 40 or end - begin < timedelta(days=25)
+    assert len(visible_from) == 40 or end - begin < timedelta(days=25)
     untrue = [
         f"{job.name} ({job.schedule}), {job.fault}: {first_told[job.view][1]}"
         for job in jobs
-        if job.fault and job.view in first_told and WORDS[job.fault] not in first_told[job.view][1]
+        if job.fault and job.view in first_told and CAUSES[job.fault] not in first_told[job.view][1]
     ]
     assert not untrue, "\n".join(untrue)
     assert len(first_told) >= 5
-    print(f"{len(seen_by)} faults due to be told, {len(first_told)} told")
+    print(f"{len(visible_from)} faults due to be told, {len(first_told)} told")
     # The age of a view whose job was taken away is not known any more, and its alert says so.
     assert {view for view in unknown if ".v_bad_" not in view} <= {"month.v_dynamic", "month.v_application"}
 
@@ -105,19 +121,24 @@ def in_berlin(connection: Connection) -> tuple[Cron, datetime]:
     return replace(cron, zone=BERLIN), now
 
 
-class Stage:
-    """The database at a moment: all is written that pg_cron and people would have written by then."""
+class Replay:
+    """The database at a moment: all is written that pg_cron and people would have written by then.
 
-    def __init__(self, admin: psycopg.Connection, connection: Connection, jobs: list[MadeUpJob], worker: int) -> None:
+    `worker_pid` is the pid of a living session, which every run at work seems to have.
+    """
+
+    def __init__(
+        self, admin: psycopg.Connection, connection: Connection, jobs: list[MadeUpJob], worker_pid: int
+    ) -> None:
         self.connection, self.limits = connection, read_thresholds()
-        self._admin, self._worker = admin, worker
+        self._admin, self._worker_pid = admin, worker_pid
         self._coming: list[Run] = list(reversed(runs_in_order(jobs)))
         self._open: list[Run] = []
-        self._faults = sorted((job for job in jobs if job.since), key=lambda job: str(job.since), reverse=True)
-        self._ids: dict[str, int] = dict(admin.execute("select jobname, jobid from cron.job").fetchall())
+        self._faulty_jobs = sorted((job for job in jobs if job.since), key=lambda job: str(job.since), reverse=True)
+        self._job_ids: dict[str, int] = dict(admin.execute("select jobname, jobid from cron.job").fetchall())
         self._refreshed = datetime.min.replace(tzinfo=timezone.utc)
 
-    def until(self, now: datetime) -> None:
+    def go_on_to(self, now: datetime) -> None:
         """Go on to that moment: write what pg_cron would have written, and do what is done by hand."""
         ended = [run for run in self._open if run.end is not None and run.end <= now]
         self._open = [run for run in self._open if run not in ended]
@@ -129,7 +150,7 @@ class Stage:
                 cursor.execute(
                     "update cron.job_run_details set status = %s, return_message = %s, end_time = %s"
                     " where jobid = %s and start_time = %s",
-                    [run.status, run.message, run.end, self._ids[run.job], run.start],
+                    [run.status, run.message, run.end, self._job_ids[run.job], run.start],
                 )
             with cursor.copy(
                 "copy cron.job_run_details (jobid, job_pid, database, username, command, status, return_message, start_time,"
@@ -137,14 +158,14 @@ class Stage:
             ) as copy:
                 for run in new:
                     is_over = run.end is not None and run.end <= now
-                    pid = DEAD_PID if run.end is None else self._worker
+                    pid = DEAD_PID if run.end is None else self._worker_pid
                     end = (
                         (run.status, run.message, run.start, run.end) if is_over else ("running", None, run.start, None)
                     )
-                    copy.write_row([self._ids[run.job], pid, "demo", "postgres", "refresh", *end])
+                    copy.write_row([self._job_ids[run.job], pid, "demo", "postgres", "refresh", *end])
             self._open += [run for run in new if run.end is None or run.end > now]
-            while self._faults and self._faults[-1].since and self._faults[-1].since <= now:
-                self._plant(cursor, self._faults.pop())
+            while self._faulty_jobs and self._faulty_jobs[-1].since and self._faulty_jobs[-1].since <= now:
+                self._plant(cursor, self._faulty_jobs.pop())
             if now - self._refreshed > timedelta(hours=12):
                 cursor.execute("refresh materialized view month.v_application")
                 self._refreshed = now
@@ -161,8 +182,8 @@ class Stage:
 
 
 @contextmanager
-def playing(admin_url: str, url: str, jobs: list[MadeUpJob], dynamic: MadeUpJob, begin: datetime) -> Iterator[Stage]:
-    """Make the views and jobs, with the runs before `begin`; yields the stage."""
+def replaying(admin_url: str, url: str, jobs: list[MadeUpJob], dynamic: MadeUpJob, begin: datetime) -> Iterator[Replay]:
+    """Make the views and jobs, with the runs before `begin`; yields the replay, which stands at that moment."""
     prepare(admin_url)
     with (
         psycopg.connect(admin_url, autocommit=True) as admin,
@@ -185,6 +206,6 @@ def playing(admin_url: str, url: str, jobs: list[MadeUpJob], dynamic: MadeUpJob,
             " select mon.job('dynamic', '*/5 * * * *', 'select month.refresh()')"
         )
         schema.ensure(connection)
-        stage = Stage(admin, connection, [*jobs, dynamic], worker.info.backend_pid)
-        stage.until(begin)
-        yield stage
+        replay = Replay(admin, connection, [*jobs, dynamic], worker.info.backend_pid)
+        replay.go_on_to(begin)
+        yield replay
