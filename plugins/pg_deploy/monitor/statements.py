@@ -218,5 +218,5 @@ def read_texts_size(connection: Connection) -> int | None:
 
 
 def shown_text(text: str | None) -> str:
-    """A statement's text as a log may show it, with literals masked, or a sentence if there is none."""
-    return without_literals(text) if text else "text not visible to this role"
+    """A statement's text as a log may show it, with literals masked, or that it was not read. Pure."""
+    return without_literals(text) if text else "its text was not read"

@@ -77,7 +77,7 @@ class WatchedCriterion:
     @property
     def sentence(self) -> str:
         """The criterion in one line of the page."""
-        few = "" if self.firm else "; few looks so far"
+        few = "" if self.firm else "; it rests on few looks"
         figures = f"{self.before:.4g} -> {self.after:.4g} {self.unit} ({self.change:+.0f} %)"
         return f"{self.verdict.mark} {self.name}: {self.verdict}, {figures}{few}"
 

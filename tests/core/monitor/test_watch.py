@@ -115,7 +115,7 @@ def test_the_first_looks_after_a_deployment_are_shown_and_wake_nobody(empty_data
     """Else the first busy minute proposes to undo what did no harm."""
     (found,) = watched(empty_database, hours_ago=3, before_ms=100, after_ms=180, samples_after=3)
 
-    assert "✗ query time: worse, 100 -> 180 ms a call (+80 %); few looks so far" in found.lines
+    assert "✗ query time: worse, 100 -> 180 ms a call (+80 %); it rests on few looks" in found.lines
     assert found.measured is not None
     assert found.measured.rows == ()
 
