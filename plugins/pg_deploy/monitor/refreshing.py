@@ -38,7 +38,8 @@ def refresh_views(target: Target, limits: ViewLimits, names: Collection[str], lo
     Refreshes CONCURRENTLY if a unique index allows. Leaves alone a view on which somebody works, gives way to whoever waits for it,
     and ends within `refresh_timeout` for all views together. Waits for a lock no longer than `lock_budget`, then lets others pass,
     and tries again until `give_up_after`. Without a unique index a refresh keeps readers out, so after it has its lock it gets no
-    more than `lock_budget` again; a view that nobody can read yet gets the whole time. Writes what came of each view into deploy_ledger.refresh.
+    more than `lock_budget` again; a view that nobody can read yet gets the whole time.
+    Writes what came of each view into deploy_ledger.refresh.
     """
     done: dict[str, str] = {}
     until = time.monotonic() + limits.refresh_timeout
