@@ -45,7 +45,7 @@ def take_sample(
     project: Path | None = None,
     now: datetime | None = None,
 ) -> int:
-    """Measure the target, and keep that as a sample. Returns the sample's id. Makes the ledger if there is none.
+    """Measure the target, and keep that as the sample of that run. Returns the sample's id. Makes the ledger if there is none.
 
     `project` is as in `own_files`. Views and jobs are judged as of `now`, by default the server's time.
     Changes nothing but the ledger. Raises ConnectionFailedError if the target cannot be reached.
@@ -54,9 +54,10 @@ def take_sample(
     with target.session("monitor ledger") as connection:
         schema.ensure(connection)
     with monitor_session(target) as connection:
+        # First of all, so that a run that is tried again is compared with the run before it, and not with its own first try.
+        sample = samples.begin_sample(connection, airflow_run)
         identified_by, same_database = identity.compare_identity(connection)
         before = {} if same_database.rows else samples.read_newest_rows(connection)
-        sample = samples.begin_sample(connection, airflow_run)
         identity.keep_identity(connection, sample, identified_by)
         if same_database.rows:
             samples.put_memory(connection, sample, samples.VIEWS_MEMORY, {"anew": True})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from contextlib import suppress
@@ -9,6 +10,9 @@ from contextlib import suppress
 import psycopg
 
 from demo.cluster import Cluster
+from pg_deploy.monitor.samples import read_sample
+from pg_deploy.monitor.take_sample import take_sample
+from pg_deploy.postgres.session import Target
 from tests.core.monitor.monitoring import Monitor
 from tests.core.monitor.test_faults import admin_url, limits_with, session, told_once
 
@@ -83,6 +87,20 @@ def test_a_deadlock_after_a_reset_of_the_statistics_is_counted(monitor: Monitor,
 
     assert outcome.started == ["deadlocks the database"]
     assert "1 since the last look" in outcome.lines[0]
+
+
+def test_a_look_that_is_tried_again_sees_what_its_first_try_saw(monitor: Monitor) -> None:
+    """Else a task that was killed after it had measured hides the deadlock: its own sample is removed, and is the standard too."""
+    monitor.database.run("create table public.t (a int, b int); insert into public.t values (1, 0), (2, 0)")
+    monitor.run()
+    _deadlock(monitor)
+    target = Target("target_db", monitor.database.url)
+
+    tries = [take_sample(target, monitor.thresholds, "tried twice", logging.getLogger("quiet")) for _ in range(2)]
+    with target.session("test") as connection:
+        _, measured = read_sample(connection, tries[1])
+
+    assert [row.value for one in measured if one.measure == "deadlocks" for row in one.rows] == [1]
 
 
 def _deadlock(monitor: Monitor) -> None:
