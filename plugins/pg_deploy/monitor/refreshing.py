@@ -39,7 +39,7 @@ def refresh_views(target: Target, limits: ViewLimits, names: Collection[str], lo
     and ends within `refresh_timeout` for all views together. Waits for a lock no longer than `lock_budget`, then lets others pass,
     and tries again until `give_up_after`. Without a unique index a refresh keeps readers out, so after it has its lock it gets no
     more than `lock_budget` again; a view that nobody can read yet gets the whole time.
-    Writes what came of each view into deploy_ledger.refresh.
+    Writes what came of each view that it tried into deploy_ledger.refresh.
     """
     done: dict[str, str] = {}
     until = time.monotonic() + limits.refresh_timeout

@@ -26,3 +26,4 @@ select
 from twins t
 where t.indexrelid <> t.kept
     and not t.needed
+order by 1

@@ -19,3 +19,4 @@ where not (i.indisvalid and i.indisready)
         where p.index_relid = i.indexrelid
             or (coalesce(p.index_relid, 0) = 0 and coalesce(p.relid, i.indrelid) = i.indrelid)
     )
+order by 1

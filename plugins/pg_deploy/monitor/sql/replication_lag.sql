@@ -49,3 +49,4 @@ from before b
 where b.seen_at > clock_timestamp() - interval '1 day'
     and not exists (select from standby s where s.object = b.object)
     and b.object !~ '^pid '
+order by 1

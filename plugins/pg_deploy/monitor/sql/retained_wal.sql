@@ -15,3 +15,4 @@ cross join lateral (
 ) k
 where not s.active
     and s.restart_lsn is not null
+order by 1
