@@ -18,6 +18,8 @@ from pg_deploy.presentation.secrecy import without_secrets
 LATENCY, STATUS = "api_latency", "api_status"
 REDIS, REDIS_HITS = "redis", "redis_hit_rate"
 PROMETHEUS, CPU = "prometheus", "cpu"
+MEASURES = (LATENCY, STATUS, REDIS, REDIS_HITS, PROMETHEUS, CPU)
+"""All that is measured here. A sample may lack some: of what is not configured or failed, one line is enough for a reader."""
 TRIES = 3
 TIMEOUT_S = 3.0
 # In a shorter time than this, some busy seconds are a high share.
@@ -111,7 +113,9 @@ def measure_prometheus(url: str, headers: Mapping[str, str], before: Sequence[Ro
         for family in parser.text_string_to_metric_families(answer.text):
             for sample in family.samples:
                 if sample.name == _CPU_COUNTER:
-                    mode = sample.labels["mode"]
+                    mode = sample.labels.get("mode")
+                    if mode is None:
+                        continue
                     processors.add(sample.labels.get("cpu"))
                     counters[mode] = counters.get(mode, 0.0) + sample.value
     except UnicodeEncodeError:

@@ -46,12 +46,18 @@ def conclude(
     """
     with monitor_session(target, "monitor report") as connection:
         sample, measured = samples.read_sample(connection, sample_id)
-        watched = watch_deployment(connection, thresholds.watch, samples.read_last_deployment(connection), target.name)
+        with connection.transaction():
+            # The verdict is evidence once; a run that fails after it must not be the only one that knew the report.
+            watched = watch_deployment(
+                connection, thresholds.watch, samples.read_last_deployment(connection), target.name
+            )
+            if watched.report:
+                samples.put_memory(connection, sample, samples.UNTOLD_REPORT, {"report": watched.report})
         if watched.measured:
             measured.append(watched.measured)
             samples.put_measures(connection, sample, [watched.measured])
         breaches = find_breaches(measured, thresholds)
-        sync_alerts(connection, breaches, measured, link)
+        sync_alerts(connection, breaches, measured, thresholds, link)
         fresh = read_news(connection, thresholds.remind_after)
         alerts = read_open_alerts(connection)
         lines = page_lines(
@@ -74,7 +80,6 @@ def conclude(
             for line in watched.report.splitlines():
                 log.info("%s", line)
             log.info("::endgroup::")
-            samples.put_memory(connection, sample, samples.UNTOLD_REPORT, {"report": watched.report})
         tell_last_report(connection, sample, target.name, tell)
         if fresh and tell(*_notice(target.name, fresh)):
             mark_told(connection, fresh)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from psycopg.rows import class_row
 
+from pg_deploy.monitor import application_side
 from pg_deploy.monitor.measures import Measured, Row
 from pg_deploy.monitor.thresholds import Limit, Thresholds
 from pg_deploy.postgres.session import Connection, one_line
@@ -129,15 +130,21 @@ def _breach(measure: str, row: Row, limit: Limit) -> Breach:
 
 
 def sync_alerts(
-    connection: Connection, breaches: Sequence[Breach], measured: Sequence[Measured], link: str = ""
+    connection: Connection,
+    breaches: Sequence[Breach],
+    measured: Sequence[Measured],
+    thresholds: Thresholds,
+    link: str = "",
 ) -> None:
     """Open an alert for each new breach, keep the open ones, and end those that are over. Commits once.
 
-    An alert stays open if its measure could not be measured, or if the row of its object says `detail.held`: not seeing a trouble
-    does not prove that it is over. An alert that came and went several times within a day stays open until it was away for an hour.
-    `link` is the address where all objects of an alert are listed.
+    An alert stays open if its measure could not be measured, if a measure of the application's side is not in the sample, or if the
+    row of its object says `detail.held`: not seeing a trouble does not prove that it is over. An alert that came and went several
+    times within a day stays open until it was away for an hour. It ends if the limits ignore its object. `link` is the address
+    where all objects of an alert are listed.
     """
-    unseen = [one.measure for one in measured if one.problem]
+    seen = {one.measure for one in measured if not one.problem}
+    unseen = {one.measure for one in measured if one.problem} | set(application_side.MEASURES) - seen
     out_of_sight = {(one.measure, row.object) for one in measured for row in one.rows if row.detail.get("held")}
     open_before = read_open_alerts(connection)
     standing: dict[tuple[str, str], Breach] = {}
@@ -159,7 +166,8 @@ def sync_alerts(
             )
         for alert in open_before:
             named = (alert.measure, alert.object)
-            if named in standing or named in out_of_sight or alert.measure in unseen:
+            is_unseen = named in out_of_sight or alert.measure in unseen
+            if named in standing or (is_unseen and not thresholds.of(alert.measure).ignores(alert.object)):
                 continue
             if named in folded:
                 # It goes on as part of another alert, so its end is not told.

@@ -34,7 +34,7 @@ class Refreshes:
 
 @dataclass(frozen=True)
 class ViewNames:
-    """What it takes to resolve names: the views' oids by schema and name, and the search path of each role."""
+    """What it takes to resolve names: the views' oids by schema and name, and the search path of each role, `$user` as it is written."""
 
     views: Mapping[tuple[str, str], int]
     paths: Mapping[str, tuple[str, ...]]
@@ -86,32 +86,33 @@ def find_refreshes(command: str, role: str, names: ViewNames, routines: Routines
     surely: set[int] = set()
     perhaps: dict[int, None] = {}
     anything = in_parts = False
-    level: list[tuple[SqlContents, tuple[str, ...]]] = [(read_command(command), path)]
+    # What is said, the search_path there, and who runs it: `$user` is another role in a routine of SECURITY DEFINER.
+    level: list[tuple[SqlContents, tuple[str, ...], str]] = [(read_command(command), path, role)]
     seen: set[int] = set()
     for _ in range(_DEPTH):
-        routines.read(each.name for contents, _ in level for each in contents.calls)
-        below: list[tuple[SqlContents, tuple[str, ...]]] = []
-        for contents, outer in level:
+        routines.read(each.name for contents, _, _ in level for each in contents.calls)
+        below: list[tuple[SqlContents, tuple[str, ...], str]] = []
+        for contents, outer, user in level:
 
             def path_at(named: WrittenName, outer: tuple[str, ...] = outer) -> tuple[str, ...]:
-                return outer if named.path is None else _with_user(named.path, role)
+                return outer if named.path is None else tuple(named.path)
 
             for each in contents.refreshes:
-                oid = names.find(each.schema, each.name, path_at(each))
+                oid = names.find(each.schema, each.name, _with_user(path_at(each), user))
                 if oid is not None:
                     surely.add(oid)
             in_parts = in_parts or contents.commits
             if contents.builds_a_refresh:
-                here = path_at(WrittenName("", "", contents.search_path))
+                here = _with_user(path_at(WrittenName("", "", contents.search_path)), user)
                 named = [oid for text in contents.constants for oid in _views_named_in(text, names, here)]
                 perhaps.update(dict.fromkeys(named))
                 anything = anything or not named
             for call in contents.calls:
                 here = path_at(call)
-                for row in routines.called(call.schema, call.name, call.given, here):
+                for row in routines.called(call.schema, call.name, call.given, _with_user(here, user)):
                     if row["oid"] not in seen:
                         seen.add(row["oid"])
-                        below.append((routines.body(row), _path_inside(row, here)))
+                        below.append((routines.body(row), _path_inside(row, here), row["definer"] or user))
         level = below
         if not level:
             break
@@ -137,15 +138,10 @@ def _path_inside(row: Mapping[str, Any], outer: tuple[str, ...]) -> tuple[str, .
     for setting in row["settings"] or ():
         name, _, value = setting.partition("=")
         if name == "search_path":
-            return _with_user(split_path(value), str(row["owner"]))
+            return split_path(value)
     return outer
 
 
 def _with_user(path: Sequence[str], role: str) -> tuple[str, ...]:
     """The path with the role in the place of `$user`."""
     return tuple(role if each == "$user" else each for each in path)
-
-
-def path_of_role(value: str, role: str) -> tuple[str, ...]:
-    """The schemas that a role's search_path names, with the role for `$user`. Pure."""
-    return _with_user(split_path(value), role)

@@ -19,6 +19,8 @@ from pg_deploy.postgres.sql_files import engine_sql
 # So many run ids are read at once, so many of the newest at the first look (older runs tell nothing that is still true), and for
 # so many seconds in one look.
 _STRETCH, _MOST, _WITHIN_S = 250_000, 6_000_000, 6.5
+# The first stretch of a look: it is read in time on the slowest server, so that each look gets on.
+_FIRST_STRETCH = 10_000
 # For this long a run that has neither a session nor a start is about to begin; then it hangs.
 _BEGINS_WITHIN = timedelta(minutes=5)
 
@@ -129,8 +131,10 @@ def read_runs(connection: Connection, before: Runs, jobids: Collection[int], now
     after = max(after, first - 1, last - _MOST if after == 0 else 0)
     began = time.monotonic()
     is_too_long = False
+    stretch = _FIRST_STRETCH
     while after < last and not is_too_long:
-        upto = min(after + _STRETCH, last)
+        upto = min(after + stretch, last)
+        stretch = min(2 * stretch, _STRETCH)
         try:
             _read_stretch(connection, jobs, after, upto, now)
             after = upto

@@ -157,15 +157,14 @@ def read_sample(connection: Connection, sample_id: int) -> tuple[Sample, list[Me
     return Sample(*sample), [Measured(row[0], rows_from_json(row[1]), row[2], row[3]) for row in rows]
 
 
-def read_newest_rows(connection: Connection) -> dict[str, tuple[Row, ...]]:
-    """By measure, the rows of the last time that it could be measured, if that was within three days. Reads only."""
+def read_newest_rows(connection: Connection, before: int | None = None) -> dict[str, tuple[Row, ...]]:
+    """By measure, the rows of the last time that it could be measured, in samples before that one if it is given. Reads only."""
     rows = connection.execute(
         engine_text("""select distinct on (m.measure) m.measure, m.rows
         from deploy_ledger.measurement m
-        join deploy_ledger.sample s on s.id = m.sample_id
-        where m.problem is null and m.measure <> all (%s) and s.taken_at > now() - interval '3 days'
+        where m.problem is null and m.measure <> all (%s) and m.sample_id < coalesce(%s, 9223372036854775807)
         order by m.measure, m.sample_id desc"""),
-        [list(_NOT_ROWS)],
+        [list(_NOT_ROWS), before],
     ).fetchall()
     return {row[0]: rows_from_json(row[1]) for row in rows}
 
@@ -196,9 +195,14 @@ def read_last_counters(connection: Connection) -> Counters | None:
 
 
 def read_statement_history(
-    connection: Connection, count: int, *, slow_measure: str | None = None, before: datetime | None = None
+    connection: Connection,
+    count: int | None = None,
+    *,
+    slow_measure: str | None = None,
+    since: datetime | None = None,
+    before: datetime | None = None,
 ) -> list[tuple[datetime, dict[str, Window]]]:
-    """The statements' windows in the newest `count` samples, or in those before a moment, oldest first. Reads only.
+    """The statements' windows in the newest `count` samples from `since` on and before a moment, oldest first. Reads only.
 
     A window in which `slow_measure` named the statement as slow is left out, because it is no standard to judge by.
     """
@@ -213,10 +217,12 @@ def read_statement_history(
         )
         from deploy_ledger.measurement m
         join deploy_ledger.sample s on s.id = m.sample_id
-        where m.measure = %s and s.taken_at < coalesce(%s, 'infinity'::timestamptz)
+        where m.measure = %s
+            and s.taken_at >= coalesce(%s, '-infinity'::timestamptz)
+            and s.taken_at < coalesce(%s, 'infinity'::timestamptz)
         order by m.sample_id desc
         limit %s"""),
-        [slow_measure, WINDOWS, before, count],
+        [slow_measure, WINDOWS, since, before, count],
     ).fetchall()
     return [(row[0], {key: Window(*numbers) for key, numbers in row[1].items()}) for row in reversed(rows)]
 

@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.rows import class_row, dict_row, tuple_row
 
 from pg_deploy.configuration.duration import format_duration
-from pg_deploy.monitor.commands import read_command
+from pg_deploy.monitor.commands import read_command, split_path
 from pg_deploy.monitor.cron import Cron, read_cron
 from pg_deploy.monitor.cron_measures import FAILURES, HISTORY, measure_cron
 from pg_deploy.monitor.freshness import judge_view
@@ -21,7 +21,7 @@ from pg_deploy.monitor.jobs import KnownJob, find_next_due
 from pg_deploy.monitor.known_jobs_and_views import KnownView, Memory, rules_of
 from pg_deploy.monitor.materialized_at import read_ages, read_zones
 from pg_deploy.monitor.measures import Measured, Row, explain_error, set_deadlines
-from pg_deploy.monitor.refreshers import Refreshes, Routines, ViewNames, find_refreshes, path_of_role
+from pg_deploy.monitor.refreshers import Refreshes, Routines, ViewNames, find_refreshes
 from pg_deploy.monitor.runs import Runs, read_runs
 from pg_deploy.monitor.thresholds import ViewLimits
 from pg_deploy.monitor.verdicts import Holder, Look, SeenView
@@ -153,11 +153,7 @@ def _read_refreshes(
         with connection.cursor(row_factory=tuple_row) as cursor:
             rows = cursor.execute(engine_sql("monitor/views/role_settings"), {"roles": roles}).fetchall()
         settings = {(role, setting): value for role, setting, value in rows}
-        paths = {
-            role: path_of_role(value, role)
-            for (role, name), value in settings.items()
-            if name == "search_path" and value
-        }
+        paths = {role: split_path(value) for (role, name), value in settings.items() if name == "search_path" and value}
         names = ViewNames({(view.schema, view.relation): view.oid for view in views}, paths)
         routines = Routines(connection)
         refreshes = {job.jobid: find_refreshes(job.command, job.role, names, routines) for job in cron.jobs if job.here}

@@ -25,8 +25,6 @@ from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_text
 
 MEASURE = "watch"
-# So many of the newest samples hold both sides, if the monitor looks every quarter of an hour.
-_SAMPLES = 2000
 # So many looks on each side, an hour of them: a busy minute must not wake anybody.
 _ENOUGH = 4
 # The measure, its words, whether more is better, and the smallest change in its unit that means anything.
@@ -165,9 +163,9 @@ def _compare(
     criteria = []
     queries = _queries(connection, start, deployed.ended_at, until, kept)
     if queries:
-        before_ms, after_ms, windows = queries
+        before_ms, after_ms, looks = queries
         criteria.append(
-            _criterion("query time", before_ms, after_ms, "ms a call", False, 0.0, limits, windows >= _ENOUGH)
+            _criterion("query time", before_ms, after_ms, "ms a call", False, 0.0, limits, looks >= _ENOUGH)
         )
     for measure, name, more_is_better, least in _CRITERIA:
         before = [*read_values(connection, measure, start, deployed.ended_at), *kept.values.get(measure, ())]
@@ -184,12 +182,14 @@ def _compare(
 def _queries(
     connection: Connection, start: datetime, deployed_at: datetime, until: datetime, kept: MeasuredBefore
 ) -> tuple[float, float, int] | None:
-    """The mean ms a call, before and after, of the queries that ran on both sides, and how many looks since saw calls of them.
+    """The mean ms a call, before and after, of the queries that ran on both sides, and how many looks saw calls of them.
 
+    The looks are those of the side with fewer.
     Both means are weighted by the calls after the deployment. None if there were too few calls.
     """
-    history = read_statement_history(connection, _SAMPLES)
-    before = _means([kept.statements, *(window for at, window in history if start <= at < deployed_at)])
+    history = read_statement_history(connection, since=start)
+    until_then = [kept.statements, *(window for at, window in history if at < deployed_at)]
+    before = _means(until_then)
     since = [window for at, window in history if deployed_at <= at <= until]
     after = _means(since)
     both = before.keys() & after.keys()
@@ -199,7 +199,7 @@ def _queries(
     return (
         sum(before[key].mean_ms * after[key].calls for key in both) / calls,
         sum(after[key].mean_ms * after[key].calls for key in both) / calls,
-        sum(not both.isdisjoint(window) for window in since),
+        min(sum(not both.isdisjoint(window) for window in side) for side in (until_then, since)),
     )
 
 

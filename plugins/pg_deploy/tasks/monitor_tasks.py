@@ -76,7 +76,7 @@ def measure_outside() -> int:
     with failing_plainly():
         target, sample_id = _target(context)
         with monitor_session(target) as connection:
-            before = samples.read_newest_rows(connection)
+            before = samples.read_newest_rows(connection, before=sample_id)
         measured = outside_connections.measure_outside(target.name, before)
         for one in measured:
             log.info(

@@ -36,14 +36,21 @@ class _Application(BaseHTTPRequestHandler):
         """Nothing on the tests' output."""
 
 
-@pytest.fixture
-def application() -> Iterator[str]:
-    """Its address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Application)
+@contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """A server with that handler; its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def application() -> Iterator[str]:
+    """Its address."""
+    with _serving(_Application) as url:
+        yield url
 
 
 def test_a_slow_and_a_failing_endpoint_are_told_and_a_quick_one_is_not(application: str) -> None:
@@ -67,6 +74,24 @@ def test_an_application_that_is_down_is_told() -> None:
     assert [(one.measure, one.object, one.cause) for one in found] == [
         ("api_status", "api", "3 of 3 requests to / failed: ConnectError")
     ]
+
+
+def test_a_figure_without_its_label_is_left_out() -> None:
+    """Else an exporter with one odd line is told as a connection that cannot be used."""
+
+    class Page(_Application):
+        def do_GET(self) -> None:
+            page = b'node_cpu_seconds_total{cpu="0",mode="idle"} 10\nnode_cpu_seconds_total{cpu="0"} 5\n'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+    with _serving(Page) as url:
+        _, cpu = measure_prometheus(f"{url}/metrics", {}, ())
+
+    assert cpu.problem is None
+    assert cpu.rows[0].detail["total"] == 10
 
 
 def test_the_token_stands_in_no_repr() -> None:

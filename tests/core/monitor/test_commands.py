@@ -11,7 +11,14 @@ from pg_deploy.monitor.commands import read_body
 from pg_deploy.monitor.refreshers import Refreshes, Routines, ViewNames, find_refreshes
 from pg_deploy.postgres.session import Connection
 
-VIEWS = {("public", "v"): 1, ("mon", "v"): 2, ("mon", "V w"): 3, ("mon", "late"): 4}
+VIEWS = {
+    ("public", "v"): 1,
+    ("mon", "v"): 2,
+    ("mon", "V w"): 3,
+    ("mon", "late"): 4,
+    ("postgres", "own"): 5,
+    ("service_role", "own"): 6,
+}
 ROUTINES = """
 create schema mon;
 create function mon.plain() returns void language plpgsql as $$ begin refresh materialized view mon.v; end $$;
@@ -50,6 +57,15 @@ create function mon.put_together() returns void language plpgsql as
 create function mon.gone() returns void language plpgsql as $$ begin execute 'refresh materialized view mon.gone'; end $$;
 create function mon.path_inside() returns void language plpgsql as
     $$ begin perform set_config('search_path', 'mon, public', true); refresh materialized view v; end $$;
+create function mon.of_whoever_runs_it() returns void language plpgsql set search_path = "$user", mon as
+    $$ begin refresh materialized view own; end $$;
+create function mon.of_its_owner() returns void language plpgsql security definer set search_path = "$user", mon as
+    $$ begin refresh materialized view own; end $$;
+create function mon.of_its_owner_by_the_path_outside() returns void language plpgsql security definer as
+    $$ begin refresh materialized view own; end $$;
+alter function mon.of_whoever_runs_it() owner to service_role;
+alter function mon.of_its_owner() owner to service_role;
+alter function mon.of_its_owner_by_the_path_outside() owner to service_role;
 create function public.plain() returns void language plpgsql as $$ begin null; end $$;
 """
 
@@ -109,6 +125,10 @@ def database(demo_cluster: object) -> Iterator[Connection]:
         ("vacuum mon.v", set()),
         ("refresh materialized view mon.v with no data", {2}),
         ("select now(", set()),
+        ("refresh materialized view own", {5}),
+        ("select mon.of_whoever_runs_it()", {5}),
+        ("select mon.of_its_owner()", {6}),
+        ("select mon.of_its_owner_by_the_path_outside()", {6}),
     ],
 )
 def test_a_job_is_that_of_the_views_that_it_refreshes(database: Connection, command: str, surely: set[int]) -> None:
@@ -127,7 +147,7 @@ def test_what_is_built_at_run_time_is_only_perhaps(database: Connection) -> None
 def read(connection: Connection, command: str) -> Refreshes:
     """What a job of the deploying role refreshes."""
     return find_refreshes(
-        command, "postgres", ViewNames(VIEWS, {"postgres": ("postgres", "public")}), Routines(connection)
+        command, "postgres", ViewNames(VIEWS, {"postgres": ("$user", "public")}), Routines(connection)
     )
 
 

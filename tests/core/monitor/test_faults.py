@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from demo.cluster import Cluster
-from pg_deploy.monitor.judge import read_open_alerts, sync_alerts
+from pg_deploy.monitor.judge import Breach, read_open_alerts, sync_alerts
 from pg_deploy.monitor.measures import Measured
 from pg_deploy.monitor.thresholds import Thresholds
 from pg_deploy.preflight.drift import keep_state
@@ -359,10 +359,27 @@ def test_an_alert_that_could_not_be_measured_again_stays_open(monitor: Monitor) 
         first = monitor.run()
         with psycopg.connect(monitor.database.url, autocommit=True) as connection:
             measured = [Measured("idle_in_transaction", problem="not visible to role x")]
-            sync_alerts(connection, [], measured)
+            sync_alerts(connection, [], measured, monitor.thresholds)
             assert [alert.id for alert in read_open_alerts(connection)] == [alert.id for alert in first.open]
-            sync_alerts(connection, [], [Measured("idle_in_transaction")])
+            sync_alerts(connection, [], [Measured("idle_in_transaction")], monitor.thresholds)
             assert read_open_alerts(connection) == ()
+
+
+def test_an_alert_of_the_application_s_side_stays_open_while_nobody_looks_there(monitor: Monitor) -> None:
+    """Else a connection that cannot be used, or a task that failed, tells the end of what nobody saw."""
+    monitor.run()
+    breach = Breach("cpu", "the server", "the CPU was busy for 99 % of the time", "look at it")
+    with psycopg.connect(monitor.database.url, autocommit=True) as connection:
+        sync_alerts(connection, [breach], [Measured("cpu")], monitor.thresholds)
+        sync_alerts(connection, [], [], monitor.thresholds)
+        assert len(read_open_alerts(connection)) == 1
+        sync_alerts(
+            connection, [], [Measured("prometheus", problem="the connection cannot be used")], monitor.thresholds
+        )
+        assert len(read_open_alerts(connection)) == 1
+        # Whoever took the connection away says that nothing is looked at any more.
+        sync_alerts(connection, [], [], limits_with(monitor, "cpu", ignore=("the server",)))
+        assert read_open_alerts(connection) == ()
 
 
 def test_an_alert_that_stands_is_told_again_after_a_day(monitor: Monitor) -> None:

@@ -6,7 +6,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,12 @@ class Standby:
 @pytest.fixture
 def standby(demo_cluster: Cluster) -> Iterator[Standby]:
     """A running standby."""
+    with _standby(demo_cluster) as found:
+        yield found
+
+
+@contextmanager
+def _standby(demo_cluster: Cluster) -> Iterator[Standby]:
     account = server.server_account()
     folder = Path(tempfile.mkdtemp(prefix="pg-deploy-standby-"))
     os.chown(folder, account.pw_uid, account.pw_gid)
@@ -88,3 +95,28 @@ def test_a_standby_that_stops_applying_is_told_and_so_is_its_end(monitor: Monito
     assert caught_up.ended == ["replication_lag one"]
     assert gone.started == ["replication_lag one"]
     assert "the standby is not connected any more" in gone.lines[0]
+
+
+@pytest.mark.acceptance
+def test_one_of_two_standbys_of_one_name_that_is_gone_is_told(
+    monitor: Monitor, demo_cluster: Cluster, standby: Standby
+) -> None:
+    """Else the loss of a standby is seen by nobody where each keeps the name that the server gives it."""
+    connected = "select count(*) from pg_stat_replication where application_name = 'one' and state = 'streaming'"
+    with _standby(demo_cluster) as second:
+        _await(lambda: monitor.database.value(connected) == 2)
+        assert monitor.run().started == []
+        second.stop()
+        _await(lambda: monitor.database.value(connected) == 1)
+        less = monitor.run()
+    assert less.started == ["replication_lag one"]
+    assert "1 of 2 standbys of this name are connected" in less.lines[0]
+    assert monitor.run().started == []
+
+
+def _await(holds: Callable[[], bool]) -> None:
+    for _ in range(150):
+        if holds():
+            return
+        time.sleep(0.2)
+    pytest.fail("it did not come")

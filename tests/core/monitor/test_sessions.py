@@ -10,8 +10,9 @@ from contextlib import suppress
 import psycopg
 
 from demo.cluster import Cluster
-from pg_deploy.monitor.samples import read_sample
-from pg_deploy.monitor.take_sample import take_sample
+from pg_deploy.monitor.measures import Measured, Row
+from pg_deploy.monitor.samples import read_newest_rows, read_sample
+from pg_deploy.monitor.take_sample import add_to_sample, take_sample
 from pg_deploy.postgres.session import Target
 from tests.core.monitor.monitoring import Monitor
 from tests.core.monitor.test_faults import admin_url, limits_with, session, told_once
@@ -101,6 +102,19 @@ def test_a_look_that_is_tried_again_sees_what_its_first_try_saw(monitor: Monitor
         _, measured = read_sample(connection, tries[1])
 
     assert [row.value for one in measured if one.measure == "deadlocks" for row in one.rows] == [1]
+
+
+def test_what_a_try_itself_wrote_is_not_what_was_before_it(monitor: Monitor) -> None:
+    """Else a retry of the task that asks Redis and the exporter compares them with themselves, and their rates are lost."""
+    target, log = Target("target_db", monitor.database.url), logging.getLogger("quiet")
+    first = take_sample(target, monitor.thresholds, "first", log)
+    second = take_sample(target, monitor.thresholds, "second", log)
+    for number, sample_id in enumerate((first, second)):
+        add_to_sample(target, sample_id, [Measured("redis_hit_rate", (Row("the cache", float(number), "%"),))])
+
+    with target.session("test") as connection:
+        assert [row.value for row in read_newest_rows(connection, before=second)["redis_hit_rate"]] == [0]
+        assert [row.value for row in read_newest_rows(connection)["redis_hit_rate"]] == [1]
 
 
 def _deadlock(monitor: Monitor) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import psycopg
 import pytest
 
-from pg_deploy.monitor import views
+from pg_deploy.monitor import runs, views
 from pg_deploy.monitor.cron import Cron, read_cron
 from pg_deploy.postgres.session import Connection
 from tests.core.monitor.cases import SUNDAY, launcher_stopped, prepare
@@ -185,6 +185,35 @@ def test_a_run_that_never_began_is_told_by_what_came_after_it(still: Monitor, de
     # The run of the other job may begin at this very moment.
     later = still.run(SUNDAY + QUARTER).causes("view_freshness")
     assert "its job other of pg_cron has a run in status starting" in later["mon.w"]
+
+
+def test_a_server_that_is_too_slow_for_a_long_stretch_of_runs_is_read_in_short_ones(
+    still: Monitor, demo_admin_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each look is cancelled at the same place, and no later run of any job is ever seen."""
+    admin(
+        demo_admin_url,
+        job(SUNDAY - QUARTER),
+        "insert into cron.job_run_details (runid, jobid, database, username, command, status, start_time, end_time)"
+        " select (select max(runid) from cron.job_run_details) + 45000, jobid, database, username, command, 'succeeded',"
+        f" '{SUNDAY.isoformat()}', '{SUNDAY.isoformat()}' from cron.job where jobname = 'j'",
+    )
+    read_stretch = runs._read_stretch
+
+    def slow(connection: Connection, jobs: dict[int, runs.JobRuns], after: int, upto: int, now: datetime) -> None:
+        if upto - after > 20_000:
+            raise psycopg.errors.QueryCanceled
+        read_stretch(connection, jobs, after, upto, now)
+
+    monkeypatch.setattr(runs, "_read_stretch", slow)
+    with psycopg.connect(demo_admin_url, autocommit=True) as connection:
+        jobids = [row[0] for row in connection.execute("select jobid from cron.job").fetchall()]
+        first = runs.read_runs(connection, runs.Runs(), jobids, SUNDAY)
+        second = runs.read_runs(connection, first, jobids, SUNDAY)
+
+    assert "in this look" in (first.problem or "")
+    assert second.problem is None
+    assert max(one.good for one in second.jobs.values() if one.good) == SUNDAY
 
 
 def test_after_a_restore_nothing_was_due_before_it(still: Monitor, demo_admin_url: str) -> None:

@@ -7,6 +7,7 @@ import logging
 from datetime import datetime, timedelta, timezone
 from typing import cast
 
+import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
@@ -16,7 +17,7 @@ from pg_deploy.ledger.kinds.criteria import pin_criteria
 from pg_deploy.migrations.project_criteria import NextSteps, ProjectCriteria
 from pg_deploy.monitor import samples
 from pg_deploy.monitor.before_deployment import is_measured_lately, measure_before_deployment, read_measured_before
-from pg_deploy.monitor.conclude import tell_last_report
+from pg_deploy.monitor.conclude import conclude, tell_last_report
 from pg_deploy.monitor.samples import EndedDeployment, Sample
 from pg_deploy.monitor.take_sample import take_sample
 from pg_deploy.monitor.thresholds import Thresholds, WatchLimits
@@ -63,6 +64,7 @@ def watched(
     before_ms: float,
     after_ms: float,
     looks: int = 1,
+    samples_before: int = 7,
     samples_after: int = 7,
     criteria: ProjectCriteria | None = None,
     top_queries: tuple[list[dict[str, object]], ...] = (),
@@ -73,7 +75,8 @@ def watched(
         schema.ensure(connection)
         one = deployed(connection, ended_at)
         for quarter in range(1, 8):
-            sample(connection, ended_at - timedelta(minutes=15 * quarter), before_ms, 99.0)
+            if quarter <= samples_before:
+                sample(connection, ended_at - timedelta(minutes=15 * quarter), before_ms, 99.0)
             if quarter <= samples_after:
                 sample(connection, ended_at + timedelta(minutes=15 * quarter), after_ms, 99.0)
         if criteria is not None:
@@ -111,13 +114,68 @@ def test_a_deployment_that_made_queries_much_slower_proposes_its_own_rollback(em
     assert json.loads(proposed)["target"] == "target_db"
 
 
-def test_the_first_looks_after_a_deployment_are_shown_and_wake_nobody(empty_database: str) -> None:
-    """Else the first busy minute proposes to undo what did no harm."""
-    (found,) = watched(empty_database, hours_ago=3, before_ms=100, after_ms=180, samples_after=3)
+@pytest.mark.parametrize(("before", "after"), [(7, 3), (3, 7)])
+def test_a_few_looks_on_either_side_are_shown_and_wake_nobody(empty_database: str, before: int, after: int) -> None:
+    """Else the first busy minute, or a quiet one before, proposes to undo what did no harm."""
+    (found,) = watched(
+        empty_database, hours_ago=3, before_ms=100, after_ms=180, samples_before=before, samples_after=after
+    )
 
     assert "✗ query time: worse, 100 -> 180 ms a call (+80 %); it rests on few looks" in found.lines
     assert found.measured is not None
     assert found.measured.rows == ()
+
+
+def test_a_look_each_minute_loses_no_look_of_before(empty_database: str) -> None:
+    """Else the line about the queries vanishes after a day and a half, and with it what the deployment did to them."""
+    with Target("target_db", empty_database).session("test") as connection:
+        schema.ensure(connection)
+        ended_at = datetime.now(timezone.utc) - timedelta(hours=40)
+        one = deployed(connection, ended_at)
+        for quarter in range(1, 8):
+            sample(connection, ended_at - timedelta(minutes=15 * quarter), 100.0, 99.0)
+        connection.execute(
+            """with taken as (
+                insert into deploy_ledger.sample (taken_at, airflow_run, server_start)
+                select %s + n * interval '1 minute', 'minute ' || n, now() from generate_series(1, 2300) n
+                returning id
+            )
+            insert into deploy_ledger.measurement (sample_id, measure, rows) select id, %s, %s from taken""",
+            [ended_at, samples.WINDOWS, Jsonb({"1/10": [50, 180.0, 5]})],
+        )
+        found = watch_deployment(connection, WatchLimits(), one, "target_db")
+
+    assert "✗ query time: worse, 100 -> 180 ms a call (+80 %)" in found.lines
+
+
+def test_a_last_report_is_told_though_the_run_that_made_it_failed(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one lock that a run could not get in time costs the one notice that says how the deployment did."""
+    target = Target("target_db", empty_database)
+    told: list[str] = []
+    with target.session("test") as connection:
+        schema.ensure(connection)
+        deployed(connection, datetime.now(timezone.utc) - timedelta(hours=49))
+
+    def tell(subject: str, text: str) -> bool:
+        told.append(subject)
+        return True
+
+    def run(number: int) -> None:
+        taken = take_sample(target, Thresholds(), f"run {number}", logging.getLogger("quiet"))
+        conclude(target, Thresholds(), taken, tell=tell, contacts="", log=logging.getLogger("quiet"))
+
+    with psycopg.connect(empty_database) as holder:
+        holder.execute("lock table deploy_ledger.alert in access exclusive mode")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            run(1)
+    run(2)
+    run(3)
+
+    assert [subject for subject in told if "deployment 1" in subject] == [
+        "target_db: deployment 1 (20250101000000_orders): nothing to compare"
+    ]
 
 
 def test_the_last_verdict_is_written_once_as_markdown_to_commit(empty_database: str) -> None:

@@ -52,7 +52,7 @@ select
         'cause', format(
             '%s since %s UTC for %s, held by %s%s%s',
             case count(*) when 1 then format('pid %s has been waiting', min(w.pid)) else format('%s sessions have been waiting', count(*)) end,
-            to_char(min(w.since) at time zone 'UTC', 'HH24:MI:SS'),
+            to_char(min(w.since) at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
             (array_agg(w.what order by w.since))[1],
             case h.by when 0 then 'a prepared transaction' else format('pid %s', h.by) end,
             coalesce(' (' || min(b.usename) || coalesce(', ' || nullif(min(b.application_name), ''), '') || ')', ''),

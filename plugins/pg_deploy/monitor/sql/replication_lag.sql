@@ -1,8 +1,10 @@
--- How far each standby is behind, in seconds. A standby that an earlier run saw and that is gone has a row for a day.
+-- How far each standby is behind, in seconds: of standbys that share a name, the last one. One that an earlier run saw and that is
+-- gone is told for a day.
 -- needs: pg_read_all_stats
 with standby as (
     select
         coalesce(nullif(s.application_name, ''), 'pid ' || s.pid) as object,
+        count(*) as standbys,
         max(extract(epoch from coalesce(s.replay_lag, interval '0'))) as lag_s,
         max(s.state) as state,
         max(pg_wal_lsn_diff(
@@ -16,24 +18,41 @@ with standby as (
         and s.application_name <> all (array['pg_basebackup', 'pg_receivewal'])
     group by 1
 ), before as (
-    select b.object, (b.detail ->> 'seen_at')::timestamptz as seen_at
+    -- `standbys` is the most that were seen under the name within a day, and `seen_at` when so many were seen last.
+    select b.object, coalesce((b.detail ->> 'standbys')::int, 1) as standbys, (b.detail ->> 'seen_at')::timestamptz as seen_at
     from jsonb_to_recordset(current_setting('monitor.before')::jsonb) as b (object text, detail jsonb)
+    where (b.detail ->> 'seen_at')::timestamptz > clock_timestamp() - interval '1 day'
 )
 select
     s.object,
     round(s.lag_s::numeric, 1) as value,
     's' as unit,
-    jsonb_build_object(
-        'state', s.state,
-        'seen_at', clock_timestamp(),
-        'cause', format(
-            'the standby is in state %s, %s s and %s behind',
-            s.state,
-            round(s.lag_s::numeric),
-            coalesce(pg_size_pretty(s.behind), 'an unknown amount')
+    case when b.standbys is null then
+        jsonb_build_object(
+            'state', s.state,
+            'standbys', s.standbys,
+            'seen_at', clock_timestamp(),
+            'cause', format(
+                'the standby is in state %s, %s s and %s behind',
+                s.state,
+                round(s.lag_s::numeric),
+                coalesce(pg_size_pretty(s.behind), 'an unknown amount')
+            )
         )
-    ) as detail
+    else
+        jsonb_build_object(
+            'state', s.state,
+            'standbys', b.standbys,
+            'seen_at', b.seen_at,
+            'alert', true,
+            'cause', format(
+                '%s of %s standbys of this name are connected, all of them last seen %s UTC',
+                s.standbys, b.standbys, to_char(b.seen_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')
+            )
+        )
+    end as detail
 from standby s
+left join before b on b.object = s.object and b.standbys > s.standbys
 union all
 -- For a day only: whoever took a standby away on purpose must not be reminded for ever.
 select
@@ -41,12 +60,12 @@ select
     round(extract(epoch from clock_timestamp() - b.seen_at)::numeric, 1),
     's',
     jsonb_build_object(
+        'standbys', b.standbys,
         'seen_at', b.seen_at,
         'alert', true,
         'cause', format('the standby is not connected any more, last seen %s UTC', to_char(b.seen_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'))
     )
 from before b
-where b.seen_at > clock_timestamp() - interval '1 day'
-    and not exists (select from standby s where s.object = b.object)
+where not exists (select from standby s where s.object = b.object)
     and b.object !~ '^pid '
 order by 1

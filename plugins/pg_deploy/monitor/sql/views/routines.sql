@@ -8,7 +8,7 @@ select
     coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) as body,
     case l.lanname when 'plpgsql' then pg_catalog.pg_get_functiondef(p.oid) end as definition,
     p.proconfig as settings,
-    pg_catalog.pg_get_userbyid(p.proowner)::text as owner,
+    case when p.prosecdef then pg_catalog.pg_get_userbyid(p.proowner)::text end as definer,
     p.pronargs - p.pronargdefaults as least,
     case when p.provariadic <> 0 then 100 else p.pronargs end as most
 from pg_catalog.pg_proc p
