@@ -63,6 +63,7 @@ create function mon.of_its_owner() returns void language plpgsql security define
     $$ begin refresh materialized view own; end $$;
 create function mon.of_its_owner_by_the_path_outside() returns void language plpgsql security definer as
     $$ begin refresh materialized view own; end $$;
+grant create on schema mon to service_role;
 alter function mon.of_whoever_runs_it() owner to service_role;
 alter function mon.of_its_owner() owner to service_role;
 alter function mon.of_its_owner_by_the_path_outside() owner to service_role;

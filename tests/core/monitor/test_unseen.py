@@ -195,7 +195,7 @@ def test_a_server_that_is_too_slow_for_a_long_stretch_of_runs_is_read_in_short_o
         demo_admin_url,
         job(SUNDAY - QUARTER),
         "insert into cron.job_run_details (runid, jobid, database, username, command, status, start_time, end_time)"
-        " select (select max(runid) from cron.job_run_details) + 45000, jobid, database, username, command, 'succeeded',"
+        " select (select max(runid) from cron.job_run_details) + 60000, jobid, database, username, command, 'succeeded',"
         f" '{SUNDAY.isoformat()}', '{SUNDAY.isoformat()}' from cron.job where jobname = 'j'",
     )
     read_stretch = runs._read_stretch
