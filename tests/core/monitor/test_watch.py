@@ -162,16 +162,14 @@ def test_a_last_report_is_told_though_the_run_that_made_it_failed(
         told.append(subject)
         return True
 
-    def run(number: int) -> None:
-        taken = take_sample(target, Thresholds(), f"run {number}", logging.getLogger("quiet"))
-        conclude(target, Thresholds(), taken, tell=tell, contacts="", log=logging.getLogger("quiet"))
-
+    quiet = logging.getLogger("quiet")
+    taken = [take_sample(target, Thresholds(), f"run {number}", quiet) for number in range(3)]
     with psycopg.connect(empty_database) as holder:
         holder.execute("lock table deploy_ledger.alert in access exclusive mode")
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            run(1)
-    run(2)
-    run(3)
+            conclude(target, Thresholds(), taken[0], tell=tell, contacts="", log=quiet)
+    for number in taken[1:]:
+        conclude(target, Thresholds(), number, tell=tell, contacts="", log=quiet)
 
     assert [subject for subject in told if "deployment 1" in subject] == [
         "target_db: deployment 1 (20250101000000_orders): nothing to compare"
