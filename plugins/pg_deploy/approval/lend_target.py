@@ -9,7 +9,7 @@ from pg_deploy.catalog.reader import read_facts
 from pg_deploy.ledger import deployment, evidence, snapshot
 from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.guard import Ownership
-from pg_deploy.ledger.kinds.approval import Lent
+from pg_deploy.ledger.kinds.approval import Lending, Lent
 from pg_deploy.migrations import history
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.preflight.claiming import take_back
@@ -41,13 +41,13 @@ def regain_target(
     """
     take_back(connection, held, phase, give_up_after=give_up_after, log=log)
     facts_before = snapshot.load_of_deployment(connection, held.deployment_id, _MOMENT)
-    lent = evidence.of_deployment(connection, held.deployment_id, Kind.LENT)
+    lent = [each for each in _read_lendings(connection, held.deployment_id) if each.outcome == Lending.LENT]
     if facts_before is None or not lent:
         return ("what the database was like when it was asked is not in the ledger",)
     with target.session("answered") as reader:
         facts = read_facts(reader)
         versions = set(history.read(reader))
-    versions_before = set(Lent.from_row(lent[-1]).history)
+    versions_before = set(lent[-1].history)
     lines = [
         *(f"version {version} is in the history now" for version in sorted(versions - versions_before)),
         *(f"version {version} is no longer in the history" for version in sorted(versions_before - versions)),
@@ -55,5 +55,25 @@ def regain_target(
     ]
     if len(lines) > _MOST_LINES:
         lines[_MOST_LINES:] = [f"and {len(lines) - _MOST_LINES} more"]
+    if not lines:
+        return ()
+    evidence.record(
+        connection, held.deployment_id, Kind.LENT, Lent(phase, tuple(sorted(versions)), outcome=Lending.CHANGED)
+    )
     later_runs = deployment.later_runs(connection, held.deployment_id)
-    return (*(f"meanwhile the target was with {other}" for other in later_runs[-3:]), *lines) if lines else ()
+    return (*(f"meanwhile the target was with {other}" for other in later_runs[-3:]), *lines)
+
+
+def keep_prepared(connection: Connection, deployment_id: int) -> None:
+    """Write down that all that a question rests on was made for the database as it is now. Commits once."""
+    evidence.record(connection, deployment_id, Kind.LENT, Lent("prepared", (), outcome=Lending.PREPARED))
+
+
+def is_prepared(connection: Connection, deployment_id: int) -> bool:
+    """Whether nothing changed while the target was lent, or all was made anew since: backup, rehearsal, what would be lost. Reads only."""
+    said = [each.outcome for each in _read_lendings(connection, deployment_id) if each.outcome != Lending.LENT]
+    return not said or said[-1] == Lending.PREPARED
+
+
+def _read_lendings(connection: Connection, deployment_id: int) -> list[Lent]:
+    return [Lent.from_row(row) for row in evidence.of_deployment(connection, deployment_id, Kind.LENT)]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pg_deploy.approval.errors import NotPermittedError
+from pg_deploy.approval.lend_target import is_prepared
 from pg_deploy.approval.risk import ASKED, raised_risk, risk_in_force
 from pg_deploy.configuration.conf import Approval
 from pg_deploy.ledger import evidence, pins
@@ -97,6 +98,11 @@ def refuse_unless_permitted(connection: Connection, deployment_id: int, migratio
         raise NotPermittedError(migration.stem, ["it is not among what this run pinned"])
     rows = evidence.of_version(connection, deployment_id, migration.version)
     lacking = _not_in_place(connection, deployment_id, pinned)
+    if not is_prepared(connection, deployment_id):
+        lacking.append(
+            "the database changed while an approval was waited for, and backup and rehearsal were not made anew: "
+            "clear the task that asked"
+        )
     if demands.rehearse:
         lacking += _not_rehearsed(rows, pinned)
     if demands.approval != "none":

@@ -78,7 +78,8 @@ class Rehearsed:
 
     stem: str
     version: str
-    outcome: RehearsalOutcome = RehearsalOutcome.PASSED
+    outcome: RehearsalOutcome = RehearsalOutcome.FAILED
+    """Failed until it is through: whatever ends it on the way must not leave a rehearsal that passed."""
     apply_s: float | None = None
     rollback_s: float | None = None
     statements: list[StatementLocks] = field(default_factory=list)
@@ -163,7 +164,10 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
                         proven = migration.with_generated(found.generated)
                         pins.add_generated(job.ledger, proven, job.deployment_id, proven=True)
                         found.bundle_hash = proven.bundle_hash
+                    found.outcome = RehearsalOutcome.PASSED
             finally:
+                if found.outcome == RehearsalOutcome.FAILED and found.error is None:
+                    found.error = "before it was through: the log of this task says why"
                 _record(job, stage, found)
                 head, details = rehearsal_lines(found.evidence(stage.place))
                 log_lines((*head, *details), job.log)
@@ -349,7 +353,6 @@ def _rehearse_one(work: _CopyWork, migration: Migration, found: Rehearsed, twin:
         _keep_checks(job, rounds[-1], found)
         found.benchmarks = compare_rounds(job.ledger, migration, [each.id for each in rounds]) if job.benchmark else []
     except (PgDeployError, psycopg.Error) as error:
-        found.outcome = RehearsalOutcome.FAILED
         found.error = f"at {step}: {error}"
         current = attempts.latest(job.ledger, migration.version)
         if current is not None:

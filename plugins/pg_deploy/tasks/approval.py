@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf as airflow_conf
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
-from pg_deploy.approval.lend_target import lend_target, regain_target
+from pg_deploy.approval.lend_target import is_prepared, keep_prepared, lend_target, regain_target
 from pg_deploy.approval.permission import is_one_of, is_somebody_else, judge_all
 from pg_deploy.deployment.errors import AppliedMeanwhileError
 from pg_deploy.ledger import evidence, pins
@@ -79,6 +79,11 @@ class Asking:
         """Ask, or say why there is nothing to ask."""
         with failing_plainly():
             run = self.run_of(context)
+            if run.ownership is not None and not self._is_prepared(run):
+                log.warning(
+                    "the database is not what it was when this was asked, and what the question rests on is made anew"
+                )
+                self._prepare_again(run, context)
             asked = self.question(run, context)
             if asked is None:
                 return None
@@ -154,11 +159,21 @@ class Asking:
                 log.warning("the database is not what it was when %s was asked:", name)
                 for line in changes:
                     log.warning("  %s", line)
-                self.prepare_again(run, context)
+                self._prepare_again(run, context)
             else:
                 log.warning("what %s answered to has changed since it was shown: %s is asked about again", name, stems)
             asked = self.question(run, context)
         return None if asked is None else self._ask(run, asked, context)
+
+    def _is_prepared(self, run: Run) -> bool:
+        with self._ledger(run) as (connection, _):
+            return is_prepared(connection, run.deployment_id)
+
+    def _prepare_again(self, run: Run, context: Any) -> None:
+        """Prepare again; a try that is cut off is known as such, and the next one begins with it."""
+        self.prepare_again(run, context)
+        with self._ledger(run) as (connection, _):
+            keep_prepared(connection, run.deployment_id)
 
     def _ledger(self, run: Run) -> AbstractContextManager[tuple[Connection, Server]]:
         return writable_session(run.target, "approve", give_up_after=run.conf.give_up_after, log=log)

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from pg_deploy.approval.errors import NotPermittedError
+from pg_deploy.approval.lend_target import keep_prepared
 from pg_deploy.approval.permission import Demands, refuse_unless_permitted
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.evidence import Kind, Location
+from pg_deploy.ledger.kinds.approval import Lending, Lent
 from pg_deploy.migrations.errors import TouchesLedgerError
 from pg_deploy.migrations.migration import load, read_folder
 from pg_deploy.preflight.migration_standings import Standing, read_state
@@ -94,6 +96,18 @@ def test_a_rehearsal_counts_only_if_it_ended_well_on_this_text(work: Working) ->
     _record(work, "rehearsal", "passed", bundle_hash="of another text")
     assert "another text than this was rehearsed" in _refused(work, REHEARSED)
     _record(work, "rehearsal", "passed", bundle_hash=work.migrations[0].bundle_hash)
+    _permitted(work, REHEARSED)
+
+
+def test_a_database_that_changed_while_somebody_was_asked_needs_all_of_it_anew(work: Working) -> None:
+    """Else a rehearsal and a backup of another database would carry the change, if making them anew was cut off."""
+    _record(work, "rehearsal", "passed", bundle_hash=work.migrations[0].bundle_hash)
+    evidence.record(work.job.ledger, work.job.deployment_id, Kind.LENT, Lent("asked", ()))
+    _permitted(work, REHEARSED)
+    evidence.record(work.job.ledger, work.job.deployment_id, Kind.LENT, Lent("asked", (), outcome=Lending.CHANGED))
+    assert "were not made anew: clear the task that asked" in _refused(work, REHEARSED)
+    assert "were not made anew" in _refused(work, replace(ALL, approval="none"))
+    keep_prepared(work.job.ledger, work.job.deployment_id)
     _permitted(work, REHEARSED)
 
 

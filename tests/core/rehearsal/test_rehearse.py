@@ -70,6 +70,22 @@ def write_migrations(tmp_path: Path) -> Callable[..., tuple[Migration, ...]]:
     return write
 
 
+def test_whatever_ends_a_rehearsal_leaves_none_that_passed(
+    place: Place, write_migrations: Callable[..., tuple[Migration, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a fault of ours, or a copy that is gone, would be evidence that lets the migration into production."""
+    migrations = write_migrations(("20250101000000_a", MAKES_A, "drop table public.a;"))
+
+    def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(rehearsals, "list_changes", broken)
+    with on_a_copy(place, migrations) as work:
+        with pytest.raises(RuntimeError):
+            work.rehearse(migrations)
+        assert work.evidence() == [("20250101000000_a", "failed", "rehearsal")]
+
+
 def test_locks_durations_and_losses_are_measured(
     place: Place, write_migrations: Callable[..., tuple[Migration, ...]]
 ) -> None:

@@ -46,10 +46,18 @@ class Asked(Kept):
     outcome: str = "waits"
 
 
+class Lending(Word):
+    """What became of the target around a question."""
+
+    LENT = "lent"
+    CHANGED = "changed meanwhile"
+    PREPARED = "prepared again"
+
+
 @dataclass(frozen=True)
 class Lent(Kept):
-    """Which versions the history held when the target was lent; `name` is the phase."""
+    """Which versions the history held when the target was lent, or was taken again and had changed; `name` is the phase."""
 
     name: str
     history: tuple[str, ...]
-    outcome: str = "lent"
+    outcome: str = Lending.LENT
