@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from pg_deploy.deployment.apply import apply
@@ -53,3 +55,23 @@ def test_what_somebody_else_recorded_meanwhile_is_not_applied_a_second_time(data
     assert undone.sentence == "nothing had been begun, nothing was run"
     assert database.value("select x from public.counter") == 0
     assert database.history == [VERSION]
+
+
+def test_what_somebody_else_records_while_a_lock_is_waited_for_is_not_applied_a_second_time(
+    database: Database, tmp_path: Path
+) -> None:
+    """Else whoever had the lock, to do the same by hand, is followed by this run, and its rollback unrecords their work."""
+    with working_on(database.url, write(SCENARIOS["data"], tmp_path)) as work, psycopg.connect(database.url) as other:
+        resume(work.job, work.migrations[0])
+        other.execute("update public.counter set x = x + 1")
+        other.execute("insert into supabase_migrations.schema_migrations (version) values (%s)", [VERSION])
+        threading.Timer(1, other.commit).start()
+        with pytest.raises(AppliedMeanwhileError, match=STEM):
+            apply(work.job, work.migrations[0])
+        assert database.value("select x from public.counter") == 1
+        undone = roll_back(work.job, VERSION)
+
+    assert undone.statements_run == 0
+    assert database.value("select x from public.counter") == 1
+    assert database.history == [VERSION]
+    assert database.attempts == [(VERSION, "rolled_back")]

@@ -44,13 +44,14 @@ def apply(job: Job, migration: Migration) -> Attempt:
         return current
     done: frozenset[int] = frozenset()
     if current.state == State.SNAPSHOTTED:
-        if history.holds(job.ledger, migration.version):
-            raise AppliedMeanwhileError(migration.stem)
+        _refuse_if_recorded(job, migration)
         # Nobody has begun anything, so there is nobody to wait for. What is begun now is written down with a commit that waits.
         current = attempts.move(job.ledger, current, State.APPLYING, waits=False)
     else:
         wait_for_old_backends(job.ledger, current.id, log=job.log, patience_s=job.limits.reattach)
         done = attempts.committed_segments(job.ledger, current.id, "apply")
+        if not done:
+            _refuse_if_recorded(job, migration)
     todo = [segment for segment in migration.segments if segment.ordinal not in done]
     if done:
         job.log.info("%d of %d segments committed before: going on with the rest", len(done), len(migration.segments))
@@ -69,9 +70,10 @@ def apply(job: Job, migration: Migration) -> Attempt:
                 version=migration.version,
             )
         if segment.ordinal == last:
-            history.insert(
-                connection, migration.version, migration.file.name, history.statements_to_keep(migration.file.sql)
-            )
+            kept = history.statements_to_keep(migration.file.sql)
+            if not history.insert(connection, migration.version, migration.file.name, kept):
+                # Somebody else was quicker, perhaps while a lock was waited for: their change is in place, and ours is taken back.
+                raise AppliedMeanwhileError(migration.stem)
             moved.append(attempts.move(connection, attempt, State.APPLIED))
 
     try:
@@ -90,6 +92,11 @@ def apply(job: Job, migration: Migration) -> Attempt:
         )
         raise
     return moved[-1] if moved else attempts.by_id(job.ledger, current.id)
+
+
+def _refuse_if_recorded(job: Job, migration: Migration) -> None:
+    if history.holds(job.ledger, migration.version):
+        raise AppliedMeanwhileError(migration.stem)
 
 
 def _work(job: Job, migration: Migration, current: Attempt) -> Work:

@@ -106,14 +106,18 @@ def statements_to_keep(sql: str) -> tuple[str, ...]:
     return tuple(map(without_certain_secrets, statements))
 
 
-def insert(connection: Connection, version: str, name: str, statements: Sequence[str]) -> None:
-    """Record a version with the statements that `statements_to_keep` gave, as part of the caller's transaction."""
+def insert(connection: Connection, version: str, name: str, statements: Sequence[str]) -> bool:
+    """Record a version with the statements that `statements_to_keep` gave, as part of the caller's transaction.
+
+    False if somebody else has recorded it; waits for whoever is about to.
+    """
     compress_quickly(connection, sum(map(len, statements)))
-    connection.execute(
+    inserted = connection.execute(
         """insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)
-        on conflict (version) do update set name = excluded.name, statements = excluded.statements""",
+        on conflict (version) do nothing""",
         [version, name, list(statements)],
     )
+    return inserted.rowcount == 1
 
 
 def delete(connection: Connection, versions: Iterable[str]) -> None:

@@ -135,7 +135,7 @@ def _nothing_to_undo(job: Job, current: Attempt, before: Facts) -> RollbackResul
     others = describe(compare(before, now))
     if current.state != State.ROLLING_BACK:
         current = attempts.move(job.ledger, current, State.ROLLING_BACK)
-    history.delete(job.ledger, [current.version])
+    # The version stays in the history if it is there: this attempt, whose row commits with its last segment, did not write it.
     job.keep_snapshot(current, "rolled_back", now)
     _say_changed_by_others(job, others)
     name = "nothing of it took effect" if others else "catalog facts as before"
@@ -217,7 +217,7 @@ def _undo(
     )
     if not text.strip():
         job.log.info("the database is as before already")
-        history.delete(job.ledger, [current.version])
+        _take_from_history(job.ledger, current)
         return 0, (), (), True
     file = f"{current.stem}/{'generated rollback' if is_generated else 'rollback.sql'}"
     todo = segments(split(text, file=file))
@@ -264,7 +264,7 @@ def _undo(
             _refuse_unless(current, describe(goal.difference(at_end[0])))
             raise NotKept
         if segment.ordinal == last:
-            history.delete(connection, [current.version])
+            _take_from_history(connection, current)
 
     if is_generated and not job.on_copy:
         refuse_unless_inserted(job, current, text)
@@ -296,6 +296,12 @@ def _undo(
     if quiet is not None and at_end and todo[-1].transactional:
         quiet.facts = at_end[0] if is_kept else at_start
     return sum(len(segment.statements) for segment in todo), stays[0], stays[1], is_kept
+
+
+def _take_from_history(connection: Connection, current: Attempt) -> None:
+    """Take the version out of the history if this attempt recorded it; if it did not come so far, the row is somebody else's."""
+    if current.applied_at is not None:
+        history.delete(connection, [current.version])
 
 
 def _what_was_there(job: Job, before: Facts) -> tuple[Facts, Kept]:
