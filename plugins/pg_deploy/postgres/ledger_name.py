@@ -23,7 +23,8 @@ from pg_deploy.postgres.sql_files import EngineText
 
 DEFAULT_LEDGER = "deploy_ledger"
 # What stands in a ledger is no fact and no finding. So that nobody hides something by making a schema look like one, no
-# schema counts that the API's roles may use; the default name has always counted.
+# schema counts that the API's roles may use; the default name has always counted. And because our sessions read what counts, and
+# write its deployments, none counts in which anything could run its maker's code with our rights.
 LEDGERS_HERE = """array(
     select n.nspname::pg_catalog.text
     from pg_catalog.pg_class c
@@ -38,6 +39,36 @@ LEDGERS_HERE = """array(
                 where r.rolname in ('anon', 'authenticated') and pg_catalog.has_schema_privilege(r.oid, n.oid, 'usage')
             )
         ))
+        and not exists (
+            select from pg_catalog.pg_class t
+            where t.relnamespace = n.oid
+                and (t.relkind not in ('r', 'i', 'S')
+                    or exists (select from pg_catalog.pg_rewrite w where w.ev_class = t.oid)
+                    or exists (select from pg_catalog.pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal)
+                    or exists (select from pg_catalog.pg_policy p where p.polrelid = t.oid)
+                    or exists (select from pg_catalog.pg_inherits i where i.inhparent = t.oid)
+                    or exists (
+                        select from pg_catalog.pg_attribute a
+                        where a.attrelid = t.oid and a.atttypid >= 16384 and not a.attisdropped
+                    )
+                    or exists (
+                        select from pg_catalog.pg_depend d
+                        where d.refobjid >= 16384
+                            and d.refclassid in (
+                                'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass,
+                                'pg_catalog.pg_opclass'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass
+                            )
+                            and (d.classid, d.objid) in (
+                                select 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, t.oid
+                                union all
+                                select 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid, k.oid
+                                from pg_catalog.pg_constraint k where k.conrelid = t.oid
+                                union all
+                                select 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid, f.oid
+                                from pg_catalog.pg_attrdef f where f.adrelid = t.oid
+                            )
+                    ))
+        )
     order by 1
 )"""
 """An expression: the schemas of this database that are ledgers, as text[]."""
