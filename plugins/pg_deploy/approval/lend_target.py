@@ -12,7 +12,7 @@ from pg_deploy.ledger.guard import Ownership
 from pg_deploy.ledger.kinds.approval import Lending, Lent
 from pg_deploy.migrations import history
 from pg_deploy.postgres.session import Connection, Target
-from pg_deploy.preflight.claiming import take_back
+from pg_deploy.preflight.claiming import IsOver, never_over, take_back
 
 _MOMENT = "asked"
 _MOST_LINES = 20
@@ -33,13 +33,20 @@ def lend_target(connection: Connection, target: Target, held: Ownership, phase: 
 
 
 def regain_target(
-    connection: Connection, target: Target, held: Ownership, phase: str, *, give_up_after: float, log: logging.Logger
+    connection: Connection,
+    target: Target,
+    held: Ownership,
+    phase: str,
+    *,
+    give_up_after: float,
+    log: logging.Logger,
+    is_over: IsOver = never_over,
 ) -> tuple[str, ...]:
     """Take the target again; returns what changed since it was lent, as sentences: who had it, the history, the catalog.
 
     Raises TargetBusyError if another run has it for longer than `give_up_after` seconds, and DeploymentLostError.
     """
-    take_back(connection, held, phase, give_up_after=give_up_after, log=log)
+    take_back(connection, held, phase, give_up_after=give_up_after, log=log, is_over=is_over)
     facts_before = snapshot.load_of_deployment(connection, held.deployment_id, _MOMENT)
     lent = [each for each in _read_lendings(connection, held.deployment_id) if each.outcome == Lending.LENT]
     if facts_before is None or not lent:

@@ -88,11 +88,12 @@ def restore_beside(
     """Restore the backup `name` into a new database of the target's server. Nothing that exists is touched.
 
     Roles and settings of the server stay as they are. Cron jobs are not restored, because they would run twice. Raises
-    BackupDamagedError or DatabaseTakenError before anything is made, and RestoreFailedError, after which the new database is
-    dropped.
+    BackupDamagedError, ProgramMissingError or DatabaseTakenError before anything is made, and RestoreFailedError, after which the new
+    database is dropped.
     """
     workdir = Path(settings.workdir or tempfile.gettempdir())
     with checked_backup(store, name, workdir) as (manifest, folder):
+        programs = server_programs(manifest.server_version // 10000)
         log.info("backup %s is complete, every file has the sha256 that its manifest names", name)
         with target.session("restore beside") as connection:
             compared = _compare_with_ledger(connection, store, name, log)
@@ -101,7 +102,6 @@ def restore_beside(
                 raise DatabaseTakenError(database)
             note = create_database(connection, manifest, database)
         made = replace(target, name=database, conninfo=psycopg.conninfo.make_conninfo(target.conninfo, dbname=database))
-        programs = server_programs(manifest.server_version // 10000)
         try:
             restored = restore(
                 manifest,

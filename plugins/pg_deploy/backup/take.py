@@ -142,7 +142,11 @@ def take_backup(
         "  published %s: %.1f MB, %d tables, %s rows, %d catalog facts, %s", uri, manifest.size / 2**20, len(rows),
         f"{sum(rows.values()):,}", manifest.fact_count, format_duration(took),
     )  # fmt: skip
-    apply_retention(store, target.name, owner, keep_count=settings.keep_count, keep_age=settings.keep_age, log=log)
+    try:
+        apply_retention(store, target.name, owner, keep_count=settings.keep_count, keep_age=settings.keep_age, log=log)
+    except Exception as error:
+        # Whatever a store refuses here, the backup is there: one too many is no reason to deploy nothing.
+        log.warning("old backups were not removed (%s): see who may delete in %s", one_line(str(error)), store.uri)
     return Backup(manifest, uri, hashlib.sha256(manifest.as_bytes()).hexdigest(), took)
 
 

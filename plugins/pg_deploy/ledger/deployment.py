@@ -203,23 +203,30 @@ def lend(connection: Connection, deployment_id: int, fence: int, phase: str) -> 
     renew(connection, deployment_id, fence, phase, good_for=0)
 
 
-def take_back(connection: Connection, deployment_id: int, fence: int, phase: str, *, good_for: float) -> None:
+def take_back(
+    connection: Connection,
+    deployment_id: int,
+    fence: int,
+    phase: str,
+    *,
+    good_for: float,
+    is_over: Callable[[Deployment], bool],
+) -> None:
     """Hold the target again under the same fence, even if somebody had it meanwhile. Commits once.
 
-    What they did is for the caller to look at. Raises TargetBusyError while another run has it, and DeploymentLostError if this
-    deployment was ended by its own run.
+    What they did is for the caller to look at. Whoever has only lent it by now, or is over, gives way as to a `claim`, and can take
+    it back later. Raises TargetBusyError while another run has it, and DeploymentLostError if this deployment was ended by its own run.
     """
     with connection.transaction():
         look_for_ledgers(connection)
         mine = _one(connection, "where id = %s for update", (deployment_id,))
         if mine is None or mine.fence != fence or mine.state not in (State.RUNNING, State.ABANDONED):
             raise DeploymentLostError(deployment_id, _why_lost(connection, deployment_id))
-        holder = _one(connection, "where ended_at is null and id <> %s", (deployment_id,))
         for ledger in other_ledgers(connection):
             with reading_ledger(connection, ledger):
-                holder = holder or _one(connection, "where ended_at is null", ())
-        if holder is not None:
-            raise TargetBusyError(holder.airflow_run, holder.host, holder.phase, holder.good_until)
+                _end_or_refuse(connection, _one(connection, "where ended_at is null for update", ()), is_over)
+        holder = _one(connection, "where ended_at is null and id <> %s for update", (deployment_id,))
+        _end_or_refuse(connection, holder, is_over)
         try:
             connection.execute(
                 engine_text("""update deploy_ledger.deployment set state = %s, ended_at = null, phase = %s, host = %s,

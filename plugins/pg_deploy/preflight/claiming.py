@@ -106,11 +106,19 @@ def claim_target(
 
 
 def take_back(
-    connection: Connection, held: Ownership, phase: str, *, give_up_after: float, log: logging.Logger
+    connection: Connection,
+    held: Ownership,
+    phase: str,
+    *,
+    give_up_after: float,
+    log: logging.Logger,
+    is_over: IsOver = never_over,
 ) -> None:
     """Take back the target that was lent while a person was asked (see `deployment.take_back`). Waits as `claim_target` does."""
     _wait_until_free(
-        lambda: deployment.take_back(connection, held.deployment_id, held.fence, phase, good_for=held.good_for),
+        lambda: deployment.take_back(
+            connection, held.deployment_id, held.fence, phase, good_for=held.good_for, is_over=is_over
+        ),
         give_up_after=give_up_after,
         log=log,
     )

@@ -151,7 +151,15 @@ class Asking:
             return ()
         give_up_after = run.conf.give_up_after
         with self._ledger(run) as (connection, _):
-            return regain_target(connection, run.target, run.ownership, phase, give_up_after=give_up_after, log=log)
+            return regain_target(
+                connection,
+                run.target,
+                run.ownership,
+                phase,
+                give_up_after=give_up_after,
+                log=log,
+                is_over=run.identity.is_over,
+            )
 
     def _ask_again(self, run: Run, changes: Sequence[str], stems: str, name: str, context: Any) -> Any:
         with failing_plainly():

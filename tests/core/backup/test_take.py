@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pg_deploy.backup import restore_beside as restores
 from pg_deploy.backup.closure import find_closure
 from pg_deploy.backup.errors import BackupDamagedError, BackupFailedError, NoBackupError, RestoreFailedError
 from pg_deploy.backup.manifest import check_files, read_facts_file
@@ -247,6 +248,37 @@ def test_retention_keeps_the_newest_good_one_whatever_its_age(place: Place) -> N
     (left,) = place.store.names()
     assert left != newest
     assert manifest_of(place.store, left).name == left
+
+
+def test_a_store_in_which_nothing_may_be_deleted_keeps_the_new_backup_all_the_same(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a locked bucket, as careful people have it, fails every deployment from the eleventh backup on."""
+
+    def refused(*_: object) -> None:
+        raise PermissionError("access denied")
+
+    kept = replace(place, settings=replace(place.settings, keep_count=1, keep_age=0.0))
+    kept.take()
+    monkeypatch.setattr(LocalStore, "remove", refused)
+    assert kept.take().manifest.name in place.store.names()
+    assert len(place.store.names()) == 2
+
+
+def test_a_restore_without_its_programs_leaves_no_database_behind(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each try leaves an empty one that is called restored."""
+    taken = place.take()
+    monkeypatch.setattr(restores, "server_programs", _no_programs)
+    with pytest.raises(ProgramMissingError):
+        restore_beside(place.admin, place.store, taken.manifest.name, "beside", place.settings, log=LOG)
+    with place.admin.session("tests") as connection:
+        assert connection.execute("select from pg_database where datname = 'beside'").fetchone() is None
+
+
+def _no_programs(major: int) -> None:
+    raise ProgramMissingError("pg_restore", major)
 
 
 def test_another_targets_backups_are_left_alone(place: Place) -> None:

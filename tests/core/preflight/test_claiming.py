@@ -112,3 +112,22 @@ def test_a_run_that_has_reported_begins_nothing_anew(connection: Connection) -> 
     deployment.close(connection, held.id, held.fence, deployment.State.DEPLOYED)
     with pytest.raises(RunOverError, match="has ended its deployment"):
         claim(connection, "first")
+
+
+def test_of_two_runs_that_wait_for_an_answer_each_may_take_the_target_back(connection: Connection) -> None:
+    """Else the approval of the older one is lost, because the newer one, which waits too, never ends meanwhile."""
+    first = claim(connection, "first")
+    deployment.lend(connection, first.id, first.fence, "waiting")
+    second = claim(connection, "second")
+    deployment.lend(connection, second.id, second.fence, "waiting")
+
+    _take_back(connection, first)
+    with pytest.raises(TargetBusyError, match='run "first"'):
+        _take_back(connection, second)
+    assert deployment.close(connection, first.id, first.fence, deployment.State.DEPLOYED)
+    _take_back(connection, second)
+    assert deployment.close(connection, second.id, second.fence, deployment.State.DEPLOYED)
+
+
+def _take_back(connection: Connection, held: Deployment) -> None:
+    deployment.take_back(connection, held.id, held.fence, "answered", good_for=600, is_over=never_over)

@@ -16,6 +16,21 @@ from pg_deploy.rollback.generator.sequences import position_statement, sequence_
 from pg_deploy.rollback.generator.sql_text import storage_options
 
 _SET_EXPRESSION = 170000
+_WITHOUT_LENGTH = {
+    "character varying": "character varying",
+    # Without its length, "character" and "bit" would be of length 1.
+    "character": "bpchar",
+    "bit varying": "bit varying",
+    "bit": '"bit"',
+}
+# Types of one family can be compared with each other.
+_ROUNDED = (
+    ("smallint", "integer", "bigint", "numeric", "real", "double precision"),
+    ("date", "timestamp without time zone", "timestamp with time zone"),
+    ("time without time zone", "time with time zone"),
+    ("interval",),
+)
+_FITS = "a_value_since_would_be_rounded"
 _INTEGERS = ("smallint", "integer", "bigint")
 _HANDLED = frozenset({
     "position", "type", "collation", "not null", "not null constraint", "default", "identity", "storage", "compression",
@@ -66,7 +81,15 @@ def add_column(draft: Draft, old: Fact, new: Fact) -> None:
         draft.add(Phase.DEFAULT_ON, f"{alter_alone} set default {before['default']}")
     if retyped and not inherits:
         collate = f" collate {before['collation']}" if "collation" in before else ""
-        using = f" using {name}::{before['type']}" if "type" in differs and kind == "table" and not generated else ""
+        casts = "type" in differs and kind == "table" and not generated
+        using = f" using {name}::{_without_length(str(before['type']))}" if casts else ""
+        if casts and _may_round(str(before["type"]), str(after["type"])):
+            fits = f"check ({name}::{before['type']} = {name})"
+            draft.add(
+                Phase.ALTER,
+                f"alter table {table} add constraint {_FITS} {fits}",
+                f"alter table {table} drop constraint {_FITS}",
+            )
         draft.add(Phase.ALTER, f"{alter} type {before['type']}{collate}{using}")
     if generated and (changes_default or (retyped and draft.server_version >= _SET_EXPRESSION)):
         # The values are computed anew: what the type of the migration cut off comes back.
@@ -325,6 +348,19 @@ def why_lossy(old: str, new: str) -> str | None:
 def _storage(column: Fact) -> str:
     """The storage that comes with a type of variable length; `set storage default` is newer than version 15."""
     return "main" if _base(str(column.properties["type"])) in ("numeric", "inet", "cidr") else "extended"
+
+
+def _without_length(name: str) -> str:
+    """The type to cast to before a value is assigned: a cast to a length cuts what is longer, and an assignment refuses it."""
+    found = re.fullmatch(r"(character varying|character|bit varying|bit)\(\d+\)((?:\[\])*)", name)
+    return f"{_WITHOUT_LENGTH[found[1]]}{found[2]}" if found else name
+
+
+def _may_round(wanted: str, now: str) -> bool:
+    """Whether a cast and an assignment both round what does not fit, so that it has to be looked for."""
+    if wanted in _INTEGERS and now in _INTEGERS:
+        return False
+    return any(_base(wanted) in family and _base(now) in family for family in _ROUNDED)
 
 
 def _base(name: str) -> str:
