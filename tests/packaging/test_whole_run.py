@@ -116,7 +116,7 @@ def _deploys(theirs: Team, api: Api, url: str) -> None:
                 assert "waits for" in page.text, page.text
         time.sleep(2)
     states = {task.task_id: task.state for task in api.tasks(DAG, run)}
-    assert api.run(DAG, run).state == "success", (states, _logs(api, run))
+    assert api.run(DAG, run).state == "success", "\n".join([str(states), *_logs(api, run)])
     assert len(asked) == 4
     assert database.history == sorted(path.name[:14] for path in theirs.migrations.glob("*.sql"))
     assert [state for _, state in database.attempts] == ["verified"] * 4
@@ -163,7 +163,7 @@ def _is_watched(theirs: Team, api: Api) -> None:
 
 def _logs(api: Api, run: str, dag: str = DAG) -> list[str]:
     failed = [task for task in api.tasks(dag, run) if task.state == "failed"]
-    return [line.event for task in failed for line in api.log(dag, run, task)][-40:]
+    return [f"{task.task_id}: {line.event}" for task in failed for line in api.log(dag, run, task)[-60:]]
 
 
 def test_the_plugins_folder_and_the_wheel_show_the_pages_once(wheel: Path, tmp_path: Path) -> None:
