@@ -11,7 +11,7 @@ from tests.looking import Database
 
 PLANTED = {
     "nothing": "",
-    "a view": "drop table ours.attempt; create view ours.attempt as select public.told() as version, 'verified' as state, 1 as id",
+    "a view": "drop table ours.attempt cascade; create view ours.attempt as select public.told() as version, 'verified' as state, 1 as id",
     "a trigger": "create trigger told before update on ours.deployment for each row execute function public.told_of_a_row()",
     "a rule": "create rule told as on update to ours.deployment do also select public.told()",
     "a policy": "create policy told on ours.attempt using (public.told() is not null)",

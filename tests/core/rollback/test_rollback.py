@@ -66,34 +66,27 @@ def test_a_verified_migration_is_undone_and_leaves_the_history(database: Databas
     assert database.attempts == [(VERSION, "rolled_back")]
 
 
-@pytest.mark.parametrize(
-    ("narrow", "wide", "written"),
-    [
-        ("varchar(5)", "text", "longer than that"),
-        ("varchar(5)", "varchar(30)", "longer than that"),
-        ("varchar(5)[]", "text[]", "{longer than that}"),
-    ],
-)
+@pytest.mark.parametrize("wide", ["text", "varchar(30)"])
 def test_a_value_that_was_written_since_and_does_not_fit_is_not_cut(
-    database: Database, tmp_path: Path, narrow: str, wide: str, written: str
+    database: Database, tmp_path: Path, wide: str
 ) -> None:
     """Else undoing a wider column cuts what customers wrote, without a word, and calls that "as before"."""
-    database.run(f"alter table public.old add column note {narrow}")
+    database.run("alter table public.old add column note varchar(5)")
     write_migration(tmp_path / "m", STEM, f"alter table public.old alter column note type {wide};")
     with working_on(database.url, tmp_path / "m") as work:
         work.apply()
         verify(work.job, work.migrations[0])
-        database.run(f"update public.old set note = '{written}' where id = 1")
+        database.run("update public.old set note = 'longer than that' where id = 1")
         with pytest.raises(PgDeployError):
             roll_back(work.job, VERSION)
-        assert database.value("select note::text from public.old where id = 1") == written
+        assert database.value("select note::text from public.old where id = 1") == "longer than that"
         database.run("update public.old set note = null")
         roll_back(work.job, VERSION)
 
     kept = database.value(
         "select format_type(atttypid, atttypmod) from pg_attribute where attrelid = 'public.old'::regclass and attname = 'note'"
     )
-    assert kept == narrow.replace("varchar", "character varying")
+    assert kept == "character varying(5)"
 
 
 def test_a_transaction_that_drops_what_was_there_is_not_committed(database: Database, undo: Undo) -> None:
