@@ -187,7 +187,7 @@ def restore_cron_jobs(admin: Connection, facts: Facts, database: str) -> int:
                 database if job_database == "this database" else job_database,
                 properties["user"],
                 bool(properties.get("active")),
-                None if name.startswith("command: ") else name,
+                None if str(name).startswith("command: ") else str(name),
             ],
         )
     return len(jobs)

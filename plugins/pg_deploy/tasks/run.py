@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
+import httpx
 from airflow.configuration import conf as airflow_conf
 
 from pg_deploy.approval.permission import Demands
@@ -192,7 +193,8 @@ def is_over(context: Any, holder: Deployment) -> bool:
     ti = context["ti"]
     try:
         state = ti.get_dagrun_state(holder.dag_id, holder.airflow_run)
-    except (AirflowRuntimeError, AirflowNotFoundException):
+    except (AirflowRuntimeError, AirflowNotFoundException, httpx.HTTPStatusError):
+        # A task that Airflow runs in its own process hears the answer of the API as it is.
         ours = holder.origin is not None and holder.origin.split("/")[0] == installation()
         return ours and ti.get_dr_count(dag_id=holder.dag_id, run_ids=[holder.airflow_run]) == 0
     # An enumeration prints its own name where its value is meant.
