@@ -12,7 +12,7 @@ from pg_deploy.ledger.guard import Ownership
 from pg_deploy.ledger.kinds.approval import Lending, Lent
 from pg_deploy.migrations import history
 from pg_deploy.postgres.session import Connection, Target
-from pg_deploy.preflight.claiming import IsOver, never_over, take_back
+from pg_deploy.preflight.claiming import IsOver, take_back
 
 _MOMENT = "asked"
 _MOST_LINES = 20
@@ -40,7 +40,7 @@ def regain_target(
     *,
     give_up_after: float,
     log: logging.Logger,
-    is_over: IsOver = never_over,
+    is_over: IsOver,
 ) -> tuple[str, ...]:
     """Take the target again; returns what changed since it was lent, as sentences: who had it, the history, the catalog.
 

@@ -160,10 +160,16 @@ def read_sample(connection: Connection, sample_id: int) -> tuple[Sample, list[Me
 def read_newest_rows(connection: Connection, before: int | None = None) -> dict[str, tuple[Row, ...]]:
     """By measure, the rows of the last time that it could be measured, in samples before that one if it is given. Reads only."""
     rows = connection.execute(
-        engine_text("""select distinct on (m.measure) m.measure, m.rows
-        from deploy_ledger.measurement m
-        where m.problem is null and m.measure <> all (%s) and m.sample_id < coalesce(%s, 9223372036854775807)
-        order by m.measure, m.sample_id desc"""),
+        # The rows are long and many samples have some: only those of the newest are read.
+        engine_text("""select m.measure, m.rows
+        from (
+            select n.measure, max(n.sample_id) as sample_id
+            from deploy_ledger.measurement n
+            where n.problem is null and n.measure <> all (%s) and n.sample_id < coalesce(%s, 9223372036854775807)
+            group by n.measure
+        ) newest
+        join deploy_ledger.measurement m on m.sample_id = newest.sample_id and m.measure = newest.measure
+        order by m.measure"""),
         [list(_NOT_ROWS), before],
     ).fetchall()
     return {row[0]: rows_from_json(row[1]) for row in rows}

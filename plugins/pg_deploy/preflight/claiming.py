@@ -112,7 +112,7 @@ def take_back(
     *,
     give_up_after: float,
     log: logging.Logger,
-    is_over: IsOver = never_over,
+    is_over: IsOver,
 ) -> None:
     """Take back the target that was lent while a person was asked (see `deployment.take_back`). Waits as `claim_target` does."""
     _wait_until_free(

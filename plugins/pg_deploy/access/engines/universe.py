@@ -12,8 +12,8 @@ import psycopg
 from pg_deploy.access.engines.compared_sides import Side
 from pg_deploy.access.predicates.predicates import READING, Phase
 from pg_deploy.access.predicates.reach import Column
-from pg_deploy.access.predicates.subjects import NOBODY
 from pg_deploy.access.predicates.witness_arrays import arrays_made_of, elements_of
+from pg_deploy.access.predicates.witness_documents import NOBODY, OTHER
 from pg_deploy.access.predicates.witnesses import NO_CONSTANTS, Constants, merge_constants, witness_values
 from pg_deploy.postgres.quoting import literal, quote
 from pg_deploy.postgres.sql_files import engine_sql
@@ -431,7 +431,7 @@ def _arrays(side: Side, universe: Universe, column: Column) -> list[str]:
         [kind],
     ).fetchall()
     suggested = elements_of(constants.strings, constants.numbers)
-    listed = list(dict.fromkeys([*suggested, *(row[0] for row in rows), NOBODY, "another", "-2147483647"]))
+    listed = list(dict.fromkeys([*suggested, *(row[0] for row in rows), NOBODY, OTHER, "-2147483647"]))
     fit = side.connection.execute(
         "select v from unnest(%s::text[]) with ordinality as u (v, place) where access_proof.castable(v, %s) order by place",
         [listed, kind],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pg_deploy.access.facts.functions import header_of
 from pg_deploy.access.facts.unsettled import Unsettled
 from pg_deploy.catalog.dependencies import Closure, Node, closure_of, text_of
 from pg_deploy.catalog.kinds import RELATIONS, ROUTINES
@@ -63,7 +64,7 @@ def _of_function(old: Fact, new: Fact, closure: Closure) -> Iterator[Unsettled]:
             f"it was {was} and is {now}, although what it reads may change: "
             "a plan that is kept may answer with what it read for somebody else",
         )
-    if _LEAKPROOF.search(_head(new)) and not _LEAKPROOF.search(_head(old)):
+    if _LEAKPROOF.search(header_of(new)) and not _LEAKPROOF.search(header_of(old)):
         yield Unsettled(
             new.identity,
             "it is marked LEAKPROOF now: it may be called with rows before policies hold them back",
@@ -108,12 +109,8 @@ def _answers_otherwise_another_time(closure: Closure, function: Fact) -> bool:
 
 
 def _volatility(function: Fact) -> str:
-    found = _STEADINESS.search(_head(function))
+    found = _STEADINESS.search(header_of(function))
     return found[1].lower() if found else "volatile"
-
-
-def _head(function: Fact) -> str:
-    return text_of(function).partition("\nAS ")[0]
 
 
 def _below_first_line(function: Fact) -> str:

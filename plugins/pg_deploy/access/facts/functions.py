@@ -14,9 +14,14 @@ _COMMENT = re.compile(r"""('(?:[^']|'')*'|"[^"]*")|--[^\n]*|/\*.*?\*/""", re.DOT
 
 def is_definer(fact: Fact) -> bool:
     """Whether a function runs with the rights of its owner."""
+    return "SECURITY DEFINER" in header_of(fact)
+
+
+def header_of(fact: Fact) -> str:
+    """What a function's definition says before its body."""
     definition = str(fact.properties.get("definition", ""))
     header = _HEADER.match(definition)
-    return "SECURITY DEFINER" in (header[1] if header else definition)
+    return header[1] if header else definition
 
 
 def without_comments(body: str) -> str:

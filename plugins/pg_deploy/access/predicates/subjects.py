@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from pg_deploy.access.facts.api import Api
-from pg_deploy.access.predicates.witness_documents import nest
+from pg_deploy.access.predicates.witness_documents import NOBODY, OTHER, nest
 from pg_deploy.access.predicates.witnesses import NO_CONSTANTS, Constants, texts_near
 from pg_deploy.postgres.session import Connection
 
@@ -30,10 +30,7 @@ MOST_ALIKE = 6
 """Values that occur for which similar ones are made, which some comparison takes for the same."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_OTHER = "another"
 _NO_SUCH_SETTING = "42704"
-NOBODY = "ffffffff-ffff-4fff-bfff-fffffffffffe"
-"""A user's id that is in no table."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +191,7 @@ def _similar_texts(values: Sequence[str]) -> Iterator[str]:
 def _containers(values: Sequence[str]) -> Iterator[object]:
     """Arrays that hold a value first, last or alone, and an object that has it as a key: a token may name several groups."""
     for value in values:
-        yield from ([value], [_OTHER, value], [value, _OTHER], {value: True})
+        yield from ([value], [OTHER, value], [value, OTHER], {value: True})
         if value.isdigit():
             yield [int(value)]
 

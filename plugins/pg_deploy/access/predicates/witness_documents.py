@@ -13,7 +13,9 @@ MOST_TOGETHER = 4
 """Values that are put at each of two paths together."""
 LONGEST = 100
 NOBODY = "ffffffff-ffff-4fff-bfff-fffffffffffe"
-_OTHER = "another"
+"""A user's id that is in no table."""
+OTHER = "another"
+"""A word that no predicate compares with."""
 _JSON_PATH = re.compile(r"^\s*(?:lax|strict)?\s*\$")
 _MEMBER = re.compile(r"\.\"?(\w+)\"?(?!\w*\s*\()")
 _QUOTED = re.compile(r"(?:==|!=|<>|<|>|starts with|like_regex)\s*\"([^\"]*)\"")
@@ -53,7 +55,7 @@ def _values(words: Sequence[str], numbers: Sequence[str]) -> Iterator[object]:
     yield from map(json.loads, near[:8])
     yield from (True, False, None, [], {})
     yield from _arrays([*words[:4], *map(json.loads, near[:2])])
-    yield from (NOBODY, [NOBODY], [_OTHER, NOBODY])
+    yield from (NOBODY, [NOBODY], [OTHER, NOBODY])
     yield from (
         text for word in words[:4] for text in (word.swapcase(), f"{word}x", f"x{word}", f" {word} ", {word: True})
     )
@@ -69,13 +71,13 @@ def _read(text: str) -> Iterator[object]:
         return
     yield found
     if isinstance(found, list):
-        yield [*found, _OTHER]
+        yield [*found, OTHER]
 
 
 def _arrays(elements: Sequence[object]) -> Iterator[list[object]]:
     yield from ([element] for element in elements)
-    yield from ([_OTHER, element] for element in elements)
-    yield from ([element, _OTHER] for element in elements[:2])
+    yield from ([OTHER, element] for element in elements)
+    yield from ([element, OTHER] for element in elements[:2])
     if len(elements) > 1:
         yield list(elements)
 
@@ -84,10 +86,10 @@ def _whole(words: Sequence[str], numbers: Sequence[str]) -> Iterator[object]:
     """Documents that are no objects, and arrays of the lengths that a predicate may ask for."""
     yield from ([], None, True, 5)
     yield from _arrays(words[:4])
-    yield from (words[0] if words else _OTHER,)
+    yield from (words[0] if words else OTHER,)
     lengths = [int(number) for number in numbers if number.isdigit() and int(number) < LONGEST]
     for length in lengths[:4]:
-        yield from ([_OTHER] * more for more in (length, length + 1))
+        yield from ([OTHER] * more for more in (length, length + 1))
 
 
 def _contained(strings: Iterable[str]) -> Iterator[str]:
@@ -104,11 +106,11 @@ def _contained(strings: Iterable[str]) -> Iterator[str]:
         if isinstance(found, dict):
             yield json.dumps(found)
             yield from (json.dumps({k: v for k, v in found.items() if k != name}) for name in found)
-            yield json.dumps({**found, _OTHER: 1})
+            yield json.dumps({**found, OTHER: 1})
             whole = {**whole, **found}
         elif isinstance(found, list):
             yield json.dumps(found)
-            yield json.dumps([*found, _OTHER])
+            yield json.dumps([*found, OTHER])
             yield from (json.dumps([each for each in found if each != element]) for element in found)
     if whole:
         yield json.dumps(whole)

@@ -13,7 +13,8 @@ from pg_deploy.access.engines.cross_check import acting_as
 from pg_deploy.access.facts.api import Api
 from pg_deploy.access.predicates.predicates import Policy
 from pg_deploy.access.predicates.reach import Relation
-from pg_deploy.access.predicates.subjects import NOBODY, UNKNOWN, WITHOUT, Subject, claims
+from pg_deploy.access.predicates.subjects import UNKNOWN, WITHOUT, Subject, claims
+from pg_deploy.access.predicates.witness_documents import NOBODY
 from pg_deploy.access.sampling.sample_context import Place, empty_tables, key_text, rows_naming
 from pg_deploy.postgres.quoting import quote
 from pg_deploy.postgres.session import Connection
