@@ -22,7 +22,7 @@ from pg_deploy.postgres.sql_files import engine_sql, engine_text
 Address = tuple[int, int, int]
 """The catalog's oid, the object's, and a column's number or 0."""
 Which = Literal["none", "held", "all"]
-"""Nothing; what holds data; everything, with its dependencies and the positions of sequences."""
+"""Nothing; what holds data; everything, with its dependencies."""
 
 _AT_ONCE = 100
 """How many sequences are read by one statement: its parts are nested, and the server's stack has an end."""
@@ -32,8 +32,8 @@ _AT_ONCE = 100
 class Objects:
     """Addresses by kind and identity, in the database `database` of the server `system`.
 
-    With `is_whole`, all objects are here, `edges` says which address needs which, and why (pg_depend's letter), and
-    `positions` how far each sequence had come.
+    With `is_whole`, all objects are here, and `edges` says which address needs which, and why (pg_depend's letter).
+    `positions` says how far each sequence had come that the role may read.
     """
 
     system: str
@@ -85,7 +85,8 @@ def read_objects(cursor: psycopg.Cursor[TupleRow], which: Which, *, keep_plan: b
     system, database = read_place(cursor)
     if which == "held":
         held = fetched("held")
-        return Objects(system, database, _tuples(json.loads(held[0][0]) if held else ()))
+        known = _tuples(json.loads(held[0][0]) if held else ())
+        return Objects(system, database, known, positions=tuple(_positions(cursor)))
     rows, edges = sorted(fetched("objects")), sorted(fetched("dependencies"))
     return Objects(system, database, tuple(rows), True, tuple(edges), tuple(_positions(cursor)))
 

@@ -37,7 +37,11 @@ where n.nspname !~ '^pg_' and n.nspname not in ('deploy_ledger', 'supabase_migra
 """)
 _STANDING = """
 select pg_catalog.pg_relation_filenode({table}::pg_catalog.regclass)::bigint, count(*),
-    coalesce(sum(t.xmin::text::bigint), 0)::text, coalesce(sum(pg_catalog.hashtid(t.ctid)::bigint), 0)::text
+    coalesce(sum(t.xmin::text::bigint), 0)::text, coalesce(sum(pg_catalog.hashtid(t.ctid)::bigint), 0)::text,
+    (
+        select pg_catalog.string_agg(a.attname || '=' || a.attnum, ' ' order by a.attnum) from pg_catalog.pg_attribute a
+        where a.attrelid = {table}::pg_catalog.regclass and a.attnum > 0 and not a.attisdropped
+    )
 from only {name} t
 """
 # What leaves the rows of all tables that were there as they are, whatever it names.
@@ -59,8 +63,11 @@ _ROWS_STAY = frozenset(
 Name = tuple[str, str]
 Position = tuple[int, int]
 """The last value that was given out, and 1 if the next one is greater, -1 if it is smaller."""
-Standing = tuple[int, int, str, str]
-"""File, number of rows, and sums over who wrote each row last and where it lies: as it was, if nobody wrote."""
+Standing = tuple[int, int, str, str, str]
+"""File, number of rows, sums over who wrote each row last and where it lies, and where each column lies in it.
+
+As it was, if nobody wrote and no column is another one.
+"""
 Buckets = Mapping[int, tuple[int, int]]
 """By the last eight bits of a value's digest: how many values, and the sum of 32 bits of their digests."""
 

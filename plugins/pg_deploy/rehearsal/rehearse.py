@@ -449,7 +449,10 @@ def _undo_by_generated(
     if not made.sql:
         # Nothing in the catalog differs: there is nothing to undo, or rows alone, or what lies outside of it.
         found.left += find_left_alone(migration.file.sql, None, job.ledger.info.dbname, rows_written)
-        if found.written:
+        lost = _differing(job, found)
+        if lost:
+            found.cannot_be_undone = "; ".join(lost)
+        elif found.written:
             found.cannot_be_undone = f"it wrote rows of {', '.join(found.written)}, and no rollback brings rows back"
         return None
     on_copy = migration.with_generated(made.sql)
@@ -469,6 +472,16 @@ def _undo_by_generated(
     found.generated = made.sql
     job.log.info("a rollback was generated, run and proven: it is part of what this run deploys")
     return seconds
+
+
+def _differing(job: Job, found: Rehearsed) -> tuple[str, ...]:
+    """What of the contents a migration that changed no fact has changed; a sequence that moved on is left so. Reads only."""
+    if job.contents is None:
+        return ()
+    with job.guard.session("contents") as connection, connection.transaction():
+        missing, ahead = job.contents.compare(connection)
+    found.left += ahead
+    return missing
 
 
 def _both_sides(job: Job, attempt: Attempt) -> tuple[Facts, Facts]:

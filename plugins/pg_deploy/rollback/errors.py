@@ -18,13 +18,25 @@ class RollbackMissingError(PgDeployError):
 
 
 class RollbackRefusedError(PgDeployError):
-    """A rollback would drop objects that existed before the migration."""
+    """A rollback would drop objects that existed before the migration, or has dropped them if it `committed` by itself."""
 
-    def __init__(self, stem: str, objects: Sequence[str]) -> None:
+    def __init__(self, stem: str, objects: Sequence[str], *, committed: bool = False) -> None:
         named = ", ".join(f'"{name}"' for name in objects)
+        happened = (
+            f"dropped {named}, which was there before the migration, and committed that by itself; restore it from the backup, and"
+            if committed
+            else f"would drop {named}, which was there before the migration, so it was not committed;"
+        )
+        super().__init__(f'the rollback of "{stem}" {happened} correct its rollback.sql')
+
+
+class CommittingRollbackError(PgDeployError):
+    """A written rollback commits by itself, and no rehearsal has shown what it leaves."""
+
+    def __init__(self, stem: str, line: int) -> None:
         super().__init__(
-            f'the rollback of "{stem}" would drop {named}, which was there before the migration, so it was not committed; '
-            "correct its rollback.sql"
+            f'line {line} of the rollback.sql of "{stem}" commits by itself and was not rehearsed, so nothing of it was run; '
+            "write it without the commit and trigger again, or mend the migration with a new one"
         )
 
 

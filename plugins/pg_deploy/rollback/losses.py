@@ -16,14 +16,20 @@ from pg_deploy.deployment.job import Job
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.attempt import Attempt
 from pg_deploy.ledger.evidence import Kind
-from pg_deploy.ledger.kinds.backup import BackupKept
-from pg_deploy.ledger.kinds.rollback import RowsNotRestored
+from pg_deploy.ledger.kinds.rehearsal import Rehearsal
 from pg_deploy.ledger.kinds.rows_written import written_of
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.postgres.session import Connection
 from pg_deploy.rollback.errors import NoRollbackError
 from pg_deploy.rollback.generator.order import dependents
-from pg_deploy.rollback.generator.row_changes import NOTHING, Named, RowsWritten, read_row_changes, tables_named
+from pg_deploy.rollback.generator.row_changes import (
+    NOTHING,
+    Named,
+    RowsWritten,
+    find_unnamed,
+    read_row_changes,
+    tables_named,
+)
 from pg_deploy.rollback.goal import parts_of
 
 _COUNT_S = 30
@@ -78,7 +84,7 @@ def describe_rows_that_stay(
 
     `rows_written`: what was done to rows, as read_rows_written() has it.
     """
-    restored = _restored_by(rollback)
+    restored = restored_by(rollback)
     return [
         f"rows changed by line {change.line} ({change.summary}) stay changed: a rollback restores the schema, only the "
         "backup restores data"
@@ -87,8 +93,8 @@ def describe_rows_that_stay(
     ]
 
 
-def _restored_by(rollback: str | None) -> set[str]:
-    """The tables whose rows a rollback itself writes."""
+def restored_by(rollback: str | None) -> set[str]:
+    """The tables whose rows a rollback itself writes. Pure."""
     return {change.table for change in read_row_changes(rollback)} if rollback and rollback.strip() else set()
 
 
@@ -124,14 +130,29 @@ def refuse_if_rows_were_met(job: Job, current: Attempt, pinned: Pinned, before: 
     """
     deleted = {change.table for change in read_row_changes(pinned.rollback or "")}
     rows_written = read_rows_written(job.ledger, current, before) or {}
+    named = tables_named(before, job.snapshot_of(current, "after"))
     reasons = [
         f"rows of {change.table}: line {change.line} met none in the rehearsal, and here rows were "
         f"{' and '.join(sorted(change.counted(rows_written)))}: {change.summary}"
-        for change in read_row_changes(pinned.sql, tables_named(before, job.snapshot_of(current, "after")))
+        for change in read_row_changes(pinned.sql, named)
         if change.counted(rows_written) and not (change.statement and change.table in deleted)
+    ]
+    rehearsed = _written_in_rehearsal(job, current)
+    reasons += [
+        f"rows of {table}: {counted} here and none in the rehearsal, which no statement of the text names"
+        for table, counted in find_unnamed(pinned.sql, named, rows_written).items()
+        if table not in rehearsed and table not in deleted
     ]
     if reasons:
         raise NoRollbackError(current.stem, reasons)
+
+
+def _written_in_rehearsal(job: Job, current: Attempt) -> frozenset[str]:
+    """The tables that were there and that the attempt's migration wrote to when its own run rehearsed it."""
+    rows = evidence.of_deployment(job.ledger, current.deployment_id, Kind.REHEARSAL)
+    return frozenset(
+        table for row in rows if row.version == current.version for table in Rehearsal.from_row(row).written
+    )
 
 
 def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:
@@ -154,57 +175,6 @@ def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:
             )
     if reasons:
         raise NoRollbackError(current.stem, reasons)
-
-
-def report_rows_that_stay(
-    job: Job, current: Attempt, pinned: Pinned, before: Facts, rows_written: RowsWritten | None
-) -> None:
-    """Log, and keep as evidence, which rows stay as the migration changed them, their keys, and where older ones are."""
-    restored = _restored_by(pinned.rollback)
-    changes = [
-        change
-        for change in read_row_changes(pinned.sql, tables_named(before, job.snapshot_of(current, "after")))
-        if change.table not in restored and change.changed_rows(rows_written)
-    ]
-    if not changes:
-        return
-    with job.target.session(f"rollback {current.version}") as connection:
-        lines = [
-            f"line {change.line} changed rows of {change.table}{_key_columns(connection, change.table)}, "
-            f"and they stay changed: {change.summary}"
-            for change in changes
-            if change.table == "" or _exists(connection, change.table)
-        ]
-    if not lines:
-        return
-    where = _name_backup(job, current)
-    for line in lines:
-        job.log.warning("a rollback restores no rows: %s", line)
-    job.log.warning("rows as they were before are in %s", where)
-    job.record(current, Kind.ROWS_NOT_RESTORED, RowsNotRestored(current.stem, tuple(lines), where))
-
-
-def _name_backup(job: Job, current: Attempt) -> str:
-    """The backup that the attempt's deployment took, in words."""
-    rows = evidence.of_deployment(job.ledger, current.deployment_id, Kind.BACKUP)
-    uris = [taken.uri for row in rows if (taken := BackupKept.from_row(row)).uri]
-    return f"the backup {uris[-1]}" if uris else "your own backup: that run took none"
-
-
-def _exists(connection: Connection, table: str) -> bool:
-    row = connection.execute("select pg_catalog.to_regclass(%s) is not null", [table]).fetchone()
-    return bool(row and row[0])
-
-
-def _key_columns(connection: Connection, table: str) -> str:
-    row = connection.execute(
-        """select string_agg(a.attname, ', ' order by array_position(i.indkey::int2[], a.attnum))
-        from pg_catalog.pg_index i
-        join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
-        where i.indrelid = pg_catalog.to_regclass(%s) and i.indisprimary""",
-        [table],
-    ).fetchone()
-    return f" (key: {row[0]})" if row and row[0] else ""
 
 
 def _count(connection: Connection, relation: str, column: str | None) -> int | None:

@@ -16,9 +16,10 @@ from pg_deploy.errors import ConnectionLostError, PgDeployError
 from pg_deploy.execution.old_backends import wait_for_old_backends
 from pg_deploy.execution.segments import NotKept, Work, run_segments
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger import pins
+from pg_deploy.ledger import evidence, pins
 from pg_deploy.ledger.attempt import Attempt, State
 from pg_deploy.ledger.evidence import Kind
+from pg_deploy.ledger.kinds.rehearsal import Rehearsal
 from pg_deploy.ledger.kinds.rollback import ProofOutcome, RollbackProof
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations import history
@@ -28,6 +29,7 @@ from pg_deploy.postgres.session import Connection
 from pg_deploy.rollback.attempt_evidence import read_doing
 from pg_deploy.rollback.beyond_the_database import find_left_alone
 from pg_deploy.rollback.errors import (
+    CommittingRollbackError,
     NoRollbackError,
     RollbackMissingError,
     RollbackNotProvenError,
@@ -40,9 +42,9 @@ from pg_deploy.rollback.losses import (
     read_rows_written,
     refuse_if_rows_were_met,
     refuse_unless_inserted,
-    report_rows_that_stay,
 )
 from pg_deploy.rollback.mending import mend, mending_sql
+from pg_deploy.rollback.not_as_before import report_not_as_before
 from pg_deploy.rollback.what_was_there import Kept, find_kept
 from pg_deploy.rollback.whole_set import read_changed, read_made, read_newer_of_run, read_older_of_run
 
@@ -120,12 +122,12 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> RollbackResult:
     deployed = _as_deployed(job, current, pinned)
     rows_written = read_rows_written(job.ledger, current, before)
     left = (*left, *find_left_alone(deployed.sql, pinned.rollback, job.ledger.info.dbname, rows_written))
+    if not job.on_copy:
+        left = (*left, *report_not_as_before(job, current, replace(pinned, sql=deployed.sql), before, rows_written))
     sentence = "rolled back, the database is as before" if is_whole else _OWN_ONLY
     if lost or left:
         sentence += f" but for {'; '.join((*lost, *left))}"
     job.log.info("%s", sentence)
-    if statements_run:
-        report_rows_that_stay(job, current, pinned, before, rows_written)
     return RollbackResult(undone, statements_run, sentence, lost, left)
 
 
@@ -221,6 +223,7 @@ def _undo(
         return 0, (), (), True
     file = f"{current.stem}/{'generated rollback' if is_generated else 'rollback.sql'}"
     todo = segments(split(text, file=file))
+    is_proven = as_rehearsed and pinned.rollback_proven
     last = todo[-1].ordinal
     at_start, kept = _what_was_there(job, before)
     # What is built outside of the transaction comes after it.
@@ -232,6 +235,7 @@ def _undo(
         for made in statement.creates
     }
     last_transaction = max((each.ordinal for each in todo if each.transactional), default=-1)
+    last_to_write = max((each.ordinal for each in todo if each.transactional or _commits(each)), default=-1)
     stays: list[tuple[str, ...]] = [(), ()]
     # If nobody else is at work, and no row is written that a deferred trigger might answer, the commit changes nothing more.
     quiet = job.guard.quiet if not any(s.writes_rows or s.opaque for each in todo for s in each.statements) else None
@@ -240,7 +244,7 @@ def _undo(
     is_kept = keep or quiet is None or not is_one
 
     def before_commit(connection: Connection, segment: Segment) -> None:
-        if segment.transactional:
+        if segment.transactional or _commits(segment):
             now = read_facts_in_transaction(connection, keep_plan=True, objects="none" if quiet is None else "all")
             at_end[:] = [now]
             dropped = [
@@ -248,14 +252,14 @@ def _undo(
                 *_lost(at_start.by_key.keys() - now.by_key.keys() - apart, goal),
             ]
             if dropped:
-                raise RollbackRefusedError(current.stem, dropped)
-            if is_generated and segment.ordinal == last_transaction and not (as_rehearsed and pinned.rollback_proven):
+                raise RollbackRefusedError(current.stem, dropped, committed=not segment.transactional)
+            if is_generated and segment.ordinal == last_transaction and not is_proven:
                 # Nobody has rehearsed it: it is not committed unless it leads where it has to.
                 difference = goal.difference(now)
                 _refuse_unless(
                     current, describe(difference if segment.ordinal == last else _but_for_steps_apart(difference))
                 )
-            if job.contents is not None and segment.ordinal == last_transaction:
+            if job.contents is not None and segment.ordinal == last_to_write:
                 missing, ahead = job.contents.compare(connection)
                 if is_generated and missing:
                     raise NoRollbackError(current.stem, missing)
@@ -266,13 +270,7 @@ def _undo(
         if segment.ordinal == last:
             _take_from_history(connection, current)
 
-    if is_generated and not job.on_copy:
-        refuse_unless_inserted(job, current, text)
-        if as_rehearsed and pinned.rollback_proven:
-            refuse_if_rows_were_met(job, current, pinned, before)
-    moves_search_path = any(statement.session_state for segment in todo for statement in segment.statements)
-    for segment in todo:
-        _refuse_dropping_what_was_there(current, segment, goal, anywhere=moves_search_path)
+    _refuse_before(job, current, pinned, before, goal, todo, text=None if not is_generated else text, proven=is_proven)
     done = attempts.committed_rollback_segments(job.ledger, current.id, text)
     if done:
         job.log.info("%d of %d segments of this rollback committed before", len(done), len(todo))
@@ -296,6 +294,48 @@ def _undo(
     if quiet is not None and at_end and todo[-1].transactional:
         quiet.facts = at_end[0] if is_kept else at_start
     return sum(len(segment.statements) for segment in todo), stays[0], stays[1], is_kept
+
+
+def _refuse_before(
+    job: Job,
+    current: Attempt,
+    pinned: Pinned,
+    before: Facts,
+    goal: Goal,
+    todo: Sequence[Segment],
+    *,
+    text: str | None,
+    proven: bool,
+) -> None:
+    """Refuse what can be refused before anything runs; `text` is the rollback if it was generated."""
+    if not job.on_copy:
+        if text is None:
+            _refuse_unrehearsed_commit(job, current, pinned, todo)
+        else:
+            refuse_unless_inserted(job, current, text)
+            if proven:
+                refuse_if_rows_were_met(job, current, pinned, before)
+    moves_search_path = any(statement.session_state for segment in todo for statement in segment.statements)
+    for segment in todo:
+        _refuse_dropping_what_was_there(current, segment, goal, anywhere=moves_search_path)
+
+
+def _commits(segment: Segment) -> bool:
+    """Whether what it does is committed before anybody can look at it."""
+    return any(each.commits for each in segment.statements)
+
+
+def _refuse_unrehearsed_commit(job: Job, current: Attempt, pinned: Pinned, todo: Sequence[Segment]) -> None:
+    """What commits by itself cannot be taken back, and rows are no facts: it is run only if a copy was as before after it."""
+    lines = [each.line for segment in todo for each in segment.statements if each.commits]
+    rehearsed = (
+        Rehearsal.from_row(row)
+        for deployment in (current.deployment_id, job.deployment_id)
+        for row in evidence.of_deployment(job.ledger, deployment, Kind.REHEARSAL)
+        if row.version == current.version
+    )
+    if lines and not any(each.rollback_s is not None and each.bundle_hash == pinned.bundle_hash for each in rehearsed):
+        raise CommittingRollbackError(current.stem, lines[0])
 
 
 def _take_from_history(connection: Connection, current: Attempt) -> None:

@@ -201,8 +201,8 @@ def report_lines(connection: Connection, deployment_id: int) -> tuple[list[Line]
                 lines += plain_lines(f"    mended: {line}" for line in Mended.from_row(row).differences)
             elif row.kind == Kind.ROWS_NOT_RESTORED:
                 kept = RowsNotRestored.from_row(row)
-                lines += plain_lines(f"    rows stay: {line}" for line in kept.rows)
-                lines.append(Line(f"    older rows are in {kept.backup}"))
+                lines += plain_lines(f"    not as before: {line}" for line in kept.rows)
+                lines.append(Line(f"    what was there before is in {kept.backup}"))
             elif row.kind == Kind.APPROVAL:
                 answer = Answered.from_row(row)
                 lines.append(Line(f"    approval: {answer.outcome} by {answer.by}"))

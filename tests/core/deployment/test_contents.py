@@ -111,6 +111,11 @@ def test_a_large_table_is_compared_if_a_text_names_it_and_else_reported_as_not_c
     assert lost(connection, unnamed, change) == (
         "values of public.notes: it was written to, is large and named nowhere, so they were not compared",
     )
+    again = ("alter table public.notes drop body", "alter table public.notes add body text")
+    assert lost(connection, named, *again) == ("column body of public.notes: at least 2 values would be others",)
+    assert lost(connection, unnamed, *again) == (
+        "values of public.notes: it was written to, is large and named nowhere, so they were not compared",
+    )
     assert lost(connection, unnamed, "truncate public.notes") == ("rows of public.notes: 3 of 3 would be missing",)
 
 

@@ -12,14 +12,19 @@ from pg_deploy.deployment.verify import verify
 from pg_deploy.ledger import pins
 from pg_deploy.ledger.errors import PinnedContentChangedError
 from pg_deploy.postgres.session import Target
+from pg_deploy.rehearsal.errors import RehearsalFailedError
 from pg_deploy.rehearsal.rehearse import Stage, rehearse
+from pg_deploy.rollback.errors import NoRollbackError
 from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
 from tests.looking import Database
 
 STEM, VERSION = "20250101000000_change", "20250101000000"
-OLD = "create table public.old (id integer primary key, email text); insert into public.old values (1, 'a')"
+OLD = """create table public.old (id integer primary key, email text);
+    insert into public.old values (1, 'a');
+    create sequence public.numbers;
+    select setval('public.numbers', 500)"""
 
 
 @pytest.fixture
@@ -81,6 +86,16 @@ def test_it_is_proven_on_the_copy_and_pinned_before_anything_is_approved(
     [
         ("update public.old set email = 'b'", "risk: low\n", "rows of public.old: line 1 changed them"),
         (
+            "do $$ begin update public.old set email = 'b'; commit; end $$",
+            "risk: low\n",
+            "column email of public.old: 1 value would be others",
+        ),
+        (
+            "select setval('public.numbers', 3)",
+            "risk: low\n",
+            "sequence public.numbers: it would stand at 3, and stood at 500",
+        ),
+        (
             "create table public.new (id integer)",
             "risk: low\nrollback: none\nrollback_reason: it is for ever\n",
             "it is for ever",
@@ -133,3 +148,34 @@ def test_a_second_text_for_the_same_pin_is_refused(database: Database, tmp_path:
             pins.add_generated(
                 work.job.ledger, migration.with_generated("select 1;"), work.job.deployment_id, proven=True
             )
+
+
+def test_a_written_rollback_that_commits_what_it_deletes_fails_on_the_copy(
+    database: Database, copy: Database, tmp_path: Path
+) -> None:
+    """Else rows that it deletes after its last transaction are named nowhere, and it may run on the target."""
+    rollback = "drop table public.new; do $$ begin delete from public.old; commit; end $$;"
+    write_migration(tmp_path / "m", STEM, "create table public.new (id integer);", rollback=rollback)
+    with (
+        working_on(database.url, tmp_path / "m") as work,
+        pytest.raises(RehearsalFailedError, match=r"rows of public\.old .* committed that by itself"),
+    ):
+        rehearse(work.job, Stage(Target("copy", copy.url), "another database"), work.migrations)
+
+
+@pytest.mark.parametrize(("rows", "is_refused"), [("1", False), ("2", True)])
+def test_rows_that_only_the_target_s_block_met_stop_a_proven_rollback(
+    database: Database, copy: Database, tmp_path: Path, rows: str, *, is_refused: bool
+) -> None:
+    """Else a block that met no row in the rehearsal changes rows here, and the database is called as before."""
+    database.run("insert into public.old values (2, 'b')")
+    block = f"do $$ begin update public.old set email = email || 'x' where id = 2 and {rows} = 2; end $$;"
+    write_migration(tmp_path / "m", STEM, f"alter table public.old add column age integer; {block}")
+    with working_on(database.url, tmp_path / "m") as work:
+        rehearse(work.job, Stage(Target("copy", copy.url), "another database"), work.migrations)
+        work.apply()
+        if is_refused:
+            with pytest.raises(NoRollbackError, match=r"rows of public\.old: 1 updated here and none in the rehearsal"):
+                roll_back(work.job, VERSION)
+        else:
+            assert roll_back(work.job, VERSION).sentence == "rolled back, the database is as before"

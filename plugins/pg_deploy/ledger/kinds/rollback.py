@@ -1,4 +1,4 @@
-"""What undoing showed: its proof, what was mended, which rows stay, what would be lost, what is undone."""
+"""What undoing showed: its proof, what was mended, what is not as before, what would be lost, what is undone."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -39,6 +39,8 @@ class Named:
     now: AbstractSet[Key] = frozenset()
     counted_at: Mapping[Key, frozenset[str]] = field(default_factory=dict)
     """For a table that is the same before and after, without rules: where its rows are counted, itself, partitions and heirs."""
+    older: frozenset[str] = frozenset()
+    """As `schema.name`: where rows of tables that were there are counted, whatever these are called by now."""
 
     @cached_property
     def counted(self) -> frozenset[str]:
@@ -51,10 +53,13 @@ class Named:
 
 def tables_named(before: Facts, after: Facts | None) -> Named:
     """What a migration that led from `before` to `after` may name. Pure."""
+    tables = {key for key in before.by_key if key[0] == "table"}
     if after is None:
-        return Named(before.by_key.keys())
+        return Named(before.by_key.keys(), older=frozenset(identity_of(key).plain for key in tables))
     was = before.objects.addresses if before.objects is not None else {}
     now = after.objects.addresses if after.objects is not None else {}
+    addresses = {was[key] for key in tables & was.keys()}
+    older = {key for key in tables if key not in now} | {key for key, address in now.items() if address in addresses}
     both = [*before.facts, *after.facts]
     ruled: set[str] = {fact.identity.relation for fact in both if fact.kind == "rule"}
     heirs = heirs_of(both)
@@ -64,7 +69,9 @@ def tables_named(before: Facts, after: Facts | None) -> Named:
             family = reached([key[1]], lambda table: heirs.get(table, ()))
             if not family & ruled:
                 counted_at[key] = frozenset(parsed("table", each).plain for each in family)
-    return Named(before.by_key.keys(), after.by_key.keys(), counted_at)
+    return Named(
+        before.by_key.keys(), after.by_key.keys(), counted_at, frozenset(identity_of(key).plain for key in older)
+    )
 
 
 NOTHING = Named()
@@ -83,6 +90,8 @@ class RowChange:
     """What the server may count for a changed row: "inserted", "updated", "deleted"; None if the counts do not tell."""
     is_compared: bool = False
     """Whether it writes values anew which only a comparison of all values can tell to be the same."""
+    is_of_new: bool = False
+    """Whether it writes only columns that the migration made."""
     counted_at: frozenset[str] | None = None
     """The tables, as `schema.name`, where it is counted; None: it may be any."""
 
@@ -90,6 +99,11 @@ class RowChange:
         """Which of those the transactions of the whole migration counted in the tables of this statement."""
         tables = rows_written.keys() if self.counted_at is None else self.counted_at & rows_written.keys()
         return frozenset(verb for table in tables for verb in rows_written[table]) & (self.counted_as or frozenset())
+
+    def may_count(self, table: str, verbs: Iterable[str]) -> frozenset[str]:
+        """Which of these verbs may be counted in that table, as `schema.name`, for this statement."""
+        is_there = self.counted_at is None or table in self.counted_at
+        return frozenset(verbs if self.counted_as is None else self.counted_as & {*verbs}) if is_there else frozenset()
 
     def changed_rows(self, rows_written: RowsWritten | None) -> bool:
         """Whether it may have changed a row."""
@@ -103,7 +117,23 @@ def read_row_changes(sql: str, named: Named = NOTHING) -> tuple[RowChange, ...]:
     and was also made, it is the new table's from the statement that made it on.
     """
     found = _changes(split(sql, file="migration"), set(named.now - named.there), set(named.there), named)
-    return tuple(change for change in found if not change.is_compared)
+    return tuple(change for change in found if not (change.is_compared or change.is_of_new))
+
+
+def find_unnamed(sql: str, named: Named, rows_written: RowsWritten | None) -> dict[str, str]:
+    """By table that was there, as `schema.name`: what was counted in it that no statement of the text writes. Pure.
+
+    A function, a trigger, a cascade or a block wrote it: which rows, and whether a rollback brings them back, nothing tells.
+    """
+    found = _changes(split(sql, file="migration"), set(named.now - named.there), set(named.there), named)
+    found = tuple(change for change in found if not change.is_compared)
+    unnamed = {}
+    for table in sorted(named.older & (rows_written or {}).keys()):
+        by_verb = (rows_written or {})[table]
+        verbs = by_verb.keys() - {verb for change in found for verb in change.may_count(table, by_verb)}
+        if verbs:
+            unnamed[table] = " and ".join(f"{by_verb[verb]:,} {verb}" for verb in sorted(verbs))
+    return unnamed
 
 
 def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], named: Named) -> tuple[RowChange, ...]:
@@ -132,14 +162,18 @@ def _changes(statements: Sequence[Statement], made: set[Key], there: set[Key], n
             table = alike[0]
         if ("table", table) in new:
             continue
-        if name == "UpdateStmt":
-            columns = [text(fields(each.get("ResTarget")).get("name")) for each in items(stmt.get("targetList"))]
-            if columns and all(("column", part_of(table, identifier(column))) in new for column in columns):
-                continue
+        columns = (
+            [text(fields(each.get("ResTarget")).get("name")) for each in items(stmt.get("targetList"))]
+            if name == "UpdateStmt"
+            else []
+        )
+        is_of_new = bool(columns) and all(("column", part_of(table, identifier(column))) in new for column in columns)
         inserts = stmt if name == "InsertStmt" else {}
         counted = None if stmt.get("withClause") or table not in named.counted else _COUNTED_AS.get(name)
         at = named.counted_at.get(("table", table))
-        found.append(RowChange(statement.line, statement.summary, table, inserts, counted, counted_at=at))
+        found.append(
+            RowChange(statement.line, statement.summary, table, inserts, counted, counted_at=at, is_of_new=is_of_new)
+        )
     return tuple(found)
 
 
@@ -208,7 +242,8 @@ class _NewNames:
 def add_row_refusals(draft: Draft, sql: str, named: Named, undone_later: AbstractSet[Key] = frozenset()) -> None:
     """Refuse what changed rows that cannot be brought back, delete what was inserted, and remark on what cannot be read."""
     statements = split(sql, file="migration")
-    changes = _changes(statements, draft.gone | undone_later, draft.before.keys() - undone_later, named)
+    found = _changes(statements, draft.gone | undone_later, draft.before.keys() - undone_later, named)
+    changes = [change for change in found if not change.is_of_new]
     by_values = _tables_written_by_values(changes, draft.rows_written)
     # What is undone later takes its rows along. The rows inserted last may need those inserted before.
     for change in reversed(changes):
@@ -231,10 +266,33 @@ def add_row_refusals(draft: Draft, sql: str, named: Named, undone_later: Abstrac
         draft.refusals.add(
             Refusal(f"rows of {change.table or 'tables'}", f"line {change.line} changed them: {change.summary}")
         )
+    if not draft.compared:
+        _refuse_unnamed(draft, sql, named, statements, undone_later)
     for statement in statements:
-        unread = statement.kind in ("do", "call", "execute") or (statement.opaque and statement.kind == "select")
-        if unread and "cron." not in statement.sql:
+        if is_unread(statement) and "cron." not in statement.sql:
             draft.remarks.append(f"what line {statement.line} did to rows cannot be read from it: {statement.summary}")
+
+
+def _refuse_unnamed(
+    draft: Draft, sql: str, named: Named, statements: Sequence[Statement], undone_later: AbstractSet[Key]
+) -> None:
+    """Refuse what code of the text wrote, or may have written uncounted; nobody compares values, so nothing tells what it was."""
+    for statement in statements:
+        if statement.commits:
+            reason = f"line {statement.line} commits by itself, so nobody counted what it wrote: {statement.summary}"
+            draft.refusals.add(Refusal("rows of tables", reason))
+    if not any(statement.writes_rows or is_unread(statement) for statement in statements):
+        # What writes then is an event trigger, which keeps its own account of all DDL.
+        return
+    later = {identity_of(key).plain for key in undone_later}
+    for table, counted in find_unnamed(sql, named, draft.rows_written).items():
+        if table not in later:
+            draft.refusals.add(Refusal(f"rows of {table}", f"{counted}, which no statement of the text names"))
+
+
+def is_unread(statement: Statement) -> bool:
+    """Whether its text does not show which rows it writes. Pure."""
+    return statement.kind in ("do", "call", "execute") or (statement.opaque and statement.kind == "select")
 
 
 def _tables_written_by_values(changes: Sequence[RowChange], rows_written: RowsWritten | None) -> frozenset[str]:
