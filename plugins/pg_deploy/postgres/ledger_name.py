@@ -43,29 +43,31 @@ LEDGERS_HERE = """array(
             select from pg_catalog.pg_class t
             where t.relnamespace = n.oid
                 and (t.relkind not in ('r', 'i', 'S')
-                    or exists (select from pg_catalog.pg_rewrite w where w.ev_class = t.oid)
-                    or exists (select from pg_catalog.pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal)
                     or exists (select from pg_catalog.pg_policy p where p.polrelid = t.oid)
-                    or exists (select from pg_catalog.pg_inherits i where i.inhparent = t.oid)
+                    or t.relhasrules and exists (select from pg_catalog.pg_rewrite w where w.ev_class = t.oid)
+                    or t.relhassubclass and exists (select from pg_catalog.pg_inherits i where i.inhparent = t.oid)
+                    or t.relhastriggers and exists (
+                        select from pg_catalog.pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal
+                    )
                     or exists (
                         select from pg_catalog.pg_attribute a
                         where a.attrelid = t.oid and a.atttypid >= 16384 and not a.attisdropped
                     )
                     or exists (
-                        select from pg_catalog.pg_depend d
+                        select from (
+                            select 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, t.oid
+                            union all
+                            select 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid, k.oid
+                            from pg_catalog.pg_constraint k where k.conrelid = t.oid
+                            union all
+                            select 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid, f.oid
+                            from pg_catalog.pg_attrdef f where f.adrelid = t.oid
+                        ) part (classid, objid)
+                        join pg_catalog.pg_depend d on d.classid = part.classid and d.objid = part.objid
                         where d.refobjid >= 16384
                             and d.refclassid in (
                                 'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass,
                                 'pg_catalog.pg_opclass'::pg_catalog.regclass, 'pg_catalog.pg_type'::pg_catalog.regclass
-                            )
-                            and (d.classid, d.objid) in (
-                                select 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, t.oid
-                                union all
-                                select 'pg_catalog.pg_constraint'::pg_catalog.regclass::pg_catalog.oid, k.oid
-                                from pg_catalog.pg_constraint k where k.conrelid = t.oid
-                                union all
-                                select 'pg_catalog.pg_attrdef'::pg_catalog.regclass::pg_catalog.oid, f.oid
-                                from pg_catalog.pg_attrdef f where f.adrelid = t.oid
                             )
                     ))
         )

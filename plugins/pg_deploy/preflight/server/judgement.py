@@ -18,6 +18,7 @@ from pg_deploy.preflight.errors import (
     TooFewConnectionsError,
 )
 from pg_deploy.preflight.server.state import ServerState, Transaction
+from pg_deploy.presentation.sizes import format_size
 
 _OLDEST_SUPPORTED = 140000  # server_version_num
 _OLD_TRANSACTION = 60.0  # seconds
@@ -36,7 +37,7 @@ def describe(state: ServerState) -> tuple[str, ...]:
     lines = [
         f"server: PostgreSQL {major}.{minor}{', Supabase by its roles' if state.is_supabase else ''}"
         f"{', a standby' if state.in_recovery else ''}",
-        f'database: "{state.database}", {_size(state.size_bytes)}, {state.table_count} tables and views in public'
+        f'database: "{state.database}", {format_size(state.size_bytes)}, {state.table_count} tables and views in public'
         + (f" (tables by schema: {schemas})" if schemas else ""),
         f'role: "{state.role}"'
         + (f", {' '.join(state.role_attributes)}" if state.role_attributes else "")
@@ -59,7 +60,7 @@ def describe(state: ServerState) -> tuple[str, ...]:
         + (
             ", ".join(
                 f'"{each.name}" {each.state or "state not visible"}'
-                + (f" {_size(each.lag_bytes)} behind" if each.lag_bytes is not None else "")
+                + (f" {format_size(each.lag_bytes)} behind" if each.lag_bytes is not None else "")
                 + (f" ({_age(each.lag_seconds)})" if each.lag_seconds else "")
                 for each in state.replicas
             )
@@ -68,7 +69,7 @@ def describe(state: ServerState) -> tuple[str, ...]:
         "replication slots: "
         + (
             ", ".join(
-                f'"{each.name}" {"active" if each.active else "inactive"}, keeps {_size(each.retained_bytes or 0)} of WAL'
+                f'"{each.name}" {"active" if each.active else "inactive"}, keeps {format_size(each.retained_bytes or 0)} of WAL'
                 for each in state.slots
             )
             or "none"
@@ -136,13 +137,13 @@ def warnings(state: ServerState) -> tuple[str, ...]:
         if each.waited_seconds > _LONG_WAIT
     ]
     sentences += [
-        f'replica "{each.name}" is {_size(each.lag_bytes or 0)} and {_age(each.lag_seconds or 0)} behind: index builds and '
+        f'replica "{each.name}" is {format_size(each.lag_bytes or 0)} and {_age(each.lag_seconds or 0)} behind: index builds and '
         "table rewrites will widen that"
         for each in state.replicas
         if (each.lag_bytes or 0) > _LAG_BYTES or (each.lag_seconds or 0) > _LAG_SECONDS
     ]
     sentences += [
-        f'replication slot "{each.name}" is inactive and keeps {_size(each.retained_bytes or 0)} of WAL on disk: '
+        f'replication slot "{each.name}" is inactive and keeps {format_size(each.retained_bytes or 0)} of WAL on disk: '
         "drop it if nobody reads it"
         for each in state.slots
         if not each.active and (each.retained_bytes or 0) > _RETAINED_BYTES
@@ -157,16 +158,6 @@ def warnings(state: ServerState) -> tuple[str, ...]:
             "commits wait for a synchronous standby: a standby that stops would stop the deployment and the application"
         )
     return tuple(sentences)
-
-
-def _size(count: int) -> str:
-    """`count` bytes for people: 512 B, 1.5 MB."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(value) < 1024:
-            return f"{value:.0f} {unit}" if unit in {"B", "kB"} else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TB"
 
 
 def _age(seconds: float) -> str:
