@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pg_deploy.catalog.diff import compare, describe
 from pg_deploy.catalog.names import Key
-from pg_deploy.catalog.reader import Fact, Facts, read_facts, read_facts_in_transaction
+from pg_deploy.catalog.reader import Fact, Facts, read_facts_in_transaction
 from pg_deploy.deployment.job import Job
 from pg_deploy.execution.segments import Work, run_segments
 from pg_deploy.ledger import attempt as attempts
@@ -19,6 +19,7 @@ from pg_deploy.parsing.statements import Segment, segments, split
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_text
 from pg_deploy.rollback.errors import NothingToUndoError, RollbackNotProvenError
+from pg_deploy.rollback.generator.draft import strings_of
 from pg_deploy.rollback.generator.generate import generate_rollback
 
 _FLAGS = ("row level security", "force row level security")
@@ -45,7 +46,7 @@ def read_policies(connection: Connection, wanted: str, now: Facts) -> tuple[Atte
 
 
 def restore_policies(job: Job, pinned: Pinned) -> None:
-    """Run the pinned SQL; its transaction commits only if the policies are those of the snapshot."""
+    """Run the pinned SQL; its transaction commits only if the policies are those of the snapshot. If they are, nothing is run."""
     current = attempts.latest(job.ledger, pinned.version)
     before = snapshot.load(job.ledger, current.id, "before") if current else None
     if current is None or before is None or pinned.rollback is None:
@@ -58,10 +59,13 @@ def restore_policies(job: Job, pinned: Pinned) -> None:
         if left:
             raise RollbackNotProvenError(current.stem, left)
 
-    work = Work(job.target, job.guard, current.id, "mend", "policies", pinned.rollback, job.limits, job.log)
-    run_segments(work, todo, before_commit)
-    with job.target.session("policies") as connection:
-        now = read_facts(connection)
+    now = job.guard.read_facts()
+    if compare(_with_policies(now, before), now):
+        work = Work(job.target, job.guard, current.id, "mend", "policies", pinned.rollback, job.limits, job.log)
+        run_segments(work, todo, before_commit)
+        now = job.guard.read_facts()
+    else:
+        job.log.info("the policies are as in the snapshot already")
     count = sum(fact.kind == "policy" for fact in now.facts)
     proof = RollbackProof("policies as in the snapshot", ProofOutcome.PASSED, len(now.facts))
     job.record(current, Kind.ROLLBACK_PROOF, proof)
@@ -97,7 +101,9 @@ def _with_policies(now: Facts, before: Facts) -> Facts:
             kept[key] = fact
         elif key[0] == "table" and key in now.by_key:
             kept[key] = _with_flags(now.by_key[key], fact)
-    policies = "\n".join(fact.definition for key, fact in kept.items() if key[0] == "policy")
+    policies = "\n".join(
+        text for key, fact in kept.items() if key[0] == "policy" for text in strings_of(fact.properties)
+    )
     for key, fact in before.by_key.items():
         if key[0] == "function" and f"{fact.identity.base}(" in policies:
             kept[key] = fact
