@@ -22,7 +22,7 @@ from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.brief_text import brief
 from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight.lock_lint import lock_lint_lines
-from pg_deploy.preflight.migration_standings import read_state
+from pg_deploy.preflight.migration_standings import Standing, read_state
 from pg_deploy.preflight.readers_elsewhere import elsewhere_findings
 
 
@@ -61,6 +61,9 @@ def judge(
     """
     lines, lock_reason = lint
     rehearsed = _rehearsal(rows, migration.version)
+    if rehearsed is not None and rehearsed.outcome == RehearsalOutcome.NOT_REHEARSED:
+        # It saw nothing. That is no word that the migration writes nothing.
+        rehearsed = None
     reasons = raised_risk(
         migration,
         rehearsed,
@@ -103,14 +106,21 @@ def refuse_unless_permitted(connection: Connection, deployment_id: int, migratio
             "the database changed while an approval was waited for, and backup and rehearsal were not made anew: "
             "clear the task that asked"
         )
-    if demands.rehearse:
-        lacking += _not_rehearsed(rows, pinned)
+    lacking += _not_rehearsed(connection, deployment_id, pinned, demands)
     if demands.approval != "none":
         (lint,) = lock_lint_lines([brief(migration.file.sql).text], server_version=connection.info.server_version)
         judged = judge(migration, pinned, rows, demands, lint)
         lacking += not_approved(rows, pinned, demands) if judged.must_ask else []
     if lacking:
         raise NotPermittedError(migration.stem, lacking)
+
+
+def refuse_unless_rehearsed(connection: Connection, deployment_id: int, version: str, demands: Demands) -> None:
+    """Raise NotPermittedError unless the ledger holds the rehearsal that `demands` asks for: nobody is asked about the rest. Reads only."""
+    pinned = pins.pinned_version(connection, deployment_id, version)
+    lacking = _not_rehearsed(connection, deployment_id, pinned, demands) if pinned else []
+    if pinned and lacking:
+        raise NotPermittedError(pinned.stem, lacking)
 
 
 def undo_hash(pinned: Pinned) -> str:
@@ -150,8 +160,14 @@ def _rehearsal(rows: Sequence[Evidence], version: str) -> Rehearsal | None:
     return Rehearsal.from_row(found[-1]) if found else None
 
 
-def _not_rehearsed(rows: Sequence[Evidence], pinned: Pinned) -> list[str]:
-    found = _rehearsal(rows, pinned.version)
+def _not_rehearsed(connection: Connection, deployment_id: int, pinned: Pinned, demands: Demands) -> list[str]:
+    """What is wrong with its newest rehearsal; empty if none is demanded, or if exactly this bundle passed it. Reads only.
+
+    What an earlier run left unfinished cannot be rehearsed, and may go on.
+    """
+    if not demands.rehearse:
+        return []
+    found = _rehearsal(evidence.of_version(connection, deployment_id, pinned.version), pinned.version)
     if found is None:
         return ["its rehearsal is demanded, and none has ended"]
     if found.outcome == RehearsalOutcome.FAILED:
@@ -159,6 +175,11 @@ def _not_rehearsed(rows: Sequence[Evidence], pinned: Pinned) -> list[str]:
         return [f"its rehearsal failed {first[:200]}".rstrip(" :")]
     if found.bundle_hash != pinned.bundle_hash:
         return ["another text than this was rehearsed"]
+    if found.outcome == RehearsalOutcome.NOT_REHEARSED:
+        standing = read_state(connection, [pinned.version]).standing(pinned.version)
+        reason = "".join(found.not_rehearsed[-1:])
+        said = f"it was not rehearsed, as {reason}: a new run rehearses it once nothing is left unfinished"
+        return [] if standing is Standing.UNFINISHED else [said]
     return []
 
 
