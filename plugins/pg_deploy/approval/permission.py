@@ -1,4 +1,4 @@
-"""What the ledger must hold before a migration is begun: a rehearsal and an approval of exactly its bundle.
+"""What the ledger must hold before a migration is begun: a backup, and a rehearsal and an approval of exactly its bundle.
 
 The state of a task in Airflow is a person's to set, and XComs can be gone. So whoever changes the target asks the ledger.
 """
@@ -16,6 +16,7 @@ from pg_deploy.configuration.conf import Approval
 from pg_deploy.ledger import evidence, pins
 from pg_deploy.ledger.evidence import Evidence, Kind
 from pg_deploy.ledger.kinds.approval import Answered
+from pg_deploy.ledger.kinds.backup import BackupKept
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations.migration import Migration
@@ -30,6 +31,7 @@ from pg_deploy.preflight.readers_elsewhere import elsewhere_findings
 class Demands:
     """What a run's conf and its connection ask for, as both say it now. `lock_budget` in seconds."""
 
+    backup: str
     rehearse: bool
     approval: Approval
     four_eyes: bool
@@ -106,6 +108,7 @@ def refuse_unless_permitted(connection: Connection, deployment_id: int, migratio
             "the database changed while an approval was waited for, and backup and rehearsal were not made anew: "
             "clear the task that asked"
         )
+    lacking += _not_backed_up(connection, deployment_id, demands)
     lacking += _not_rehearsed(connection, deployment_id, pinned, demands)
     if demands.approval != "none":
         (lint,) = lock_lint_lines([brief(migration.file.sql).text], server_version=connection.info.server_version)
@@ -115,11 +118,17 @@ def refuse_unless_permitted(connection: Connection, deployment_id: int, migratio
         raise NotPermittedError(migration.stem, lacking)
 
 
-def refuse_unless_rehearsed(connection: Connection, deployment_id: int, version: str, demands: Demands) -> None:
-    """Raise NotPermittedError unless the ledger holds the rehearsal that `demands` asks for: nobody is asked about the rest. Reads only."""
+def refuse_unless_tried(connection: Connection, deployment_id: int, version: str, demands: Demands) -> None:
+    """Raise NotPermittedError unless the ledger holds the backup and the rehearsal that `demands` asks for. Reads only.
+
+    A person need not be asked about what lacks them.
+    """
     pinned = pins.pinned_version(connection, deployment_id, version)
-    lacking = _not_rehearsed(connection, deployment_id, pinned, demands) if pinned else []
-    if pinned and lacking:
+    if pinned is None:
+        return
+    lacking = _not_backed_up(connection, deployment_id, demands)
+    lacking += _not_rehearsed(connection, deployment_id, pinned, demands)
+    if lacking:
         raise NotPermittedError(pinned.stem, lacking)
 
 
@@ -158,6 +167,15 @@ def is_one_of(answered: Answered, approvers: Sequence[str]) -> bool:
 def _rehearsal(rows: Sequence[Evidence], version: str) -> Rehearsal | None:
     found = [row for row in rows if row.kind == Kind.REHEARSAL and row.version == version and row.is_of_copy]
     return Rehearsal.from_row(found[-1]) if found else None
+
+
+def _not_backed_up(connection: Connection, deployment_id: int, demands: Demands) -> list[str]:
+    if demands.backup == "none":
+        return []
+    rows = evidence.of_deployment(connection, deployment_id, Kind.BACKUP)
+    if rows and BackupKept.from_row(rows[-1]).kind == demands.backup:
+        return []
+    return [f"its backup is demanded (backup is {demands.backup}), and this run has none of that kind"]
 
 
 def _not_rehearsed(connection: Connection, deployment_id: int, pinned: Pinned, demands: Demands) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk import get_current_context
 
-from pg_deploy.approval.permission import judge_all, refuse_unless_permitted, refuse_unless_rehearsed
+from pg_deploy.approval.permission import judge_all, refuse_unless_permitted, refuse_unless_tried
 from pg_deploy.configuration.installation import SHOWN_SINGLY, settings
 from pg_deploy.deployment.apply import apply as apply_migration
 from pg_deploy.deployment.job import Job
@@ -118,7 +118,7 @@ def gate(stem: str) -> str:
                 raise HistoryMismatchError(stem, version)
             if _log_idle(connection, run.deployment_id, [stem], state):
                 return f"{group}.passed"
-            refuse_unless_rehearsed(connection, run.deployment_id, version, run.demands)
+            refuse_unless_tried(connection, run.deployment_id, version, run.demands)
         log.info("%s is %s", stem, standing.value)
         return f"{group}.approve"
 
@@ -318,7 +318,7 @@ def _deploy_one(run: Run, job: Job, version: str) -> None:
     resume(job, migration)
     if standing is Standing.UNFINISHED:
         # What was left of it may be taken back by now: then it begins anew, and has to be rehearsed like any other.
-        refuse_unless_rehearsed(job.ledger, job.deployment_id, version, run.demands)
+        refuse_unless_tried(job.ledger, job.deployment_id, version, run.demands)
     try:
         apply_migration(job, migration)
         verify_migration(job, migration)

@@ -74,7 +74,12 @@ class Run:
     def demands(self) -> Demands:
         """What the ledger must hold before this run changes anything."""
         return Demands(
-            self.conf.rehearse != "none", self.approval, self.four_eyes, self.identity.actor, self.conf.lock_budget
+            self.conf.backup,
+            self.conf.rehearse != "none",
+            self.approval,
+            self.four_eyes,
+            self.identity.actor,
+            self.conf.lock_budget,
         )
 
     @contextmanager

@@ -10,7 +10,7 @@ import pytest
 
 from pg_deploy.approval.errors import NotPermittedError
 from pg_deploy.approval.lend_target import keep_prepared
-from pg_deploy.approval.permission import Demands, refuse_unless_permitted, refuse_unless_rehearsed
+from pg_deploy.approval.permission import Demands, refuse_unless_permitted, refuse_unless_tried
 from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.evidence import Kind, Location
@@ -25,7 +25,7 @@ from tests.core.working import Working, working_on
 from tests.looking import Database
 
 STEM = "20250101000000_change"
-ALL = Demands(rehearse=False, approval="all", four_eyes=False, actor="ann")
+ALL = Demands(backup="none", rehearse=False, approval="all", four_eyes=False, actor="ann")
 REHEARSED = replace(ALL, rehearse=True, approval="none")
 
 
@@ -49,7 +49,7 @@ class Piece:
         return self.detail
 
 
-def _record(work: Working, kind: str, outcome: str, **detail: object) -> None:
+def _record(work: Working, kind: str, outcome: str, /, **detail: object) -> None:
     evidence.record(
         work.job.ledger,
         work.job.deployment_id,
@@ -102,6 +102,19 @@ def test_a_rehearsal_counts_only_if_it_ended_well_on_this_text(work: Working) ->
     _permitted(work, REHEARSED)
 
 
+@pytest.mark.parametrize(("wanted", "outcome"), [("full", "taken"), ("schema", "taken"), ("external", "external")])
+def test_a_backup_counts_only_if_it_is_of_the_kind_that_is_demanded(work: Working, wanted: str, outcome: str) -> None:
+    """Else a task `backup` that was marked success would let a run change the database with no way back for its rows."""
+    demands = replace(ALL, backup=wanted, approval="none")
+    assert f"(backup is {wanted}), and this run has none of that kind" in _refused(work, demands)
+    _record(work, "backup", "taken", kind="schema" if wanted == "full" else "full")
+    assert "this run has none of that kind" in _refused(work, demands)
+    with pytest.raises(NotPermittedError, match="its backup is demanded"):
+        refuse_unless_tried(work.job.ledger, work.job.deployment_id, STEM[:14], demands)
+    _record(work, "backup", outcome, kind=wanted)
+    _permitted(work, demands)
+
+
 def test_what_was_left_out_of_the_rehearsal_goes_on_only_if_it_is_half_applied_itself(work: Working) -> None:
     """Else one unfinished migration would let every one behind it into production, and none of them was tried on a copy."""
     left = "an earlier run left it unfinished, so the copy holds part of it"
@@ -112,7 +125,7 @@ def test_what_was_left_out_of_the_rehearsal_goes_on_only_if_it_is_half_applied_i
         work, REHEARSED
     )
     with pytest.raises(NotPermittedError, match="a new run rehearses it"):
-        refuse_unless_rehearsed(work.job.ledger, work.job.deployment_id, STEM[:14], REHEARSED)
+        refuse_unless_tried(work.job.ledger, work.job.deployment_id, STEM[:14], REHEARSED)
     _permitted(work, replace(REHEARSED, rehearse=False))
     begun = resume(work.job, work.migrations[0])
     assert "a new run rehearses it" in _refused(work, REHEARSED)
