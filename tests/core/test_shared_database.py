@@ -23,6 +23,8 @@ from pg_deploy.preflight.drift import drift_lines, keep_state, read_drift
 from pg_deploy.preflight.preflight import Prepared, preflight
 from pg_deploy.rollback.choose import choose_attempts
 from pg_deploy.rollback.roll_back import roll_back
+from pg_deploy.ui.history import read_history
+from pg_deploy.ui.projects import KnownProject
 from tests.core.working import working_on
 
 A, B = "20250101000000", "20250102000000"
@@ -230,3 +232,14 @@ def test_with_the_default_name_no_text_changes() -> None:
     )
     own = in_ledger(EngineText(b"from deploy_ledger.a where s = 'deploy_ledger'"), Ledgers("order"))
     assert own == b"from \"order\".a where s = 'order'"
+
+
+def test_the_list_of_a_projects_migrations_names_no_other_projects(
+    empty_database: str, shop: Path, billing: Path
+) -> None:
+    """Else each project counts the other's migrations as applied elsewhere and not verified, and as files that are missing."""
+    _deploy(empty_database, shop, SHOP)
+    _deploy(empty_database, billing, BILLING)
+    with Target("target_db", empty_database, SHOP).session("test") as connection:
+        found = read_history(connection, KnownProject("shop", migrations=shop, ledger=SHOP), has_ledger=True)
+    assert [(each.version, each.group) for each in found.migrations] == [(A, "verified")]

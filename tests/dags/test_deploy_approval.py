@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from pg_deploy.errors import PgDeployError
+from pg_deploy.tasks.airflow_versions import AirflowFailException
+from pg_deploy.tasks.run import failing_plainly
 from tests.building import write_migration
 from tests.dags.conftest import Deploy
 from tests.dags.states import DEPLOYED, NOT_REACHED, REJECTED
 from tests.looking import Database
+
+SECRET = "hunter2-Zq9"
 
 
 def _add(folder: Path, number: int, risk: str) -> str:
@@ -145,3 +150,25 @@ def test_with_four_eyes_an_approval_counts_only_from_somebody_else(
     by_two = deploy(folder, {"approval": "risky", "four_eyes": True}, answer="Approve", answered_by="somebody else")
     assert by_two.group(other) == DEPLOYED
     assert database.evidence("approval")[-1] == (other, "approved")
+
+
+def test_a_secret_is_masked_in_the_log_though_its_word_is_a_line_above(deploy: Deploy, tmp_path: Path) -> None:
+    """Else everybody who may read the log of an approval reads what was only shown to whoever is asked."""
+    body = f"begin perform 1 from public.users where password =\n'{SECRET}'; return 1; end"
+    sql = f"create function public.f() returns int language plpgsql as $$ {body} $$;\n"
+    stem = "20250101000000_high"
+    write_migration(tmp_path / "m", stem, sql, rollback="drop function public.f();", manifest="title: A\nrisk: high\n")
+
+    result = deploy(tmp_path / "m", {"approval": "risky"}, answer="Reject")
+
+    assert result.group(stem) == REJECTED
+    assert "where password =" in result.text
+    assert SECRET not in result.text
+
+
+def test_what_fails_a_task_is_masked_where_airflow_prints_it(caplog: pytest.LogCaptureFixture) -> None:
+    """Airflow logs the text of the exception by a logger of its own, below our lines."""
+    with pytest.raises(AirflowFailException) as failed, failing_plainly():
+        raise PgDeployError(f"the role has\nthe password\n'{SECRET}'")
+    assert SECRET not in f"{failed.value} {caplog.text}"
+    assert "the role has" in str(failed.value)

@@ -58,6 +58,26 @@ def test_an_approval_marked_success_approves_nothing(database: Database, deploy:
     assert database.attempts == []
 
 
+def test_a_run_without_the_backup_that_it_demands_asks_nobody_and_begins_nothing(
+    database: Database, deploy: Deploy, tmp_path: Path
+) -> None:
+    """Else whoever marks the task `backup` has a green run, and a database whose rows nothing brings back."""
+    _write(tmp_path / "m")
+
+    def forget() -> None:
+        database.run("delete from deploy_ledger.evidence where kind = 'backup'")
+
+    conf = {**ASKED, "backup": "external"}
+    result = deploy(tmp_path / "m", conf, answer="Approve", when="point-in-time recovery", during=forget)
+
+    assert result.state == "failed"
+    assert result.group(STEM)["gate"] == "failed"
+    assert "its backup is demanded (backup is external), and this run has none of that kind" in result.text
+    assert "✗ backup: the conf says backup: external, and this run has none" in result.text
+    assert database.evidence("approval asked") == []
+    assert not database.has("public.t1")
+
+
 @pytest.mark.acceptance
 def test_the_floor_demands_it_as_well(database: Database, deploy: Deploy, tmp_path: Path) -> None:
     """Else the connection's word would end where the approval's task does."""

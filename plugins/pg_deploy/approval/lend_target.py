@@ -1,11 +1,11 @@
-"""Lend the target to other runs while a person is asked, take it again with the answer, and compare it with what it was."""
+"""Lend the target to other runs while a person is asked, take it again with the answer, compare it with what it was, and give it up."""
 
 from __future__ import annotations
 
 import logging
 
 from pg_deploy.catalog.diff import compare, describe
-from pg_deploy.catalog.reader import read_facts
+from pg_deploy.catalog.reader import Facts, read_facts
 from pg_deploy.ledger import deployment, evidence, snapshot
 from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.guard import Ownership
@@ -13,6 +13,7 @@ from pg_deploy.ledger.kinds.approval import Lending, Lent
 from pg_deploy.migrations import history
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.preflight.claiming import IsOver, take_back
+from pg_deploy.preflight.drift import keep_state
 
 _MOMENT = "asked"
 _MOST_LINES = 20
@@ -69,6 +70,31 @@ def regain_target(
     )
     later_runs = deployment.later_runs(connection, held.deployment_id)
     return (*(f"meanwhile the target was with {other}" for other in later_runs[-3:]), *lines)
+
+
+def end_deployment(
+    connection: Connection, held: Ownership, state: deployment.State, *, changed_something: bool
+) -> None:
+    """End a deployment, and if it changed something, keep what it leaves behind for the next run's drift. Commits once.
+
+    Nothing is kept if it no longer holds the target. If it has lent the target, it leaves what was there when it did: what
+    somebody changed since is drift.
+    """
+    facts = _lent_facts(connection, held.deployment_id) or read_facts(connection)
+    with connection.transaction():
+        if deployment.close(connection, held.deployment_id, held.fence, state) and changed_something:
+            keep_state(connection, held.deployment_id, facts)
+            # A snapshot does not wait for the disk. The end of a deployment does.
+            connection.execute("set local synchronous_commit to default")
+
+
+def _lent_facts(connection: Connection, deployment_id: int) -> Facts | None:
+    mine = deployment.by_id(connection, deployment_id)
+    lent = _read_lendings(connection, deployment_id)[-1:]
+    # To take it back, or to work, gives the deployment another phase.
+    if mine is None or not lent or lent[0].outcome != Lending.LENT or mine.phase != lent[0].name:
+        return None
+    return snapshot.load_of_deployment(connection, deployment_id, _MOMENT)
 
 
 def keep_prepared(connection: Connection, deployment_id: int) -> None:

@@ -1,4 +1,4 @@
-"""What the ledger must hold before a migration is begun: a rehearsal and an approval of exactly its bundle.
+"""What the ledger must hold before a migration is begun: a backup, and a rehearsal and an approval of exactly its bundle.
 
 The state of a task in Airflow is a person's to set, and XComs can be gone. So whoever changes the target asks the ledger.
 """
@@ -16,13 +16,14 @@ from pg_deploy.configuration.conf import Approval
 from pg_deploy.ledger import evidence, pins
 from pg_deploy.ledger.evidence import Evidence, Kind
 from pg_deploy.ledger.kinds.approval import Answered
+from pg_deploy.ledger.kinds.backup import BackupKept
 from pg_deploy.ledger.kinds.rehearsal import Rehearsal, RehearsalOutcome
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations.migration import Migration
 from pg_deploy.parsing.brief_text import brief
 from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight.lock_lint import lock_lint_lines
-from pg_deploy.preflight.migration_standings import read_state
+from pg_deploy.preflight.migration_standings import Standing, read_state
 from pg_deploy.preflight.readers_elsewhere import elsewhere_findings
 
 
@@ -30,6 +31,7 @@ from pg_deploy.preflight.readers_elsewhere import elsewhere_findings
 class Demands:
     """What a run's conf and its connection ask for, as both say it now. `lock_budget` in seconds."""
 
+    backup: str
     rehearse: bool
     approval: Approval
     four_eyes: bool
@@ -61,6 +63,9 @@ def judge(
     """
     lines, lock_reason = lint
     rehearsed = _rehearsal(rows, migration.version)
+    if rehearsed is not None and rehearsed.outcome == RehearsalOutcome.NOT_REHEARSED:
+        # It saw nothing. That is no word that the migration writes nothing.
+        rehearsed = None
     reasons = raised_risk(
         migration,
         rehearsed,
@@ -103,14 +108,28 @@ def refuse_unless_permitted(connection: Connection, deployment_id: int, migratio
             "the database changed while an approval was waited for, and backup and rehearsal were not made anew: "
             "clear the task that asked"
         )
-    if demands.rehearse:
-        lacking += _not_rehearsed(rows, pinned)
+    lacking += _not_backed_up(connection, deployment_id, demands)
+    lacking += _not_rehearsed(connection, deployment_id, pinned, demands)
     if demands.approval != "none":
         (lint,) = lock_lint_lines([brief(migration.file.sql).text], server_version=connection.info.server_version)
         judged = judge(migration, pinned, rows, demands, lint)
         lacking += not_approved(rows, pinned, demands) if judged.must_ask else []
     if lacking:
         raise NotPermittedError(migration.stem, lacking)
+
+
+def refuse_unless_tried(connection: Connection, deployment_id: int, version: str, demands: Demands) -> None:
+    """Raise NotPermittedError unless the ledger holds the backup and the rehearsal that `demands` asks for. Reads only.
+
+    A person need not be asked about what lacks them.
+    """
+    pinned = pins.pinned_version(connection, deployment_id, version)
+    if pinned is None:
+        return
+    lacking = _not_backed_up(connection, deployment_id, demands)
+    lacking += _not_rehearsed(connection, deployment_id, pinned, demands)
+    if lacking:
+        raise NotPermittedError(pinned.stem, lacking)
 
 
 def undo_hash(pinned: Pinned) -> str:
@@ -150,8 +169,23 @@ def _rehearsal(rows: Sequence[Evidence], version: str) -> Rehearsal | None:
     return Rehearsal.from_row(found[-1]) if found else None
 
 
-def _not_rehearsed(rows: Sequence[Evidence], pinned: Pinned) -> list[str]:
-    found = _rehearsal(rows, pinned.version)
+def _not_backed_up(connection: Connection, deployment_id: int, demands: Demands) -> list[str]:
+    if demands.backup == "none":
+        return []
+    rows = evidence.of_deployment(connection, deployment_id, Kind.BACKUP)
+    if rows and BackupKept.from_row(rows[-1]).kind == demands.backup:
+        return []
+    return [f"its backup is demanded (backup is {demands.backup}), and this run has none of that kind"]
+
+
+def _not_rehearsed(connection: Connection, deployment_id: int, pinned: Pinned, demands: Demands) -> list[str]:
+    """What is wrong with its newest rehearsal; empty if none is demanded, or if exactly this bundle passed it. Reads only.
+
+    What an earlier run left unfinished cannot be rehearsed, and may go on.
+    """
+    if not demands.rehearse:
+        return []
+    found = _rehearsal(evidence.of_version(connection, deployment_id, pinned.version), pinned.version)
     if found is None:
         return ["its rehearsal is demanded, and none has ended"]
     if found.outcome == RehearsalOutcome.FAILED:
@@ -159,6 +193,11 @@ def _not_rehearsed(rows: Sequence[Evidence], pinned: Pinned) -> list[str]:
         return [f"its rehearsal failed {first[:200]}".rstrip(" :")]
     if found.bundle_hash != pinned.bundle_hash:
         return ["another text than this was rehearsed"]
+    if found.outcome == RehearsalOutcome.NOT_REHEARSED:
+        standing = read_state(connection, [pinned.version]).standing(pinned.version)
+        reason = "".join(found.not_rehearsed[-1:])
+        said = f"it was not rehearsed, as {reason}: a new run rehearses it once nothing is left unfinished"
+        return [] if standing is Standing.UNFINISHED else [said]
     return []
 
 

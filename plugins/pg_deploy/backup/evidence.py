@@ -33,11 +33,13 @@ def parts_of(rows: Sequence[Evidence]) -> list[tuple[str, float]]:
     return [(name, seconds) for name, seconds in timed if seconds is not None]
 
 
-def judge_backup(rows: Sequence[Evidence]) -> tuple[Verdict, str]:
-    """Verdict and evidence for "database backup exists and is valid". Only a restore shows that a backup is valid."""
+def judge_backup(rows: Sequence[Evidence], wanted: str) -> tuple[Verdict, str]:
+    """Verdict and evidence for "database backup exists and is valid", of which the conf says `wanted`. Only a restore shows the latter."""
     last = _last(rows)
-    if last is None:
+    if last is None and wanted == "none":
         return Verdict.NOT_APPLICABLE, "backup: none"
+    if last is None:
+        return Verdict.NOT_MET, f"the conf says backup: {wanted}, and this run has none"
     if last.is_external:
         return Verdict.NOT_VISIBLE, last.name
     if last.has_no_rows:

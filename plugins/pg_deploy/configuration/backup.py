@@ -36,6 +36,8 @@ def backup_settings() -> BackupSettings:
     """The settings in force. Raises InvalidSettingError, or InvalidDurationError for a duration without a unit."""
     home = os.environ.get("AIRFLOW_HOME") or str(Path.home() / "airflow")
     workdir = os.environ.get("PG_DEPLOY_WORKDIR")
+    if workdir and not Path(workdir).is_dir():
+        raise InvalidSettingError("PG_DEPLOY_WORKDIR", workdir, "a folder on this worker")
     more = [name.strip() for name in os.environ.get("PG_DEPLOY_MASK", "").split(",") if name.strip()]
     return BackupSettings(
         uri=os.environ.get("BACKUP_URI") or f"file://{home}/backups",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pg_deploy.configuration.duration import parse_duration
+from pg_deploy.configuration.errors import InvalidSettingError
 
 T = TypeVar("T")
 
@@ -38,18 +39,22 @@ class Settings:
 
 
 def settings() -> Settings:
-    """The settings in force. Raises InvalidDurationError for a duration without a unit."""
+    """The settings in force. Raises InvalidSettingError, or InvalidDurationError for a duration without a unit."""
     return Settings(
         good_for=parse_duration(os.environ.get("PG_DEPLOY_GOOD_FOR", "10 min")),
         approval_timeout=parse_duration(os.environ.get("PG_DEPLOY_APPROVAL_TIMEOUT", "24 h")),
         reattach=parse_duration(os.environ.get("PG_DEPLOY_REATTACH", "2 h")),
-        max_replica_lag=_optional(os.environ.get("PG_DEPLOY_MAX_REPLICA_LAG"), parse_duration),
-        min_free_connections=_optional(os.environ.get("PG_DEPLOY_MIN_FREE_CONNECTIONS"), int),
-        largest_file_mb=int(os.environ.get("PG_DEPLOY_LARGEST_FILE_MB", "64")),
-        max_wal_mb_per_s=_optional(os.environ.get("PG_DEPLOY_MAX_WAL_MB_PER_S"), float),
+        max_replica_lag=_optional("PG_DEPLOY_MAX_REPLICA_LAG", parse_duration, "a duration"),
+        min_free_connections=_optional("PG_DEPLOY_MIN_FREE_CONNECTIONS", int, "a whole number"),
+        largest_file_mb=_optional("PG_DEPLOY_LARGEST_FILE_MB", int, "a whole number") or 64,
+        max_wal_mb_per_s=_optional("PG_DEPLOY_MAX_WAL_MB_PER_S", float, "a number"),
         contacts=os.environ.get("PG_DEPLOY_CONTACTS", ""),
     )
 
 
-def _optional(text: str | None, convert: Callable[[str], T]) -> T | None:
-    return convert(text) if text else None
+def _optional(name: str, convert: Callable[[str], T], wanted: str) -> T | None:
+    text = os.environ.get(name)
+    try:
+        return convert(text) if text else None
+    except ValueError:
+        raise InvalidSettingError(name, text or "", wanted) from None

@@ -16,6 +16,7 @@ from pg_deploy.ledger.word_enum import Word
 from pg_deploy.parsing.statements import Segment
 from pg_deploy.postgres.session import Backend, Connection
 from pg_deploy.postgres.sql_files import EngineText, engine_text
+from pg_deploy.presentation.secrecy import without_secrets
 
 
 class State(Word):
@@ -163,7 +164,7 @@ def move(
         returning {_COLUMNS}"""),
         {
             "state": state,
-            "error": error,
+            "error": error and without_secrets(error),
             "id": attempt.id,
             "seen": attempt.state,
             "waits": waits,

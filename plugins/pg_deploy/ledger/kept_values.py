@@ -9,6 +9,7 @@ from types import NoneType
 from typing import Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
 
 from pg_deploy.ledger.evidence import Evidence
+from pg_deploy.presentation.secrecy import masked
 
 _K = TypeVar("_K", bound="Kept")
 _hints_of: Callable[[Any], dict[str, Any]] = cache(get_type_hints)
@@ -20,12 +21,15 @@ class Kept:
 
     row_columns: ClassVar[tuple[str, ...]] = ("name", "outcome")
     """Fields that the row has outside its detail."""
+    only_shown: ClassVar[tuple[str, ...]] = ()
+    """Fields whose texts are for people alone, and quote what the catalog holds: they are kept without secrets."""
 
     def to_detail(self) -> dict[str, Any]:
         """For the ledger."""
-        return {
+        kept = {
             each.name: _to_json(getattr(self, each.name)) for each in fields(self) if each.name not in self.row_columns
         }
+        return {name: masked(value) if name in self.only_shown else value for name, value in kept.items()}
 
     @classmethod
     def from_detail(cls: type[_K], detail: Mapping[str, Any]) -> _K:

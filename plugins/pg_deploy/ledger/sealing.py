@@ -37,6 +37,11 @@ def seal(text: str) -> str:
     return _sealed(text) if _holds_secret(brief(text).text) else text
 
 
+def seal_identity(kind: str, identity: str) -> str:
+    """What a fact is called: a job of pg_cron without a name by its command, which may hold a secret. All others are names."""
+    return _sealed(identity) if kind == "cron job" and _holds_secret(identity) else identity
+
+
 def seal_definition(definition: str) -> str:
     """A fact's definition, JSON as the server words it, with each text in it that holds a secret sealed; it stays JSON."""
     if not _holds_secret(definition):

@@ -8,7 +8,7 @@ from datetime import datetime
 from pg_deploy.catalog.kept_facts import as_read_today
 from pg_deploy.catalog.objects import from_text
 from pg_deploy.catalog.reader import Facts, Scope
-from pg_deploy.ledger.sealing import seal_definition, unseal
+from pg_deploy.ledger.sealing import seal_definition, seal_identity, unseal
 from pg_deploy.postgres.session import Connection
 from pg_deploy.postgres.sql_files import engine_fragment, engine_text
 
@@ -47,7 +47,7 @@ def save(
                 [fact.hash for fact in new],
                 [fact.scope for fact in new],
                 [fact.kind for fact in new],
-                [fact.identity for fact in new],
+                [seal_identity(fact.kind, str(fact.identity)) for fact in new],
                 [seal_definition(fact.definition) for fact in new],
             ],
         )
@@ -115,7 +115,7 @@ def around(connection: Connection, deployment_id: int) -> tuple[Facts, Facts] | 
 
 def unseal_facts(rows: Iterable[tuple[str, str, str, Scope]]) -> list[tuple[str, str, str, Scope]]:
     """Rows of deploy_ledger.catalog_fact (kind, identity, definition, scope), with what was sealed in them."""
-    return [(kind, identity, unseal(definition), scope) for kind, identity, definition, scope in rows]
+    return [(kind, unseal(identity), unseal(definition), scope) for kind, identity, definition, scope in rows]
 
 
 def _facts(

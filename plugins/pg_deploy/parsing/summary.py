@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from pg_deploy.grammar import parser
+from pg_deploy.presentation.secrecy import without_secrets
 
 _LENGTH = 100
 # Characters. A longer statement is a bulk insert, and its tokens would take more memory than they are worth.
@@ -24,7 +25,7 @@ def summary_of(sql: str) -> str:
         words = re.sub(r"/\*.*?\*/|--[^\n]*", " ", sql[:_LENGTH], flags=re.DOTALL)
         head = re.split(r"['$]|/\*|\bvalues\b", words, maxsplit=1, flags=re.IGNORECASE)[0]
         return f"{' '.join(head.split())} … ({len(sql)} characters)"
-    sensitive = _SENSITIVE.search(sql) is not None
+    sensitive = _may_hold_a_secret(sql)
     parts: list[str] = []
     done = 0
     for token in parser.scan(sql):
@@ -41,6 +42,10 @@ def summary_of(sql: str) -> str:
 
 def shown_line(line: str, *, context: str = "") -> str:
     """Return a line of SQL for an error message. Strings are masked if it, or the SQL before it, may hold a secret."""
-    if _SENSITIVE.search(context + line) is None:
+    if not _may_hold_a_secret(context + line):
         return line
     return _QUOTED.sub(lambda found: "*" * len(found.group()), line)
+
+
+def _may_hold_a_secret(sql: str) -> bool:
+    return _SENSITIVE.search(sql) is not None or without_secrets(sql) != sql

@@ -83,6 +83,6 @@ def record_drift(connection: Connection, deployment_id: int, drift: Drift | None
         evidence.record(connection, deployment_id, Kind.DRIFT, drifted)
 
 
-def keep_state(connection: Connection, deployment_id: int) -> None:
-    """Keep the facts as this run leaves them: the next run compares with them. Commits once."""
-    snapshot.save(connection, deployment_id, None, "deployed", read_facts(connection))
+def keep_state(connection: Connection, deployment_id: int, facts: Facts | None = None) -> None:
+    """Keep the facts as this run leaves them, those of now unless others are given: the next run compares with them. Commits once."""
+    snapshot.save(connection, deployment_id, None, "deployed", facts or read_facts(connection))

@@ -29,19 +29,26 @@ class MigrationResult:
 
 
 def judge_criteria(
-    stated: Sequence[StatedCriterion], migrations: Sequence[MigrationResult], deployment_evidence: Sequence[Evidence]
+    stated: Sequence[StatedCriterion],
+    migrations: Sequence[MigrationResult],
+    deployment_evidence: Sequence[Evidence],
+    *,
+    backup: str,
 ) -> tuple[Criterion, ...]:
-    """The verdict of each criterion that the project states, in its order. Pure."""
-    return tuple(Criterion(each.text, *_judge(each, migrations, deployment_evidence)) for each in stated)
+    """The verdict of each criterion that the project states, in its order; `backup` is the conf's word. Pure."""
+    return tuple(Criterion(each.text, *_judge(each, migrations, deployment_evidence, backup)) for each in stated)
 
 
 def _judge(
-    stated: StatedCriterion, migrations: Sequence[MigrationResult], deployment_evidence: Sequence[Evidence]
+    stated: StatedCriterion,
+    migrations: Sequence[MigrationResult],
+    deployment_evidence: Sequence[Evidence],
+    backup: str,
 ) -> tuple[Verdict, str]:
     if stated.judged_by == "deployed":
         return _deployed(migrations)
     if stated.judged_by == "backup":
-        return judge_backup(deployment_evidence)
+        return judge_backup(deployment_evidence, backup)
     if stated.judged_by == "proofs":
         return _from_evidence(stated.name, migrations)
     if stated.judged_by == "access":

@@ -118,7 +118,8 @@ def read_report(connection: Connection, deployment_id: int) -> Report:
     return Report(
         deployment_id,
         tuple(outcomes),
-        judge_criteria(stated.criteria, judged, rows) or next(reversed(kept), ()),
+        judge_criteria(stated.criteria, judged, rows, backup=_backup_wanted(connection, deployment_id))
+        or next(reversed(kept), ()),
         read_steps(connection, deployment_id, stated.timeline),
         any(row.kind == Kind.UNDONE_EARLIER for row in rows),
         rows,
@@ -146,8 +147,9 @@ def report_lines(
         lines.append(Line("nothing was pending: every migration of the folder is in place"))
     for outcome in report.outcomes:
         lines += _outcome_lines(outcome)
-    if not report.criteria and any(row.kind == Kind.BACKUP for row in report.evidence):
-        verdict, found = judge_backup(report.evidence)
+    backup = _backup_wanted(connection, report.deployment_id)
+    if not report.criteria and report.outcomes and backup != "none":
+        verdict, found = judge_backup(report.evidence, backup)
         lines.append(marked(tone_of_criterion(verdict), f"backup: {found}"))
     lines += [marked("bad", _left_over(clone)) for clone in clones_in(report.evidence) if clone.is_there]
     if report.outcomes and report.criteria:
@@ -169,6 +171,12 @@ def report_lines(
         undoing = names_beside(held.dag_id if held else OWN.deploy).rollback
         lines += plain_lines(_what_to_do(report, held.conf if held else {}, undoing, contacts, failed_tasks, faults))
     return lines
+
+
+def _backup_wanted(connection: Connection, deployment_id: int) -> str:
+    """What the run's conf says of a backup; that of a rollback says nothing."""
+    held = deployment.by_id(connection, deployment_id)
+    return str(held.conf.get("backup", "none")) if held else "none"
 
 
 def _outcome_lines(outcome: Outcome) -> list[Line]:

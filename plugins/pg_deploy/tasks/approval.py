@@ -25,6 +25,7 @@ from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight.migration_standings import read_state
 from pg_deploy.preflight.plan_text import MigrationToApprove, joint_approval_text
 from pg_deploy.presentation.addresses import run_page
+from pg_deploy.presentation.secrecy import without_secrets
 from pg_deploy.projects.errors import NotAnApproverError
 from pg_deploy.rehearsal.rehearsal_text import rehearsal_text, rehearsal_verdict, rehearsed_workload
 from pg_deploy.tasks.airflow_versions import AirflowFailException
@@ -98,7 +99,8 @@ class Asking:
                 # A person may think for a day: whoever else has something to deploy does not wait for that.
                 lend_target(connection, run.target, run.ownership, f"waiting for the approval of {asked.about[0][0]}")
         log.info("%s", asked.subject)
-        for line in asked.body.splitlines():
+        # As a whole: a secret may stand in the line below its word. Who is asked sees all of it.
+        for line in without_secrets(asked.body).splitlines():
             log.info("%s", line)
         send_notice(f"{run.target.name}: an approval waits: {asked.subject}", _HOW_TO_ANSWER, context)
         return self.wait(asked.subject, asked.body, context)

@@ -8,7 +8,8 @@ from typing import Any
 
 from airflow.sdk import get_current_context
 
-from pg_deploy.approval.permission import judge_all, refuse_unless_permitted
+from pg_deploy.approval.lend_target import end_deployment
+from pg_deploy.approval.permission import judge_all, refuse_unless_permitted, refuse_unless_tried
 from pg_deploy.configuration.installation import SHOWN_SINGLY, settings
 from pg_deploy.deployment.apply import apply as apply_migration
 from pg_deploy.deployment.job import Job
@@ -23,7 +24,6 @@ from pg_deploy.ledger.kinds.rollback import UndoneEarlier
 from pg_deploy.postgres.server_identity import writable_session
 from pg_deploy.postgres.session import Connection
 from pg_deploy.preflight import migration_standings
-from pg_deploy.preflight.drift import keep_state
 from pg_deploy.preflight.errors import HistoryMismatchError, NoStatementsError
 from pg_deploy.preflight.migration_standings import Standing
 from pg_deploy.preflight.preflight import preflight as run_preflight
@@ -31,7 +31,7 @@ from pg_deploy.presentation.lines import log_lines
 from pg_deploy.reporting.report import read_report, report_lines
 from pg_deploy.rollback.resume import resume
 from pg_deploy.rollback.roll_back import roll_back
-from pg_deploy.tasks.airflow_versions import AirflowFailException, DownstreamTasksSkipped
+from pg_deploy.tasks.airflow_versions import DownstreamTasksSkipped
 from pg_deploy.tasks.assets import target_changed
 from pg_deploy.tasks.clone_services import clone_way, remove_clones_of
 from pg_deploy.tasks.errors import NotDeployedError
@@ -47,6 +47,7 @@ from pg_deploy.tasks.run import (
     held_in_ledger,
     log,
     ownership_from,
+    plain_failure,
     project_in,
     read_conf,
     read_run,
@@ -118,6 +119,7 @@ def gate(stem: str) -> str:
                 raise HistoryMismatchError(stem, version)
             if _log_idle(connection, run.deployment_id, [stem], state):
                 return f"{group}.passed"
+            refuse_unless_tried(connection, run.deployment_id, version, run.demands)
         log.info("%s is %s", stem, standing.value)
         return f"{group}.approve"
 
@@ -243,8 +245,9 @@ def report() -> None:
         with writable_session(run.target, "report", give_up_after=run.conf.give_up_after, log=log) as (connection, _):
             kept = DeploymentReport(found.end_state, found.criteria, tuple(failed))
             evidence.record(connection, run.deployment_id, Kind.REPORT, kept)
-            keep_state(connection, owned.deployment_id)
-            deployment.close(connection, owned.deployment_id, owned.fence, found.end_state)
+            # If nothing was pending, there is nothing of others that this run could be taken to have deployed.
+            changed = not found.outcomes or any(outcome.attempt is not None for outcome in found.outcomes)
+            end_deployment(connection, owned, found.end_state, changed_something=changed)
         if not found.is_deployed or failed:
             failures = failed if found.is_deployed else found.failures
             state = "was rolled back" if found.end_state == deployment.State.ROLLED_BACK else "failed"
@@ -308,12 +311,16 @@ def _without_group(run: Run, job: Job, dag: Any) -> Iterator[str]:
 def _deploy_one(run: Run, job: Job, version: str) -> None:
     """All verbs on one migration; a failure is undone as on_failure says, and raised."""
     migration = run.migration_by(job.ledger, version)
-    if migration_standings.read_state(job.ledger, [version]).standing(version).is_in_place:
+    standing = migration_standings.read_state(job.ledger, [version]).standing(version)
+    if standing.is_in_place:
         log.info("in place already")
         return
     run.refuse_closed()
     refuse_unless_permitted(job.ledger, job.deployment_id, migration, run.demands)
     resume(job, migration)
+    if standing is Standing.UNFINISHED:
+        # What was left of it may be taken back by now: then it begins anew, and has to be rehearsed like any other.
+        refuse_unless_tried(job.ledger, job.deployment_id, version, run.demands)
     try:
         apply_migration(job, migration)
         verify_migration(job, migration)
@@ -321,11 +328,10 @@ def _deploy_one(run: Run, job: Job, version: str) -> None:
         # Nothing is known to be wrong: the next try looks, and goes on.
         raise
     except PgDeployError as first:
-        for line in str(first).splitlines():
-            log.error("%s", line)
+        failure = plain_failure(first)
         if run.conf.on_failure != "stop":
             roll_back(job, version)
-        raise AirflowFailException(str(first)) from first
+        raise failure from None
 
 
 def _undo_verified(job: Job) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import get_current_context
 
 from pg_deploy.approval.errors import NotPermittedError
+from pg_deploy.approval.lend_target import end_deployment
 from pg_deploy.approval.permission import not_approved, undo_hash
 from pg_deploy.configuration.conf import RollbackConf, checked_conf
 from pg_deploy.configuration.installation import settings
@@ -15,7 +16,6 @@ from pg_deploy.ledger import deployment, evidence, pins
 from pg_deploy.ledger.evidence import Kind
 from pg_deploy.ledger.kinds.report import RollbackReport
 from pg_deploy.ledger.kinds.rollback import WouldBeLost
-from pg_deploy.preflight.drift import keep_state
 from pg_deploy.presentation.lines import log_lines
 from pg_deploy.presentation.markdown import as_code_block, as_plain_markdown
 from pg_deploy.rollback import run as rollback_run
@@ -133,8 +133,7 @@ def report() -> None:
             state = deployment.State.FAILED if failures else deployment.State.ROLLED_BACK
             texts = [line.text for line in lines]
             evidence.record(connection, owned.deployment_id, Kind.REPORT, RollbackReport(state, tuple(texts)))
-            keep_state(connection, owned.deployment_id)
-            deployment.close(connection, owned.deployment_id, owned.fence, state)
+            end_deployment(connection, owned, state, changed_something=True)
         what = "not everything that was asked for was undone" if failures else "was rolled back as asked"
         send_notice(f"{run.target.name}: {what}", "\n".join(failures or texts), context)
         rollback_run.refuse_unless_undone(failures)

@@ -29,7 +29,7 @@ from pg_deploy.migrations.migration import Migration, load, read_version
 from pg_deploy.postgres.session import Connection, Target
 from pg_deploy.preflight.claiming import Identity
 from pg_deploy.preflight.preflight import Prepared
-from pg_deploy.presentation.secrecy import WithoutSecrets
+from pg_deploy.presentation.secrecy import WithoutSecrets, without_secrets
 from pg_deploy.projects.project import Project
 from pg_deploy.projects.registry import project_of
 from pg_deploy.tasks.airflow_versions import AirflowFailException, AirflowNotFoundException, AirflowRuntimeError
@@ -74,7 +74,12 @@ class Run:
     def demands(self) -> Demands:
         """What the ledger must hold before this run changes anything."""
         return Demands(
-            self.conf.rehearse != "none", self.approval, self.four_eyes, self.identity.actor, self.conf.lock_budget
+            self.conf.backup,
+            self.conf.rehearse != "none",
+            self.approval,
+            self.four_eyes,
+            self.identity.actor,
+            self.conf.lock_budget,
         )
 
     @contextmanager
@@ -221,9 +226,16 @@ def failing_plainly() -> Iterator[None]:
         log.error("%s", error)
         raise
     except PgDeployError as error:
-        for line in str(error).splitlines():
-            log.error("%s", line)
-        raise AirflowFailException(str(error)) from None
+        raise plain_failure(error) from None
+
+
+def plain_failure(error: PgDeployError) -> AirflowFailException:
+    """What fails a task without another try; Airflow logs its text by a logger of its own, so that is masked here. Logs the error."""
+    # A secret may stand in the line below its word, so the text is masked as a whole.
+    shown = without_secrets(str(error))
+    for line in shown.splitlines():
+        log.error("%s", line)
+    return AirflowFailException(shown)
 
 
 def hand_on(prepared: Prepared) -> dict[str, Any]:

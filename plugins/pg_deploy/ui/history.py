@@ -77,7 +77,9 @@ def read_history(connection: Connection, project: KnownProject, *, has_ledger: b
         unseen = "the folder of migrations is not visible to Airflow's API server, so pending ones are not listed."
     stems, runs = _read_attempts(connection) if has_ledger else ({}, {})
     state = read_state(connection, sorted({*files, *stems}))
-    versions = sorted({*files, *stems, *state.history}, key=order, reverse=True)
+    # What another project of this database deployed is on that project's page.
+    recorded_here = set(state.history) - set(state.of_others)
+    versions = sorted({*files, *stems, *recorded_here}, key=order, reverse=True)
     rows = []
     for version in versions:
         shown = _standing(state, version, files.get(version))

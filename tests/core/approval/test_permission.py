@@ -10,19 +10,22 @@ import pytest
 
 from pg_deploy.approval.errors import NotPermittedError
 from pg_deploy.approval.lend_target import keep_prepared
-from pg_deploy.approval.permission import Demands, refuse_unless_permitted
+from pg_deploy.approval.permission import Demands, refuse_unless_permitted, refuse_unless_tried
+from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import evidence
 from pg_deploy.ledger.evidence import Kind, Location
 from pg_deploy.ledger.kinds.approval import Lending, Lent
 from pg_deploy.migrations.errors import TouchesLedgerError
 from pg_deploy.migrations.migration import load, read_folder
 from pg_deploy.preflight.migration_standings import Standing, read_state
+from pg_deploy.rollback.resume import resume
+from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import Working, working_on
 from tests.looking import Database
 
 STEM = "20250101000000_change"
-ALL = Demands(rehearse=False, approval="all", four_eyes=False, actor="ann")
+ALL = Demands(backup="none", rehearse=False, approval="all", four_eyes=False, actor="ann")
 REHEARSED = replace(ALL, rehearse=True, approval="none")
 
 
@@ -46,7 +49,7 @@ class Piece:
         return self.detail
 
 
-def _record(work: Working, kind: str, outcome: str, **detail: object) -> None:
+def _record(work: Working, kind: str, outcome: str, /, **detail: object) -> None:
     evidence.record(
         work.job.ledger,
         work.job.deployment_id,
@@ -97,6 +100,50 @@ def test_a_rehearsal_counts_only_if_it_ended_well_on_this_text(work: Working) ->
     assert "another text than this was rehearsed" in _refused(work, REHEARSED)
     _record(work, "rehearsal", "passed", bundle_hash=work.migrations[0].bundle_hash)
     _permitted(work, REHEARSED)
+
+
+@pytest.mark.parametrize(("wanted", "outcome"), [("full", "taken"), ("schema", "taken"), ("external", "external")])
+def test_a_backup_counts_only_if_it_is_of_the_kind_that_is_demanded(work: Working, wanted: str, outcome: str) -> None:
+    """Else a task `backup` that was marked success would let a run change the database with no way back for its rows."""
+    demands = replace(ALL, backup=wanted, approval="none")
+    assert f"(backup is {wanted}), and this run has none of that kind" in _refused(work, demands)
+    _record(work, "backup", "taken", kind="schema" if wanted == "full" else "full")
+    assert "this run has none of that kind" in _refused(work, demands)
+    with pytest.raises(NotPermittedError, match="its backup is demanded"):
+        refuse_unless_tried(work.job.ledger, work.job.deployment_id, STEM[:14], demands)
+    _record(work, "backup", outcome, kind=wanted)
+    _permitted(work, demands)
+
+
+def test_what_was_left_out_of_the_rehearsal_goes_on_only_if_it_is_half_applied_itself(work: Working) -> None:
+    """Else one unfinished migration would let every one behind it into production, and none of them was tried on a copy."""
+    left = "an earlier run left it unfinished, so the copy holds part of it"
+    _record(
+        work, "rehearsal", "not rehearsed", bundle_hash=work.migrations[0].bundle_hash, not_rehearsed=["no job", left]
+    )
+    assert f"it was not rehearsed, as {left}: a new run rehearses it once nothing is left unfinished" in _refused(
+        work, REHEARSED
+    )
+    with pytest.raises(NotPermittedError, match="a new run rehearses it"):
+        refuse_unless_tried(work.job.ledger, work.job.deployment_id, STEM[:14], REHEARSED)
+    _permitted(work, replace(REHEARSED, rehearse=False))
+    begun = resume(work.job, work.migrations[0])
+    assert "a new run rehearses it" in _refused(work, REHEARSED)
+    attempts.move(work.job.ledger, begun, attempts.State.APPLYING)
+    _permitted(work, REHEARSED)
+    roll_back(work.job, STEM[:14])
+    assert "a new run rehearses it" in _refused(work, REHEARSED)
+
+
+def test_a_rehearsal_that_saw_nothing_lowers_no_risk(empty_database: str, tmp_path: Path) -> None:
+    """Else what a block does to rows would be asked about only if nobody had to leave the migration out of the rehearsal."""
+    deletes = "do $$ begin execute 'delete from public.orders'; end $$;"
+    write_migration(tmp_path / "m", STEM, deletes, rollback="select 1;", manifest="risk: low\n")
+    with working_on(empty_database, tmp_path / "m") as work:
+        _record(work, "rehearsal", "not rehearsed", bundle_hash=work.migrations[0].bundle_hash, not_rehearsed=["so"])
+        assert "nobody has given it" in _refused(work, replace(ALL, approval="risky"))
+        _record(work, "rehearsal", "passed", bundle_hash=work.migrations[0].bundle_hash)
+        _permitted(work, replace(ALL, approval="risky"))
 
 
 def test_a_database_that_changed_while_somebody_was_asked_needs_all_of_it_anew(work: Working) -> None:

@@ -60,14 +60,20 @@ def test_preflight_has_doubts_about_programs_of_an_older_minor(
 def test_a_backup_that_older_programs_took_is_not_called_valid_until_it_was_restored() -> None:
     """Else a file that restores nowhere stands in the report as a backup."""
     detail: dict[str, object] = {"name": "b", "kind": "full", "doubt": "the programs are older than the server's"}
-    verdict, why = judge_backup([_row(Kind.BACKUP, "taken", detail)])
+    verdict, why = judge_backup([_row(Kind.BACKUP, "taken", detail)], "full")
     assert verdict == "not proven"
     assert "older than the server's" in why
     restored = [_row(Kind.BACKUP, "taken", detail), _row(Kind.BACKUP_RESTORED, "equal", {}, name="b")]
-    assert judge_backup(restored)[0] == "met"
-    verdict, why = judge_backup([_row(Kind.BACKUP, "taken", {**detail, "doubt": None})])
+    assert judge_backup(restored, "full")[0] == "met"
+    verdict, why = judge_backup([_row(Kind.BACKUP, "taken", {**detail, "doubt": None})], "full")
     assert verdict == "not proven"
     assert "older than the server's" not in why
+
+
+def test_a_backup_that_the_conf_asks_for_and_nobody_took_is_missed() -> None:
+    """Else the report of a run whose backup was skipped says that a backup does not apply to it."""
+    assert judge_backup([], "none") == ("not applicable", "backup: none")
+    assert judge_backup([], "full") == ("not met", "the conf says backup: full, and this run has none")
 
 
 def test_a_failed_restore_names_the_older_programs_as_the_cause() -> None:

@@ -9,9 +9,14 @@ import psycopg
 import pytest
 
 from pg_deploy.deployment.verify import verify
+from pg_deploy.ledger import attempt as attempts
 from pg_deploy.ledger import pins, sealing
 from pg_deploy.ledger.errors import SealedError
+from pg_deploy.ledger.kinds.rehearsal import Changes, Rehearsal, RehearsalOutcome
 from pg_deploy.migrations import history
+from pg_deploy.postgres.session import Target
+from pg_deploy.postgres.sql_files import engine_sql
+from pg_deploy.preflight.drift import keep_state, read_drift, record_drift
 from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
@@ -67,6 +72,81 @@ def test_no_table_of_ours_holds_it_and_the_undo_brings_it_back(
         roll_back(work.job, VERSION)
     assert database.rows(BODY) == body
     assert SECRET not in _everything_kept(database)
+
+
+def test_what_a_job_without_a_name_is_called_and_what_is_said_of_it_hold_no_secret(
+    demo_url: str, tmp_path: Path, keys: list[str]
+) -> None:
+    """Such a job is called by its command, and the command is where a token for an API stands."""
+    database = Database(demo_url)
+    schedule = "select cron.schedule('0 {} * * *', $$select 1 as {} -- Authorization: Bearer {}$$);\n"
+    database.run(schedule.format(1, "there_before", SECRET))
+    write_migration(tmp_path / "m", STEM, schedule.format(2, "made_by_it", SECRET), rollback="select 1;")
+    with working_on(database.url, tmp_path / "m") as work:
+        work.apply()
+        verify(work.job, work.migrations[0])
+        roll_back(work.job, VERSION)
+        connection, number = work.job.ledger, work.job.deployment_id
+        assert database.evidence("mended") == [(STEM, "mended")]
+        keep_state(connection, number)
+        database.run(schedule.format(3, "made_by_hand", SECRET))
+        drift = read_drift(connection)
+        assert drift is not None
+        assert ["made_by_hand" in line for line in drift.lines] == [True]
+        record_drift(connection, number, drift)
+        current = attempts.latest(connection, VERSION)
+        assert current is not None
+        begun = attempts.start(connection, number, version=VERSION, stem=STEM, sql_hash="")
+        for state in ("snapshotted", "applying", "rolling_back"):
+            begun = attempts.move(connection, begun, attempts.State(state))
+        attempts.move(connection, begun, attempts.State.ROLLBACK_FAILED, error="; ".join(drift.lines))
+    assert SECRET not in _everything_kept(database)
+    assert "there_before" not in str(database.rows("select identity from deploy_ledger.catalog_fact"))
+
+
+def test_what_a_ledger_kept_before_jobs_were_sealed_is_compared_as_before(
+    demo_url: str, tmp_path: Path, keys: list[str]
+) -> None:
+    """Else each job that an earlier release wrote down in clear would be called deleted, and made by hand."""
+    database = Database(demo_url)
+    database.run(f"select cron.schedule('0 1 * * *', $$select 1 -- Authorization: Bearer {SECRET}$$)")
+    write_migration(tmp_path / "m", STEM, "select 1;\n")
+    with working_on(database.url, tmp_path / "m") as work:
+        kept, keys[:] = list(keys), []
+        keep_state(work.job.ledger, work.job.deployment_id)
+        keys[:] = kept
+        keep_state(work.job.ledger, work.job.deployment_id)
+        drift = read_drift(work.job.ledger)
+    assert drift is not None
+    assert drift.lines == ()
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_no_job_is_called_deleted_because_its_name_is_sealed(
+    demo_url: str, tmp_path: Path, keys: list[str], is_deleted: bool
+) -> None:
+    """The measure compares in the server, which has no key: else every such job would raise an alert at once."""
+    database = Database(demo_url)
+    command = f"select 1 -- Authorization: Bearer {SECRET}"
+    database.run(f"select cron.schedule('0 1 * * *', $${command}$$), cron.schedule('0 2 * * *', 'select 2')")
+    write_migration(tmp_path / "m", STEM, "select 1;\n")
+    with working_on(database.url, tmp_path / "m", ends="deployed") as work:
+        keep_state(work.job.ledger, work.job.deployment_id)
+    if is_deleted:
+        database.run("select cron.unschedule(jobid) from cron.job where jobname is null")
+    with Target("target_db", database.url).session("test") as connection:
+        found = [row[0] for row in connection.execute(engine_sql("monitor/deleted_jobs")).fetchall()]
+    assert found == (["command: select 2"] if is_deleted else [])
+
+
+def test_what_a_rehearsal_keeps_is_sealed_and_comes_back(keys: list[str]) -> None:
+    """An undo goes by what the copy showed, so it has to be whole again."""
+    changes = Changes(added=(("cron job", f"command: select 1 -- token={SECRET}"), ("table", "public.token")))
+    kept = Rehearsal(STEM, RehearsalOutcome.PASSED, changes=changes, generated_rollback=CHANGE, lost=(CHANGE,))
+    detail = kept.to_detail()
+    assert SECRET not in str(detail)
+    back = Rehearsal.from_detail({"name": STEM, "outcome": "passed", **detail})
+    assert (back.changes, back.generated_rollback) == (changes, CHANGE)
 
 
 def test_a_key_that_was_replaced_still_opens_and_another_airflow_is_told(

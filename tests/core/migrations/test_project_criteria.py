@@ -176,7 +176,7 @@ def test_each_kind_of_criterion_is_judged_from_its_evidence(
     """A criterion is "met" only if what judges it is there."""
     stated = StatedCriterion(text="it works", judged_by=judged_by, name=name)
 
-    (found,) = judge_criteria([stated], [migration], [])
+    (found,) = judge_criteria([stated], [migration], [], backup="none")
 
     assert (found.title, found.verdict) == ("it works", verdict)
 

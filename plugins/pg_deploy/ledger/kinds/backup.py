@@ -74,6 +74,7 @@ class BackupKept(Kept):
 class Restored(Kept):
     """A backup restored into a private copy and compared, or why it could not be; `name` is the backup's."""
 
+    only_shown = ("notes", "error")
     name: str
     outcome: str
     facts: int = 0

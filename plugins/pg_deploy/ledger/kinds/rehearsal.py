@@ -11,6 +11,7 @@ from pg_deploy.ledger.kinds.access import AccessFound
 from pg_deploy.ledger.kinds.benchmark import ComparedBenchmark
 from pg_deploy.ledger.kinds.check import CheckOutcome
 from pg_deploy.ledger.kinds.workload import WorkloadProof
+from pg_deploy.ledger.sealing import seal, seal_identity, unseal
 from pg_deploy.ledger.word_enum import Word
 from pg_deploy.parsing.lock_modes import Lock, lock_of
 
@@ -67,7 +68,10 @@ def _mode(kept: str) -> Lock:
 
 @dataclass(frozen=True)
 class Changes(Kept):
-    """The keys of all facts that the migration changed: nobody else is at work on a copy, so all of it is its own."""
+    """The keys of all facts that the migration changed: nobody else is at work on a copy, so all of it is its own.
+
+    What a key says that is a secret is sealed in the ledger, as in the snapshots.
+    """
 
     added: tuple[Key, ...] = ()
     removed: tuple[Key, ...] = ()
@@ -78,11 +82,26 @@ class Changes(Kept):
         """All of them, however they changed."""
         return (*self.added, *self.removed, *self.changed)
 
+    def to_detail(self) -> dict[str, Any]:
+        """For the ledger."""
+        return {
+            name: [[kind, seal_identity(kind, str(identity))] for kind, identity in keys]
+            for name, keys in super().to_detail().items()
+        }
+
+    @classmethod
+    def from_detail(cls, detail: Mapping[str, Any]) -> Changes:
+        """Back from the ledger, or from `own_changes.list_changes`."""
+        return super().from_detail(
+            {name: [(kind, unseal(identity)) for kind, identity in keys] for name, keys in detail.items()}
+        )
+
 
 @dataclass(frozen=True)
 class Rehearsal(Kept):
     """One migration on a copy. Durations in seconds, None if that step was not reached."""
 
+    only_shown = ("lost", "left", "not_rehearsed", "cannot_be_undone", "error")
     name: str
     outcome: RehearsalOutcome
     place: str = "copy"
@@ -110,16 +129,18 @@ class Rehearsal(Kept):
     def to_detail(self) -> dict[str, Any]:
         """For the ledger; `changes` are empty if the rehearsal did not come so far."""
         detail = super().to_detail()
-        return {**detail, "changes": detail["changes"] or {}}
+        generated = self.generated_rollback and seal(self.generated_rollback)
+        return {**detail, "changes": detail["changes"] or {}, "generated_rollback": generated}
 
     @classmethod
     def from_detail(cls, detail: Mapping[str, Any]) -> Rehearsal:
         """Back from the ledger."""
-        access, workload = detail.get("access"), detail.get("workload")
+        access, workload, generated = (detail.get(name) for name in ("access", "workload", "generated_rollback"))
         return super().from_detail(
             {
                 **detail,
                 "changes": detail.get("changes") or None,
+                "generated_rollback": generated and unseal(generated),
                 "access": {**access, "name": detail["name"]} if access else None,
                 "workload": {**workload, "name": detail["name"]} if workload else None,
             }

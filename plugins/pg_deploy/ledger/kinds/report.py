@@ -35,6 +35,7 @@ class Criterion(Kept):
 class DeploymentReport(Kept):
     """How the criteria were judged at the end of a deployment, and which of its tasks had failed."""
 
+    only_shown = ("failed_tasks",)
     outcome: State
     criteria: tuple[Criterion, ...]
     failed_tasks: tuple[str, ...]
@@ -50,6 +51,7 @@ def criteria_of(row: Evidence) -> tuple[Criterion, ...]:
 class RollbackReport(Kept):
     """What a rollback run said at its end."""
 
+    only_shown = ("lines",)
     outcome: State
     lines: tuple[str, ...]
     name: str = "report"

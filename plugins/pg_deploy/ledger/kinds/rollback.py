@@ -20,6 +20,7 @@ class ProofOutcome(Word):
 class RollbackProof(Kept):
     """The catalog after a rollback beside what it has to be; without a fingerprint policies alone were compared."""
 
+    only_shown = ("differences", "changed_since", "changed_by_others", "went_along", "mending")
     name: str
     outcome: ProofOutcome
     facts: int
@@ -44,6 +45,7 @@ class RollbackProof(Kept):
 class Mended(Kept):
     """What a rollback had forgotten and what was run for it; `error` if that failed."""
 
+    only_shown = ("differences", "sql", "error")
     name: str
     differences: tuple[str, ...]
     sql: str
@@ -64,6 +66,7 @@ class Mended(Kept):
 class RowsNotRestored(Kept):
     """Rows that stay as the migration changed them, and where older ones are."""
 
+    only_shown = ("rows",)
     name: str
     rows: tuple[str, ...]
     backup: str
@@ -74,6 +77,7 @@ class RowsNotRestored(Kept):
 class WouldBeLost(Kept):
     """What a person is shown before a rollback."""
 
+    only_shown = ("lines",)
     name: str
     lines: tuple[str, ...]
     outcome: str = "shown"

@@ -15,6 +15,7 @@ from pg_deploy.postgres.session import Connection
 class Drifted(Kept):
     """What changed by hand since the deployment that `name` names."""
 
+    only_shown = ("differences",)
     name: str
     differences: tuple[str, ...]
 
