@@ -307,16 +307,18 @@ def _one_transaction(
             runs.append(_run_statement(work, session, statement, budget))
             new.update(_made_here(connection, absent))
             _refuse_to_go_on(work, statement, budget)
-        timeouts = _timeouts(work, session, budget, at_least_ms=_BOOKKEEPING_MS)
-        connection.execute(f"{timeouts}; {_AS_OURSELVES}".encode())
+        connection.execute(f"{_time_left(work, session, statement, budget)}; {_AS_OURSELVES}".encode())
         work.observer.before_commit(connection, segment)
+        connection.execute(_time_left(work, session, statement, budget).encode())
         work.guard.hold_fence(connection)
         before_commit(connection, segment)
+        connection.execute(_time_left(work, session, statement, budget).encode())
         attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, runs)
-        # The commit checks deferred constraints: that time is the migration's, not ours.
+        timeouts = _time_left(work, session, statement, budget)
+        # What was deferred is asked just before the commit, within which no timeout counts: that time is the migration's, not ours.
         is_committing = True
         with Watch(work.target, session.backend, work.log).over("the commit"):
-            connection.execute(f"{RESTORE_SEARCH_PATH}; commit".encode())
+            connection.execute(f"{timeouts}; {RESTORE_SEARCH_PATH}; set constraints all immediate; commit".encode())
     except NotKept:
         _abort(work, connection, statement)
     except _StatementTrouble as trouble:
@@ -345,6 +347,19 @@ def _refuse_to_go_on(work: Work, statement: Statement, budget: _Budget) -> None:
     if budget.worked_s < _MOSTLY * budget.seconds:
         raise _LockTrouble(statement, "this process was held up while it held a lock", [], is_ours=True)
     raise _over(work, statement, budget)
+
+
+def _time_left(work: Work, session: _Session, statement: Statement, budget: _Budget) -> str:
+    """The timeouts of what we do next before the commit, after `statement`, the last; raises once the time is over.
+
+    Without new ones each of our commands would have the time that was left after the last statement.
+    """
+    timeouts = _timeouts(work, session, budget, at_least_ms=_BOOKKEEPING_MS)
+    if budget.deadline is not None and time.monotonic() > budget.deadline + _BOOKKEEPING_MS / 1000:
+        if budget.worked_s < _MOSTLY * budget.seconds:
+            raise _LockTrouble(statement, _OURS_TOOK_TOO_LONG, [], is_ours=True)
+        raise _over(work, statement, budget)
+    return timeouts
 
 
 def _absent(connection: Connection, statement: Statement) -> list[str]:
@@ -561,8 +576,7 @@ def _judge_around(
     """What an error beside the statements means, after `statement`: of what we look at before the commit, or of the commit."""
     was_cancelled = error.sqlstate == _CANCELLED and budget.is_used_up
     if was_cancelled and budget.worked_s < _MOSTLY * budget.seconds and not is_committing:
-        why = "what we look at before the commit took too long while a lock was held"
-        return _LockTrouble(statement, why, [], is_ours=True)
+        return _LockTrouble(statement, _OURS_TOOK_TOO_LONG, [], is_ours=True)
     if error.sqlstate in _RETRIED or was_cancelled:
         return _judge(work, _StatementTrouble(statement, error, Observation()), budget)
     return _refused(work, error, statement)
@@ -576,6 +590,7 @@ def _over(work: Work, statement: Statement, budget: _Budget) -> Exception:
     return LockBudgetExceededError(statement.summary, work.file, statement.line, budget.seconds, locked_by=locked_by)
 
 
+_OURS_TOOK_TOO_LONG = "what we look at before the commit took too long while a lock was held"
 _WHY = {
     "55P03": "lock not obtained within the budget",
     _DEADLOCK: "chosen as the victim of a deadlock",
