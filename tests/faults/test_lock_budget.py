@@ -80,6 +80,19 @@ def test_what_a_do_block_locks_counts_from_when_it_was_locked(tables: Database, 
         _apply(tables, tmp_path / "m", Limits(lock_budget=1.2, give_up_after=5))
 
 
+def test_what_a_trigger_locks_counts_for_the_statements_after_it_as_well(tables: Database, tmp_path: Path) -> None:
+    """Else each statement that writes has the whole budget, and a table that a trigger locked is held for the sum of all."""
+    tables.run(
+        "create function public.lock_b() returns trigger language plpgsql as"
+        " $$ begin lock table public.b in access exclusive mode; return null; end $$;"
+        " create trigger lock_b after insert on public.a execute function public.lock_b()"
+    )
+    write_migration(tmp_path / "m", STEM, "insert into public.a select 1 from pg_sleep(0.4);\n" * 6)
+
+    with pytest.raises(LockBudgetExceededError, match="line 1 takes a strong lock"):
+        _apply(tables, tmp_path / "m", Limits(lock_budget=1.0, give_up_after=5))
+
+
 def test_what_was_declared_to_hold_its_lock_may_hold_it_while_it_is_undone(tables: Database, tmp_path: Path) -> None:
     """Else the change could be deployed, and its rollback would be refused when it is needed most."""
     write_migration(

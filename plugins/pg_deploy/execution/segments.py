@@ -307,6 +307,8 @@ def _one_transaction(
             runs.append(_run_statement(work, session, statement, budget))
             new.update(_made_here(connection, absent))
             _refuse_to_go_on(work, statement, budget)
+        if any(each.writes_rows for each in segment.statements):
+            _look_for_strong_lock(work, session, statement, budget)
         connection.execute(f"{_time_left(work, session, statement, budget)}; {_AS_OURSELVES}".encode())
         work.observer.before_commit(connection, segment)
         connection.execute(_time_left(work, session, statement, budget).encode())
@@ -413,6 +415,8 @@ class _Budget:
         self.blocked_s = 0.0
         self._blockers: dict[str, str] = {}
         self.worked_s = 0.0
+        self.looked_at = 0.0
+        """When it was last asked whether a strong lock is held that no text shows (monotonic time)."""
         self.locked_by: Statement | None = None
 
     def start(self, statement: Statement, since: float | None = None) -> None:
@@ -483,14 +487,28 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
     budget.count_waiting(seen)
     if budget.deadline is not None:
         budget.worked_s += took
-    if statement.opaque and budget.deadline is None and _holds_strong_lock(work, session):
-        # If the watch did not see it, it was taken since the last look.
-        budget.start(statement, seen.strong_since or max(started, time.monotonic() - _UNSEEN_S))
+    if statement.opaque or (statement.writes_rows and time.monotonic() - budget.looked_at > _UNSEEN_S):
+        _look_for_strong_lock(work, session, statement, budget, seen.strong_since)
     work.observer.after_statement(connection, statement, took)
     for notice in session.notices:
         work.log.info("    %s", notice)
     work.log.info("    %s, %s", (cursor.statusmessage or "done").lower(), format_duration(took))
     return _ended(statement, started_at, session, seen)
+
+
+def _look_for_strong_lock(
+    work: Work, session: _Session, statement: Statement, budget: _Budget, since: float | None = None
+) -> None:
+    """Start the deadline if a strong lock is held that no text showed: of a function, or of a trigger or rule of what is written.
+
+    `since` is when the watch saw it; if it did not, the lock was taken since the last look.
+    """
+    if budget.deadline is not None:
+        return
+    now = time.monotonic()
+    if _holds_strong_lock(work, session):
+        budget.start(statement, since or max(budget.looked_at, now - _UNSEEN_S))
+    budget.looked_at = now
 
 
 def _ended(statement: Statement, started_at: datetime, session: _Session, seen: Observation) -> StatementRun:
