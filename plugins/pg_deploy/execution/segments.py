@@ -55,8 +55,8 @@ _SETS_DEFAULTS = {
     "alter extension",
 }
 _MOST_NOTICES, _LONGEST_NOTICE = 100, 500
-_DEADLOCK = "40P01"
-_RETRIED = {"55P03", _DEADLOCK, "40001"}
+_NO_LOCK, _DEADLOCK = "55P03", "40P01"
+_RETRIED = {_NO_LOCK, _DEADLOCK, "40001"}
 _CANCELLED = "57014"
 # The time that the ledger's rows and the commit always get: to abort over a few milliseconds more would help nobody.
 _BOOKKEEPING_MS = 200
@@ -610,7 +610,7 @@ def _over(work: Work, statement: Statement, budget: _Budget) -> Exception:
 
 _OURS_TOOK_TOO_LONG = "what we look at before the commit took too long while a lock was held"
 _WHY = {
-    "55P03": "lock not obtained within the budget",
+    _NO_LOCK: "lock not obtained within the budget",
     _DEADLOCK: "chosen as the victim of a deadlock",
     "40001": "could not be serialized against other transactions",
 }
@@ -655,9 +655,13 @@ def _run_alone(
     look: concurrent_builds.Look,
 ) -> Observation:
     connection = session.connection
-    # No lock_timeout here: a build that it cancels leaves an invalid index behind.
+    # No lock_timeout for a build: what it cancels leaves an invalid index behind, or a partition half detached.
     # The build also goes on when this process dies: the next try waits for it instead of throwing its work away.
     connection.execute(_FOR_A_BUILD)
+    waits_shortly = statement.strong and not statement.kind.endswith("concurrently")
+    if waits_shortly:
+        # Whatever waits for a strong lock makes all others wait behind it, however long it may work once it has the lock.
+        connection.execute(f"set lock_timeout = {max(1, int(work.limits.lock_budget * 1000))}".encode())
     started, pause = time.monotonic(), 0.5
     while True:
         with (
@@ -674,16 +678,29 @@ def _run_alone(
                     _write_failure(work, segment, attempt_try, statement, error, seen)
                     raise _waits_for_us(work, statement, error) from error
                 keys = concurrent_builds.clear_failed_build(look, statement, error.sqlstate)
-                given_up = time.monotonic() - started + pause >= work.limits.give_up_after
-                if error.sqlstate != _DEADLOCK or statement.concurrent is None or given_up:
+                waited = time.monotonic() - started
+                got_no_lock = waits_shortly and error.sqlstate == _NO_LOCK
+                again = (error.sqlstate == _DEADLOCK and statement.concurrent is not None) or (
+                    got_no_lock and not statement.opaque
+                )
+                if not again or waited + pause >= work.limits.give_up_after:
                     _write_failure(work, segment, attempt_try, statement, error, seen)
+                    if got_no_lock and statement.opaque:
+                        raise _waited_too_long(work, statement) from error
+                    if got_no_lock:
+                        raise LockNotObtainedError(
+                            statement.summary, work.file, statement.line, waited, tuple(seen.blockers)
+                        ) from error
                     raise _refused(work, error, statement, keys) from error
-        # Nothing is wrong with the statement: two sessions waited for each other, and the server chose this one.
+                why = _WHY[error.sqlstate or _DEADLOCK]
+        # Nothing is wrong with the statement, and to begin it anew does no harm.
         delay = pause * random.uniform(0.5, 1.5)
-        work.log.info("    %s, again in %s", _WHY[_DEADLOCK], format_duration(delay))
+        work.log.info("    %s, again in %s", why, format_duration(delay))
         time.sleep(delay)
         pause = min(pause * 2, work.limits.slowest_pause)
     connection.execute(_AFTER_A_BUILD)
+    if waits_shortly:
+        connection.execute("set lock_timeout = 0")
     for notice in session.notices:
         work.log.info("    %s", notice)
     return seen
@@ -696,6 +713,19 @@ def _waits_for_us(work: Work, statement: Statement, error: psycopg.Error) -> Sta
         file=work.file,
         line=statement.line,
         sqlstate=error.sqlstate,
+    )
+
+
+def _waited_too_long(work: Work, statement: Statement) -> StatementFailedError:
+    """It may have committed something, so it is not tried again."""
+    return StatementFailedError(
+        f'"{statement.summary}" ({work.file} line {statement.line}) waited for a lock longer than the lock budget of '
+        f"{work.limits.lock_budget:g} s and was ended, so that nobody waits behind it; what it had committed stays: look at "
+        "that, end the session that blocks or choose a quieter hour, and trigger again; a body of batches that may wait longer "
+        "for a row begins with `set lock_timeout = '1min'`",
+        file=work.file,
+        line=statement.line,
+        sqlstate=_NO_LOCK,
     )
 
 
