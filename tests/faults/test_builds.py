@@ -10,6 +10,7 @@ import pytest
 
 from pg_deploy.errors import ConnectionLostError
 from pg_deploy.execution import statement_watch
+from pg_deploy.execution.concurrent_builds import index_state
 from pg_deploy.execution.errors import (
     InvalidIndexInTheWayError,
     OtherDefinitionError,
@@ -284,3 +285,43 @@ def test_a_partition_that_is_gone_was_not_surely_detached(database: Database, tm
 
     with pytest.raises(UncertainStatementError):
         _apply(database, tmp_path / "m", DETACH)
+
+
+def test_of_a_killed_reindex_only_its_own_copies_are_dropped(
+    server: Server, database: Database, tmp_path: Path
+) -> None:
+    """Else an index that somebody else is repairing goes, or a name with a bracket is an error."""
+    sql = 'reindex index concurrently "a[1";\n'
+    database.run('create index "a[1" on public.item (note)')
+    _apply(database, tmp_path / "m", sql)
+    _forget_the_end(database)
+    for name in ("a[1_ccnew", "a[1_b_ccnew"):
+        database.run(f'create index "{name}" on public.item (note)')
+        _invalidate(server, database, f'public."{name}"')
+
+    _apply(database, tmp_path / "m", sql)
+
+    assert database.invalid_indexes == ['"a[1_b_ccnew"']
+
+
+def test_a_build_is_seen_without_the_right_to_see_it(server: Server, database: Database) -> None:
+    """Else a build of others is called left over, and whoever drops it ends the work of hours."""
+    server.admin("create role sees_little")
+    with psycopg.connect(database.url) as old, psycopg.connect(database.url, autocommit=True) as other:
+        pid = other.info.backend_pid
+        old.execute("update public.item set note = note where id = 1")
+        build = threading.Thread(target=other.execute, args=("create index concurrently item_new on public.item (k)",))
+        build.start()
+        try:
+            until(lambda: database.invalid_indexes, "the build has begun")
+            url = database.url.replace("deployer@", "admin@")
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("set role sees_little")
+                state = index_state(connection, "public.item_new")
+        finally:
+            old.commit()
+            build.join(30)
+            server.admin("drop role sees_little")
+
+    assert state is not None
+    assert state.builder == pid

@@ -108,10 +108,13 @@ def reconcile(look: Look, statement: Statement) -> bool:
 
 def _drop_reindex_leftovers(look: Look, statement: Statement) -> None:
     """An interrupted REINDEX CONCURRENTLY leaves invalid indexes named …_ccnew or …_ccold beside the good ones."""
-    index = statement.concurrent
-    rows = look.catalog.execute(
-        _LEFTOVERS, {"index": index.name if index else None, "table": index.table if index else None}
-    )
+    index, relation = statement.concurrent, None
+    name = index and (index.name or index.table)
+    if index is not None and name is not None:
+        relation = _oid(look, index.schema, name)
+        if relation is None:
+            return
+    rows = look.catalog.execute(_LEFTOVERS, {"relation": relation})
     for schema, name in rows.fetchall():
         _drop_invalid(look, _Wanted(schema, name, ""))
 
@@ -120,7 +123,9 @@ def _reconcile_detach(look: Look, statement: Statement) -> bool:
     """To detach concurrently takes two transactions: none, the first, or both may have happened."""
     (raw,) = parse_sql(statement.sql)
     node: Any = raw.stmt
-    parent, child = (_meant(look, each) for each in (node.relation, getattr(node.cmds[0], "def").name))
+    parent, child = (
+        _oid(look, each.schemaname, each.relname) for each in (node.relation, getattr(node.cmds[0], "def").name)
+    )
     if parent is None or child is None:
         raise UncertainStatementError(statement.summary, statement.line)
     row = look.catalog.execute(_DETACHING, {"parent": parent, "child": child}).fetchone()
@@ -132,10 +137,10 @@ def _reconcile_detach(look: Look, statement: Statement) -> bool:
     return False
 
 
-def _meant(look: Look, relation: Any) -> int | None:
-    """The oid of the relation that a node names, under the migration's search_path."""
-    name = in_full(*filter(None, (relation.schemaname, relation.relname)))
-    row = look.names.execute("select pg_catalog.to_regclass(%s)::pg_catalog.oid", [name]).fetchone()
+def _oid(look: Look, schema: str | None, name: str) -> int | None:
+    """The oid of the relation that this means under the migration's search_path."""
+    named = in_full(*filter(None, (schema, name)))
+    row = look.names.execute("select pg_catalog.to_regclass(%s)::pg_catalog.oid", [named]).fetchone()
     return row[0] if row else None
 
 
