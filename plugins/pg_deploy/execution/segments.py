@@ -621,7 +621,7 @@ def _outside_transaction(work: Work, session: _Session, segment: Segment, before
     look = concurrent_builds.Look(
         work.guard.connection, session.connection, work.target, work.log, patience_s=work.limits.reattach
     )
-    begun_before = segment.ordinal in attempts.begun_segments(work.guard.connection, work.attempt_id, work.direction)
+    begun_before = attempts.begun_statement(work.guard.connection, work.attempt_id, work.direction, segment)
     if not begun_before:
         # What exists now is somebody else's. Refuse it before we write that we begin: a later try would take it for ours.
         concurrent_builds.refuse_what_is_in_the_way(look, statement)
