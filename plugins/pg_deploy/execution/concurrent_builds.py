@@ -109,8 +109,8 @@ def reconcile(look: Look, statement: Statement) -> bool:
 def _drop_reindex_leftovers(look: Look, statement: Statement) -> None:
     """An interrupted REINDEX CONCURRENTLY leaves invalid indexes named …_ccnew or …_ccold beside the good ones."""
     index, relation = statement.concurrent, None
-    name = index and (index.name or index.table)
-    if index is not None and name is not None:
+    name = index.name or index.table if index else None
+    if index and name:
         relation = _oid(look, index.schema, name)
         if relation is None:
             return
