@@ -8,10 +8,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from pg_deploy.errors import ConnectionLostError
 from pg_deploy.execution import statement_watch
-from pg_deploy.execution.errors import InvalidIndexInTheWayError, OtherDefinitionError, StatementFailedError
+from pg_deploy.execution.concurrent_builds import index_state
+from pg_deploy.execution.errors import (
+    InvalidIndexInTheWayError,
+    OtherDefinitionError,
+    StatementFailedError,
+    UncertainStatementError,
+)
 from tests.building import write_migration
-from tests.core.working import working_on
+from tests.core.working import Working, working_on
 from tests.faults.killing import Bench, Case, kill_at_line
 from tests.faults.scenarios import STEM, sleep_per_row
 from tests.faults.server import Server
@@ -213,3 +220,108 @@ def test_a_deadlock_of_a_statement_outside_a_transaction_is_tried_again(database
 
     assert "chosen as the victim of a deadlock, again in" in work.text
     assert database.value("select indisvalid from pg_index where indexrelid = 'public.item_note'::regclass")
+
+
+DETACH = 'alter table parts detach partition "Odd one" concurrently;\n'
+
+
+def _make_parts(database: Database) -> None:
+    database.run(
+        'create table public.parts (id integer) partition by list (id); create table public."Odd one"'
+        " partition of public.parts for values in (1)"
+    )
+
+
+def _is_attached(database: Database) -> bool:
+    return bool(
+        database.value("""select exists (select from pg_inherits where inhrelid = 'public."Odd one"'::regclass)""")
+    )
+
+
+def _apply_and_lose_it(work: Working) -> None:
+    with pytest.raises(ConnectionLostError):
+        work.apply()
+
+
+def test_a_partition_that_a_killed_try_half_detached_is_detached(database: Database, tmp_path: Path) -> None:
+    """Else its rows are in no table that anybody reads, and the next run asks a person what the catalog shows."""
+    _make_parts(database)
+    write_migration(tmp_path / "m", STEM, DETACH)
+    with psycopg.connect(database.url) as reader, working_on(database.url, tmp_path / "m") as work:
+        reader.execute("select from public.parts")
+        worker = threading.Thread(target=_apply_and_lose_it, args=(work,))
+        worker.start()
+        try:
+            until(lambda: database.value("select bool_or(inhdetachpending) from pg_inherits"), "it is half detached")
+            ended = (
+                "select pg_terminate_backend(pid) from pg_stat_activity where starts_with(query, 'alter table parts')"
+            )
+            assert database.value(ended)
+            worker.join(30)
+        finally:
+            reader.commit()
+
+    log = _apply(database, tmp_path / "m", DETACH)
+
+    assert "half detached from public.parts: finishing it" in log
+    assert not _is_attached(database)
+
+
+def test_a_partition_that_an_earlier_try_detached_is_done(database: Database, tmp_path: Path) -> None:
+    """Else a person is asked what the catalog shows."""
+    _make_parts(database)
+    _apply(database, tmp_path / "m", DETACH)
+    _forget_the_end(database)
+
+    assert "already done by an earlier try, as the catalog shows" in _apply(database, tmp_path / "m", DETACH)
+
+
+def test_a_partition_that_is_gone_was_not_surely_detached(database: Database, tmp_path: Path) -> None:
+    """Else a name that means nothing in this session counts as work that was done."""
+    _make_parts(database)
+    _apply(database, tmp_path / "m", DETACH)
+    _forget_the_end(database)
+    database.run('alter table public."Odd one" rename to another')
+
+    with pytest.raises(UncertainStatementError):
+        _apply(database, tmp_path / "m", DETACH)
+
+
+def test_of_a_killed_reindex_only_its_own_copies_are_dropped(
+    server: Server, database: Database, tmp_path: Path
+) -> None:
+    """Else an index that somebody else is repairing goes, or a name with a bracket is an error."""
+    sql = 'reindex index concurrently "a[1";\n'
+    database.run('create index "a[1" on public.item (note)')
+    _apply(database, tmp_path / "m", sql)
+    _forget_the_end(database)
+    for name in ("a[1_ccnew", "a[1_b_ccnew"):
+        database.run(f'create index "{name}" on public.item (note)')
+        _invalidate(server, database, f'public."{name}"')
+
+    _apply(database, tmp_path / "m", sql)
+
+    assert database.invalid_indexes == ['"a[1_b_ccnew"']
+
+
+def test_a_build_is_seen_without_the_right_to_see_it(server: Server, database: Database) -> None:
+    """Else a build of others is called left over, and whoever drops it ends the work of hours."""
+    server.admin("create role sees_little")
+    with psycopg.connect(database.url) as old, psycopg.connect(database.url, autocommit=True) as other:
+        pid = other.info.backend_pid
+        old.execute("update public.item set note = note where id = 1")
+        build = threading.Thread(target=other.execute, args=("create index concurrently item_new on public.item (k)",))
+        build.start()
+        try:
+            until(lambda: database.invalid_indexes, "the build has begun")
+            url = database.url.replace("deployer@", "admin@")
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("set role sees_little")
+                state = index_state(connection, "public.item_new")
+        finally:
+            old.commit()
+            build.join(30)
+            server.admin("drop role sees_little")
+
+    assert state is not None
+    assert state.builder == pid

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from pg_deploy.configuration.limits import Limits
-from pg_deploy.execution.errors import LockBudgetExceededError
+from pg_deploy.execution.errors import LockBudgetExceededError, StatementFailedError
 from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
 from tests.core.working import working_on
@@ -78,6 +78,61 @@ def test_what_a_do_block_locks_counts_from_when_it_was_locked(tables: Database, 
 
     with pytest.raises(LockBudgetExceededError, match="line 2"):
         _apply(tables, tmp_path / "m", Limits(lock_budget=1.2, give_up_after=5))
+
+
+def test_what_a_trigger_locks_counts_for_the_statements_after_it_as_well(tables: Database, tmp_path: Path) -> None:
+    """Else each statement that writes has the whole budget, and a table that a trigger locked is held for the sum of all."""
+    tables.run(
+        "create function public.lock_b() returns trigger language plpgsql as"
+        " $$ begin lock table public.b in access exclusive mode; return null; end $$;"
+        " create trigger lock_b after insert on public.a execute function public.lock_b()"
+    )
+    write_migration(tmp_path / "m", STEM, "insert into public.a select 1 from pg_sleep(0.4);\n" * 6)
+
+    with pytest.raises(LockBudgetExceededError, match="line 1 takes a strong lock"):
+        _apply(tables, tmp_path / "m", Limits(lock_budget=1.0, give_up_after=5))
+
+
+def test_a_vacuum_full_waits_for_its_lock_in_short_tries(tables: Database, tmp_path: Path) -> None:
+    """Else everybody who reads the table waits behind it, for as long as an old report holds it."""
+    write_migration(tmp_path / "m", STEM, "vacuum full public.a;\n")
+    reader = threading.Thread(target=_read_for, args=(tables.url, "a", 2.0))
+    reader.start()
+    time.sleep(0.3)
+
+    log = _apply(tables, tmp_path / "m", Limits(lock_budget=0.5, give_up_after=20, slowest_pause=0.5))
+
+    reader.join(10)
+    assert "lock not obtained within the budget, again in" in log
+
+
+def test_a_block_that_commits_waits_for_a_lock_no_longer_than_the_budget(tables: Database, tmp_path: Path) -> None:
+    """Else everybody waits behind it; and tried again by itself, it would do twice what it had committed."""
+    write_migration(
+        tmp_path / "m",
+        STEM,
+        "do $$ begin insert into public.b values (1); commit; lock table public.a; perform pg_sleep(3); end $$;\n",
+    )
+    reader = threading.Thread(target=_read_for, args=(tables.url, "a", 3.0))
+    reader.start()
+    time.sleep(0.3)
+
+    with pytest.raises(StatementFailedError, match="waited for a lock longer than the lock budget"):
+        _apply(tables, tmp_path / "m", Limits(lock_budget=0.5, give_up_after=20))
+
+    reader.join(10)
+    assert tables.rows("select id from public.b") == [(1,)]
+
+
+def test_a_block_that_commits_may_work_longer_than_the_budget(tables: Database, tmp_path: Path) -> None:
+    """Else no batches could fill a large table."""
+    write_migration(
+        tmp_path / "m", STEM, "do $$ begin insert into public.b values (1); commit; perform pg_sleep(1); end $$;\n"
+    )
+
+    _apply(tables, tmp_path / "m", Limits(lock_budget=0.3))
+
+    assert [state for _, state in tables.attempts] == ["applied"]
 
 
 def test_what_was_declared_to_hold_its_lock_may_hold_it_while_it_is_undone(tables: Database, tmp_path: Path) -> None:

@@ -74,10 +74,14 @@ def test_many_short_looks_before_the_commit_are_no_lost_connection(newer: Server
     with working_on(url, tmp_path / "m", Limits(lock_budget=0.5)) as work:
 
         class Looking(Observer):
+            looks = 9
+
             def before_commit(self, connection: Connection, segment: Segment) -> None:
-                for _ in range(9):
+                while self.looks:
+                    self.looks -= 1
                     connection.execute("select pg_sleep(0.1)")
 
         work.apply(observer=Looking())
 
+    assert "what we look at before the commit took too long while a lock was held; aborted" in work.text
     assert Database(url).attempts[-1][1] == "applied"

@@ -59,11 +59,12 @@ def run_checks(
 
 
 def run_check(
-    connection: Connection, check: Query, *, on_copy: bool, timeout_s: float, role_search_path: bool = True
+    connection: Connection, check: Query, *, on_copy: bool, timeout_s: float, built_in: bool = False
 ) -> CheckResult:
     """Run one check in an aborted transaction; an error of its SQL is a result, not an exception.
 
-    With `role_search_path` names mean what they mean to role and database; the checks of the engine need none.
+    Names mean what they mean to role and database. A check that is `built_in` needs no such names, and keeps all its rows,
+    because those before a migration are compared with those after it.
 
     Raises psycopg.OperationalError only when the connection itself is gone.
     """
@@ -77,13 +78,13 @@ def run_check(
                 writes=check.writes,
                 timeout_s=timeout_s,
                 lock_timeout_s=LOCK_TIMEOUT_S,
-                role_search_path=role_search_path,
+                role_search_path=not built_in,
             ),
             _ended_after(connection, timeout_s),
         ):
             for statement in check.statements[:-1]:
                 connection.execute(statement.sql.encode())
-            columns, findings, found = _findings(connection, check.statements[-1])
+            columns, findings, found = _findings(connection, check.statements[-1], keep_all=built_in)
     except psycopg.Error as error:
         if connection.closed or connection.broken:
             raise
@@ -94,12 +95,15 @@ def run_check(
     return CheckResult(check.name, outcome, time.monotonic() - started, found, columns, rows)
 
 
-def _findings(connection: Connection, last: Statement) -> tuple[tuple[str, ...], list[TupleRow], int]:
-    """Columns, first rows and number of what a check's last statement found; of a query no more is fetched than is counted."""
+def _findings(
+    connection: Connection, last: Statement, *, keep_all: bool
+) -> tuple[tuple[str, ...], list[TupleRow], int]:
+    """Columns, first rows (or all) and number of what the last statement found; of a query no more is fetched than is counted."""
     cursor = connection.cursor()
     if last.kind == "select":
-        rows = list(islice(cursor.stream(last.sql.encode()), MOST_ROWS + 1))
-        return tuple(column.name for column in cursor.description or ()), rows[:SHOWN_ROWS], len(rows)
+        rows = list(islice(cursor.stream(last.sql.encode()), None if keep_all else MOST_ROWS + 1))
+        shown = rows if keep_all else rows[:SHOWN_ROWS]
+        return tuple(column.name for column in cursor.description or ()), shown, len(rows)
     cursor.execute(last.sql.encode())
     columns = tuple(column.name for column in cursor.description or ())
     return columns, cursor.fetchmany(SHOWN_ROWS) if columns else [], cursor.rowcount if columns else 0

@@ -35,9 +35,7 @@ def take_snapshot(job: Job, migration: Migration) -> Attempt:
     job.log.info("snapshot of %d catalog facts, fingerprint %s", len(facts.facts), facts.fingerprint[:12])
     with job.guard.session(f"snapshot {migration.version}") as connection:
         for check in built_in_checks():
-            result = run_check(
-                connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s, role_search_path=False
-            )
+            result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s, built_in=True)
             job.record(last, Kind.CHECK_BEFORE, result)
         known = tuple(finding.key for finding in job.lints(connection, facts))
         job.record(last, Kind.LINTS_BEFORE, LintsBefore(known))

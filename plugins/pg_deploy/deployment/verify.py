@@ -13,7 +13,7 @@ from pg_deploy.catalog.reader import Facts
 from pg_deploy.deployment import benchmarks as bench
 from pg_deploy.deployment.access_judgement import judge_target
 from pg_deploy.deployment.access_on_target import ask_target
-from pg_deploy.deployment.checks import built_in_checks, log_result, run_check, run_checks
+from pg_deploy.deployment.checks import SHOWN_ROWS, built_in_checks, log_result, run_check, run_checks
 from pg_deploy.deployment.errors import VerificationFailedError
 from pg_deploy.deployment.job import BENCHMARK_S, Job
 from pg_deploy.deployment.lints import FAILING, with_what_rests_on_it
@@ -83,9 +83,7 @@ def _verify_checks(
     known = {result.name: {row[0] for row in result.rows} for result in were}
     failures = []
     for check in built_in_checks():
-        result = run_check(
-            connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s, role_search_path=False
-        )
+        result = run_check(connection, check, on_copy=job.on_copy, timeout_s=job.check_timeout_s, built_in=True)
         result = _without_known(result, known.get(check.name, set()))
         log_result(result, job.log)
         job.record(current, Kind.CHECK, result)
@@ -179,10 +177,9 @@ def _verify_workload(job: Job, current: Attempt, migration: Migration) -> list[s
 def _without_known(result: CheckResult, known: set[str]) -> CheckResult:
     """Only what the migration added counts: findings that were there before are somebody else's."""
     rows = tuple(row for row in result.rows if row[0] not in known)
-    added = result.found - (len(result.rows) - len(rows))
-    is_known = result.outcome == CheckOutcome.FAILED and added <= 0
+    is_known = result.outcome == CheckOutcome.FAILED and not rows
     outcome = CheckOutcome.PASSED if is_known else result.outcome
-    return replace(result, rows=rows, found=max(added, 0), outcome=outcome)
+    return replace(result, rows=rows[:SHOWN_ROWS], found=len(rows), outcome=outcome)
 
 
 def _failure(result: CheckResult, where: str) -> list[str]:

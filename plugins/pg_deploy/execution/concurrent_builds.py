@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from pg_deploy.execution.errors import (
@@ -20,10 +22,11 @@ from pg_deploy.execution.errors import (
 )
 from pg_deploy.execution.index_definition import duplicate_keys, present_definition, wanted_definition
 from pg_deploy.execution.statement_watch import build_progress
+from pg_deploy.grammar.parser import parse_sql
 from pg_deploy.parsing.statements import Statement
 from pg_deploy.postgres.polling import looks
 from pg_deploy.postgres.quoting import in_full
-from pg_deploy.postgres.session import Connection, Target
+from pg_deploy.postgres.session import LOCK_TIMEOUT_S, Connection, Target
 from pg_deploy.postgres.sql_files import engine_sql
 
 _STATE = engine_sql("execution/index_state")
@@ -98,33 +101,63 @@ def reconcile(look: Look, statement: Statement) -> bool:
         return False
     if statement.kind.startswith(_IDEMPOTENT):
         return False
-    if statement.kind == "alter table" and "detach partition" in statement.sql.lower():
+    if statement.kind == "alter table detach partition concurrently":
         return _reconcile_detach(look, statement)
     raise UncertainStatementError(statement.summary, statement.line)
 
 
 def _drop_reindex_leftovers(look: Look, statement: Statement) -> None:
     """An interrupted REINDEX CONCURRENTLY leaves invalid indexes named …_ccnew or …_ccold beside the good ones."""
-    index = statement.concurrent
-    rows = look.catalog.execute(
-        _LEFTOVERS, {"index": index.name if index else None, "table": index.table if index else None}
-    )
+    index, relation = statement.concurrent, None
+    name = index.name or index.table if index else None
+    if index and name:
+        relation = _oid(look, index.schema, name)
+        if relation is None:
+            return
+    rows = look.catalog.execute(_LEFTOVERS, {"relation": relation})
     for schema, name in rows.fetchall():
         _drop_invalid(look, _Wanted(schema, name, ""))
 
 
 def _reconcile_detach(look: Look, statement: Statement) -> bool:
     """To detach concurrently takes two transactions: none, the first, or both may have happened."""
-    row = look.catalog.execute(_DETACHING, {"statement": statement.sql}).fetchone()
+    (raw,) = parse_sql(statement.sql)
+    node: Any = raw.stmt
+    parent, child = (
+        _oid(look, each.schemaname, each.relname) for each in (node.relation, getattr(node.cmds[0], "def").name)
+    )
+    if parent is None or child is None:
+        raise UncertainStatementError(statement.summary, statement.line)
+    row = look.catalog.execute(_DETACHING, {"parent": parent, "child": child}).fetchone()
     if row is None:
         return True
-    parent, child, pending = row
-    if pending:
-        look.log.info("    %s is half detached from %s: finishing it", child, parent)
-        with look.target.session("finish detaching") as session:
-            session.execute(f"alter table {parent} detach partition {child} finalize".encode())
+    if row[2]:
+        _finish_detaching(look, row[0], row[1])
         return True
     return False
+
+
+def _oid(look: Look, schema: str | None, name: str) -> int | None:
+    """The oid of the relation that this means under the migration's search_path."""
+    named = in_full(*filter(None, (schema, name)))
+    row = look.names.execute("select pg_catalog.to_regclass(%s)::pg_catalog.oid", [named]).fetchone()
+    return row[0] if row else None
+
+
+def _finish_detaching(look: Look, parent: str, child: str) -> None:
+    look.log.info("    %s is half detached from %s: finishing it", child, parent)
+    with look.target.session("finish detaching") as session:
+        # It locks the partition: while it waits for that, the application's statements wait behind it.
+        session.execute(f"set lock_timeout = '{LOCK_TIMEOUT_S:g}s'".encode())
+        for waited, is_due in looks(0.5, say_every_s=_SAY_EVERY_S):
+            try:
+                session.execute(f"alter table {parent} detach partition {child} finalize".encode())
+                return
+            except psycopg.errors.LockNotAvailable:
+                if waited > look.patience_s:
+                    raise
+                if is_due:
+                    look.log.info("    somebody has locked %s: again in 0.5 s", child)
 
 
 def confirm(look: Look, statement: Statement) -> None:

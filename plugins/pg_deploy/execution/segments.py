@@ -55,8 +55,8 @@ _SETS_DEFAULTS = {
     "alter extension",
 }
 _MOST_NOTICES, _LONGEST_NOTICE = 100, 500
-_DEADLOCK = "40P01"
-_RETRIED = {"55P03", _DEADLOCK, "40001"}
+_NO_LOCK, _DEADLOCK = "55P03", "40P01"
+_RETRIED = {_NO_LOCK, _DEADLOCK, "40001"}
 _CANCELLED = "57014"
 # The time that the ledger's rows and the commit always get: to abort over a few milliseconds more would help nobody.
 _BOOKKEEPING_MS = 200
@@ -307,16 +307,20 @@ def _one_transaction(
             runs.append(_run_statement(work, session, statement, budget))
             new.update(_made_here(connection, absent))
             _refuse_to_go_on(work, statement, budget)
-        timeouts = _timeouts(work, session, budget, at_least_ms=_BOOKKEEPING_MS)
-        connection.execute(f"{timeouts}; {_AS_OURSELVES}".encode())
+        if any(each.writes_rows for each in segment.statements):
+            _look_for_strong_lock(work, session, statement, budget)
+        connection.execute(f"{_time_left(work, session, statement, budget)}; {_AS_OURSELVES}".encode())
         work.observer.before_commit(connection, segment)
+        connection.execute(_time_left(work, session, statement, budget).encode())
         work.guard.hold_fence(connection)
         before_commit(connection, segment)
+        connection.execute(_time_left(work, session, statement, budget).encode())
         attempts.end_segment(connection, work.attempt_id, work.direction, segment.ordinal, attempt_try, runs)
-        # The commit checks deferred constraints: that time is the migration's, not ours.
+        timeouts = _time_left(work, session, statement, budget)
+        # What was deferred is asked just before the commit, within which no timeout counts: that time is the migration's, not ours.
         is_committing = True
         with Watch(work.target, session.backend, work.log).over("the commit"):
-            connection.execute(f"{RESTORE_SEARCH_PATH}; commit".encode())
+            connection.execute(f"{timeouts}; {RESTORE_SEARCH_PATH}; set constraints all immediate; commit".encode())
     except NotKept:
         _abort(work, connection, statement)
     except _StatementTrouble as trouble:
@@ -345,6 +349,19 @@ def _refuse_to_go_on(work: Work, statement: Statement, budget: _Budget) -> None:
     if budget.worked_s < _MOSTLY * budget.seconds:
         raise _LockTrouble(statement, "this process was held up while it held a lock", [], is_ours=True)
     raise _over(work, statement, budget)
+
+
+def _time_left(work: Work, session: _Session, statement: Statement, budget: _Budget) -> str:
+    """The timeouts of what we do next before the commit, after `statement`, the last; raises once the time is over.
+
+    Without new ones each of our commands would have the time that was left after the last statement.
+    """
+    timeouts = _timeouts(work, session, budget, at_least_ms=_BOOKKEEPING_MS)
+    if budget.deadline is not None and time.monotonic() > budget.deadline + _BOOKKEEPING_MS / 1000:
+        if budget.worked_s < _MOSTLY * budget.seconds:
+            raise _LockTrouble(statement, _OURS_TOOK_TOO_LONG, [], is_ours=True)
+        raise _over(work, statement, budget)
+    return timeouts
 
 
 def _absent(connection: Connection, statement: Statement) -> list[str]:
@@ -398,6 +415,8 @@ class _Budget:
         self.blocked_s = 0.0
         self._blockers: dict[str, str] = {}
         self.worked_s = 0.0
+        self.looked_at = 0.0
+        """When it was last asked whether a strong lock is held that no text shows (monotonic time)."""
         self.locked_by: Statement | None = None
 
     def start(self, statement: Statement, since: float | None = None) -> None:
@@ -468,14 +487,28 @@ def _run_statement(work: Work, session: _Session, statement: Statement, budget: 
     budget.count_waiting(seen)
     if budget.deadline is not None:
         budget.worked_s += took
-    if statement.opaque and budget.deadline is None and _holds_strong_lock(work, session):
-        # If the watch did not see it, it was taken since the last look.
-        budget.start(statement, seen.strong_since or max(started, time.monotonic() - _UNSEEN_S))
+    if statement.opaque or (statement.writes_rows and time.monotonic() - budget.looked_at > _UNSEEN_S):
+        _look_for_strong_lock(work, session, statement, budget, seen.strong_since)
     work.observer.after_statement(connection, statement, took)
     for notice in session.notices:
         work.log.info("    %s", notice)
     work.log.info("    %s, %s", (cursor.statusmessage or "done").lower(), format_duration(took))
     return _ended(statement, started_at, session, seen)
+
+
+def _look_for_strong_lock(
+    work: Work, session: _Session, statement: Statement, budget: _Budget, since: float | None = None
+) -> None:
+    """Start the deadline if a strong lock is held that no text showed: of a function, or of a trigger or rule of what is written.
+
+    `since` is when the watch saw it; if it did not, the lock was taken since the last look.
+    """
+    if budget.deadline is not None:
+        return
+    now = time.monotonic()
+    if _holds_strong_lock(work, session):
+        budget.start(statement, since or max(budget.looked_at, now - _UNSEEN_S))
+    budget.looked_at = now
 
 
 def _ended(statement: Statement, started_at: datetime, session: _Session, seen: Observation) -> StatementRun:
@@ -561,8 +594,7 @@ def _judge_around(
     """What an error beside the statements means, after `statement`: of what we look at before the commit, or of the commit."""
     was_cancelled = error.sqlstate == _CANCELLED and budget.is_used_up
     if was_cancelled and budget.worked_s < _MOSTLY * budget.seconds and not is_committing:
-        why = "what we look at before the commit took too long while a lock was held"
-        return _LockTrouble(statement, why, [], is_ours=True)
+        return _LockTrouble(statement, _OURS_TOOK_TOO_LONG, [], is_ours=True)
     if error.sqlstate in _RETRIED or was_cancelled:
         return _judge(work, _StatementTrouble(statement, error, Observation()), budget)
     return _refused(work, error, statement)
@@ -576,8 +608,9 @@ def _over(work: Work, statement: Statement, budget: _Budget) -> Exception:
     return LockBudgetExceededError(statement.summary, work.file, statement.line, budget.seconds, locked_by=locked_by)
 
 
+_OURS_TOOK_TOO_LONG = "what we look at before the commit took too long while a lock was held"
 _WHY = {
-    "55P03": "lock not obtained within the budget",
+    _NO_LOCK: "lock not obtained within the budget",
     _DEADLOCK: "chosen as the victim of a deadlock",
     "40001": "could not be serialized against other transactions",
 }
@@ -588,7 +621,7 @@ def _outside_transaction(work: Work, session: _Session, segment: Segment, before
     look = concurrent_builds.Look(
         work.guard.connection, session.connection, work.target, work.log, patience_s=work.limits.reattach
     )
-    begun_before = segment.ordinal in attempts.begun_segments(work.guard.connection, work.attempt_id, work.direction)
+    begun_before = attempts.begun_statement(work.guard.connection, work.attempt_id, work.direction, segment)
     if not begun_before:
         # What exists now is somebody else's. Refuse it before we write that we begin: a later try would take it for ours.
         concurrent_builds.refuse_what_is_in_the_way(look, statement)
@@ -622,9 +655,13 @@ def _run_alone(
     look: concurrent_builds.Look,
 ) -> Observation:
     connection = session.connection
-    # No lock_timeout here: a build that it cancels leaves an invalid index behind.
+    # No lock_timeout for a build: what it cancels leaves an invalid index behind, or a partition half detached.
     # The build also goes on when this process dies: the next try waits for it instead of throwing its work away.
     connection.execute(_FOR_A_BUILD)
+    waits_shortly = statement.strong and not statement.kind.endswith("concurrently")
+    if waits_shortly:
+        # Whatever waits for a strong lock makes all others wait behind it, however long it may work once it has the lock.
+        connection.execute(f"set lock_timeout = {max(1, int(work.limits.lock_budget * 1000))}".encode())
     started, pause = time.monotonic(), 0.5
     while True:
         with (
@@ -641,16 +678,29 @@ def _run_alone(
                     _write_failure(work, segment, attempt_try, statement, error, seen)
                     raise _waits_for_us(work, statement, error) from error
                 keys = concurrent_builds.clear_failed_build(look, statement, error.sqlstate)
-                given_up = time.monotonic() - started + pause >= work.limits.give_up_after
-                if error.sqlstate != _DEADLOCK or statement.concurrent is None or given_up:
+                waited = time.monotonic() - started
+                got_no_lock = waits_shortly and error.sqlstate == _NO_LOCK
+                again = (error.sqlstate == _DEADLOCK and statement.concurrent is not None) or (
+                    got_no_lock and not statement.opaque
+                )
+                if not again or waited + pause >= work.limits.give_up_after:
                     _write_failure(work, segment, attempt_try, statement, error, seen)
+                    if got_no_lock and statement.opaque:
+                        raise _waited_too_long(work, statement) from error
+                    if got_no_lock:
+                        raise LockNotObtainedError(
+                            statement.summary, work.file, statement.line, waited, tuple(seen.blockers)
+                        ) from error
                     raise _refused(work, error, statement, keys) from error
-        # Nothing is wrong with the statement: two sessions waited for each other, and the server chose this one.
+                why = _WHY[error.sqlstate or _DEADLOCK]
+        # Nothing is wrong with the statement, and to begin it anew does no harm.
         delay = pause * random.uniform(0.5, 1.5)
-        work.log.info("    %s, again in %s", _WHY[_DEADLOCK], format_duration(delay))
+        work.log.info("    %s, again in %s", why, format_duration(delay))
         time.sleep(delay)
         pause = min(pause * 2, work.limits.slowest_pause)
     connection.execute(_AFTER_A_BUILD)
+    if waits_shortly:
+        connection.execute("set lock_timeout = 0")
     for notice in session.notices:
         work.log.info("    %s", notice)
     return seen
@@ -663,6 +713,19 @@ def _waits_for_us(work: Work, statement: Statement, error: psycopg.Error) -> Sta
         file=work.file,
         line=statement.line,
         sqlstate=error.sqlstate,
+    )
+
+
+def _waited_too_long(work: Work, statement: Statement) -> StatementFailedError:
+    """It may have committed something, so it is not tried again."""
+    return StatementFailedError(
+        f'"{statement.summary}" ({work.file} line {statement.line}) waited for a lock longer than the lock budget of '
+        f"{work.limits.lock_budget:g} s and was ended, so that nobody waits behind it; what it had committed stays: look at "
+        "that, end the session that blocks or choose a quieter hour, and trigger again; a body of batches that may wait longer "
+        "for a row begins with `set lock_timeout = '1min'`",
+        file=work.file,
+        line=statement.line,
+        sqlstate=_NO_LOCK,
     )
 
 

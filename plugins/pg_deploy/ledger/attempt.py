@@ -253,6 +253,17 @@ def begun_segments(connection: Connection, attempt_id: int, direction: str) -> f
     return frozenset(row[0] for row in rows)
 
 
+def begun_statement(connection: Connection, attempt_id: int, direction: str, segment: Segment) -> bool:
+    """Whether this segment of one statement was begun, with this statement: a corrected rollback.sql has others. Reads only."""
+    (statement,) = segment.statements
+    row = connection.execute(
+        engine_text("""select from deploy_ledger.statement_run
+        where attempt_id = %s and direction = %s and segment = %s and kind = %s and summary = %s limit 1"""),
+        [attempt_id, direction, segment.ordinal, statement.kind, statement.summary],
+    ).fetchone()
+    return row is not None
+
+
 def begin_segment(
     connection: Connection, attempt_id: int, deployment_id: int, direction: str, segment: Segment, backend: Backend
 ) -> int:

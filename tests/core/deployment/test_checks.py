@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from demo import cluster
 from pg_deploy.deployment.checks import built_in_checks, log_result, run_check, run_checks
+from pg_deploy.deployment.errors import VerificationFailedError
+from pg_deploy.deployment.verify import verify
 from pg_deploy.ledger.kinds.check import MOST_ROWS, CheckResult
 from pg_deploy.migrations.errors import UnknownDirectiveError
 from pg_deploy.migrations.migration import load_all, read_folder
 from pg_deploy.parsing.errors import TransactionControlError
 from tests.building import write_migration
+from tests.core.working import working_on
 from tests.looking import Database
+from tests.waiting import until
 
 STEM = "20250101000000_checked"
 
@@ -131,11 +139,84 @@ def test_a_check_that_could_escape_its_transaction_is_refused(
     assert [type(fault) for fault in failed.value.faults] == [error]  # type: ignore[attr-defined]
 
 
+def _found_invalid(url: str) -> list[str]:
+    """The indexes that the built-in check names to a role that sees of other sessions what everybody does."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("set role anon")
+        (result,) = [
+            run_check(connection, check, on_copy=False, timeout_s=5, built_in=True) for check in built_in_checks()
+        ]
+    assert result.error is None
+    return [row[0] for row in result.rows]
+
+
+@contextmanager
+def _at_work(database: Database, sql: str) -> Iterator[None]:
+    """Another role's statement on public.t that waits for an older transaction; it ends with the block."""
+    with psycopg.connect(database.url) as old, psycopg.connect(database.url, autocommit=True) as other:
+        old.execute("insert into public.t values (1)")
+        work = threading.Thread(target=other.execute, args=(sql,))
+        work.start()
+        try:
+            until(lambda: database.invalid_indexes, "the other's work has begun")
+            yield
+        finally:
+            old.commit()
+            work.join(30)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "create index concurrently t_new on public.t (id)",
+        "reindex table concurrently public.t",
+        "drop index concurrently public.t_0",
+    ],
+)
+def test_the_built_in_check_leaves_out_what_others_are_building_or_dropping(database: Database, sql: str) -> None:
+    """Else a good migration would be undone because a colleague works on an index of the same database."""
+    for number in range(3):
+        database.run(f"create index t_{number} on public.t (id)")
+
+    with _at_work(database, sql):
+        assert database.invalid_indexes
+        assert _found_invalid(database.url) == []
+
+    assert database.invalid_indexes == []
+
+
 def test_the_built_in_check_finds_an_invalid_index(database: Database) -> None:
     """Else a migration without a companion could leave a failed build, and count as deployed."""
     database.run("insert into public.t values (1)")
     with pytest.raises(psycopg.errors.UniqueViolation):
         database.run("create unique index concurrently t_id on public.t (id)")
-    with psycopg.connect(database.url, autocommit=True) as connection:
-        (result,) = [run_check(connection, check, on_copy=False, timeout_s=5) for check in built_in_checks()]
-    assert result.rows[0][0] == "public.t_id"
+
+    # A vacuum or an open transaction that locks the table builds no index.
+    with psycopg.connect(database.url) as other:
+        other.execute("lock table public.t in share update exclusive mode")
+        assert _found_invalid(database.url) == ["public.t_id"]
+
+
+def test_of_many_invalid_indexes_only_a_new_one_is_the_migrations(
+    database: Database, demo_cluster: cluster.Cluster, tmp_path: Path
+) -> None:
+    """Else no migration could be deployed where a score of old invalid indexes stand, and a new one could hide among them."""
+    name = database.url.rsplit("/", 1)[1]
+    for number in range(21):
+        database.run(f"create index old_{number} on public.t (id)")
+    with psycopg.connect(demo_cluster.admin_url(name), autocommit=True) as admin:
+        admin.execute("update pg_index set indisvalid = false where indexrelid::regclass::text like 'old_%'")
+    write_migration(tmp_path / "m", STEM, "create index t_id on public.t (id);")
+
+    with working_on(database.url, tmp_path / "m", benchmark=False) as work:
+        work.apply()
+        verify(work.job, work.migrations[0])
+    assert [state for _, state in database.attempts] == ["verified"]
+
+    write_migration(tmp_path / "n", "20250102000000_next", "insert into public.t values (1);")
+    with working_on(database.url, tmp_path / "n", benchmark=False) as work:
+        work.apply()
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            database.run("create unique index concurrently t_unique on public.t (id)")
+        with pytest.raises(VerificationFailedError, match=r"1 row found.* public\.t_unique"):
+            verify(work.job, work.migrations[0])

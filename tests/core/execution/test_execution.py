@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
@@ -189,32 +190,53 @@ def test_the_line_that_took_the_lock_and_the_line_that_held_it_are_both_named(
 
 
 class _Slow(Observer):
-    """An observer that is too slow before the commit, this number of times."""
+    """An observer that is slow before the commit, this number of times, for each of `looks` seconds."""
 
-    def __init__(self, times: int) -> None:
+    def __init__(self, times: int, looks: Sequence[float] = (5,)) -> None:
         self.times = times
+        self.looks = looks
 
     def before_commit(self, connection: Connection, segment: Segment) -> None:
         self.times -= 1
-        if self.times >= 0:
-            connection.execute("select pg_catalog.pg_sleep(5)")
+        for seconds in self.looks if self.times >= 0 else ():
+            connection.execute("select pg_catalog.pg_sleep(%s)", [seconds])
 
 
-def _apply_observed(database: Database, folder: Path, times: int) -> str:
+def _apply_observed(database: Database, folder: Path, times: int, looks: Sequence[float] = (5,)) -> str:
     write_migration(folder, STEM, "alter table public.t add column more int;\n", manifest="risk: low\n")
     with working_on(database.url, folder, SHORT) as work:
-        work.apply(observer=_Slow(times))
+        work.apply(observer=_Slow(times, looks))
         return work.text
 
 
+@pytest.mark.parametrize("looks", [[5], [0.4] * 3], ids=["one", "several"])
 def test_our_own_slow_looks_before_the_commit_are_not_blamed_on_the_statements(
-    database: Database, tmp_path: Path
+    database: Database, tmp_path: Path, looks: list[float]
 ) -> None:
     """Else a busy worker fails a good migration, or its rollback, and says that it should be split."""
-    said = _apply_observed(database, tmp_path / "m", 1)
+    said = _apply_observed(database, tmp_path / "m", 1, looks)
 
     assert "what we look at before the commit took too long while a lock was held; aborted" in said
     assert database.attempts == [(VERSION, "applied")]
+
+
+def test_what_the_commit_checks_has_only_the_time_that_is_left(database: Database, tmp_path: Path) -> None:
+    """Else a strong lock is held for the budget, and for the budget again while the commit asks deferred constraints."""
+    database.run(
+        "create function public.slow() returns trigger language plpgsql as"
+        " $$ begin perform pg_catalog.pg_sleep(0.7); return null; end $$;"
+        " create constraint trigger slow after insert on public.t deferrable initially deferred"
+        " for each row execute function public.slow()"
+    )
+    sql = "alter table public.t add column more int;\ninsert into public.t (id) values (9);\n"
+    write_migration(tmp_path / "m", STEM, sql)
+    with (
+        working_on(database.url, tmp_path / "m", Limits(lock_budget=1.0, give_up_after=3)) as work,
+        pytest.raises(LockBudgetExceededError),
+    ):
+        work.apply(observer=_Slow(1000, [0.5]))
+
+    assert database.value("select count(*) from public.t where id = 9") == 0
 
 
 def test_our_own_looks_that_are_too_slow_in_every_try_are_named_as_the_cause(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from pg_deploy.deployment.verify import verify
 from pg_deploy.errors import PgDeployError
+from pg_deploy.execution.errors import InvalidIndexInTheWayError, StatementFailedError
 from pg_deploy.rollback.errors import NoRollbackError, RollbackNotProvenError, RollbackRefusedError
 from pg_deploy.rollback.roll_back import RollbackResult, roll_back
 from tests.building import write_migration
@@ -163,6 +165,22 @@ def test_a_corrected_rollback_runs_from_its_beginning(database: Database, undo: 
 
     assert not database.has("public.left_over")
     assert database.attempts == [(VERSION, "rolled_back")]
+
+
+def test_a_corrected_rollback_takes_nothing_for_its_own_that_the_first_text_did_not_begin(
+    database: Database, undo: Undo, tmp_path: Path
+) -> None:
+    """Else the invalid index that a colleague works on is dropped, because the first text had another statement in that place."""
+    with pytest.raises(StatementFailedError):
+        undo("drop index public.old_id;", "create index concurrently old_id on public.old (nothing);")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        database.run("create unique index concurrently old_id on public.old (email)")
+
+    (tmp_path / "m" / STEM / "rollback.sql").write_text("create index concurrently old_id on public.old (id);")
+    with pytest.raises(InvalidIndexInTheWayError):
+        _again(database, tmp_path / "m")
+
+    assert database.invalid_indexes == ["old_id"]
 
 
 def test_a_migration_that_brings_no_rollback_is_undone_from_the_catalog(database: Database, undo: Undo) -> None:
