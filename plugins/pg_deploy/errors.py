@@ -17,6 +17,7 @@ class ConnectionFailedError(PgDeployError):
     """The target could not be reached or refused the login."""
 
     def __init__(self, target: str, problem: str) -> None:
+        self.problem = problem
         super().__init__(
             f'cannot connect to target "{target}": {problem}; check the host, port, user and password of the Airflow connection'
         )

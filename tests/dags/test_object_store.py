@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from demo import cluster
-from pg_deploy.backup.errors import BackupFailedError
-from pg_deploy.backup.store import apply_retention, backups_of_target, checked_backup
+from pg_deploy.backup.errors import BackupDamagedError, BackupFailedError, StoreError
+from pg_deploy.backup.store import Store, apply_retention, backups_of_target, checked_backup
 from pg_deploy.backup.take import take_backup
 from pg_deploy.configuration.backup import backup_settings
 from pg_deploy.postgres.session import Target
@@ -81,3 +81,106 @@ def test_an_upload_that_breaks_off_leaves_no_backup(
         take_backup(target, (), store, replace(backup_settings(), workdir=tmp_path), log=LOG)
     assert store.names() == []
     assert not list(tmp_path.iterdir())
+
+
+class AccessDenied(Exception):
+    """As botocore, gcsfs and azure raise it: no OSError."""
+
+
+@pytest.fixture
+def refusing(bucket: str) -> Iterator[Callable[[str, str], None]]:
+    """Makes a method of the bucket's file system refuse, with that text; the bucket holds a backup called one."""
+    from airflow.sdk import ObjectStoragePath
+
+    files = ObjectStoragePath(bucket).fs
+    for name in ("one/manifest.json", "one/globals.sql"):
+        files.pipe(f"/bucket/backups/{name}", b"{}")
+    with pytest.MonkeyPatch.context() as patched:
+
+        def refuse(method: str, text: str) -> None:
+            def refused(*_: object, **__: object) -> None:
+                raise AccessDenied(text)
+
+            patched.setattr(files, method, refused)
+
+        yield refuse
+
+
+@pytest.mark.parametrize(
+    ("method", "call"),
+    [
+        ("ls", lambda store, folder: store.names()),
+        ("_open", lambda store, folder: store.read("one", "manifest.json")),
+        ("find", lambda store, folder: store.fetch("one", folder)),
+        ("get_file", lambda store, folder: store.fetch("one", folder)),
+        ("rm", lambda store, folder: store.remove("one")),
+        ("put_file", lambda store, folder: store.publish(folder, "two")),
+    ],
+)
+def test_what_a_bucket_refuses_is_said_in_one_sentence(
+    bucket: str,
+    refusing: Callable[[str, str], None],
+    method: str,
+    call: Callable[[Store, Path], object],
+    tmp_path: Path,
+) -> None:
+    """Whoever is on call would read a traceback of botocore instead of which bucket refused what."""
+    from pg_deploy.tasks.object_store import open_store
+
+    store = open_store(bucket)
+    (tmp_path / "manifest.json").touch()
+    refusing(method, "not you")
+    with pytest.raises(StoreError, match=r'"memory://bucket/backups".*AccessDenied.*not you.*see that') as raised:
+        call(store, tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_address_that_no_store_has_is_said_in_one_sentence() -> None:
+    """A typing error in BACKUP_URI is the first that anybody makes."""
+    from pg_deploy.tasks.object_store import open_store
+
+    with pytest.raises(StoreError, match='"s4://bucket/backups"'):
+        open_store("s4://bucket/backups").names()
+
+
+def test_a_bucket_that_takes_nothing_back_does_not_hide_why_the_backup_failed(
+    bucket: str,
+    refusing: Callable[[str, str], None],
+    demo_cluster: cluster.Cluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It said who may not delete instead of that the bucket is full, and that what was written is removed."""
+    from airflow.sdk import ObjectStoragePath
+
+    from pg_deploy.tasks.object_store import open_store
+
+    files = ObjectStoragePath(bucket).fs
+    put = files.put_file
+
+    def nearly_full(source: str, key: str, **how: object) -> None:
+        if key.endswith("manifest.json"):
+            raise AccessDenied("it is full")
+        put(source, key, **how)
+
+    refusing("rm", "you may not delete")
+    target = Target("target_db", cluster.reset(demo_cluster).url())
+    monkeypatch.setattr(files, "put_file", nearly_full)
+    with pytest.raises(BackupFailedError, match=r"it is full.*could not be removed.*you may not delete") as raised:
+        take_backup(target, (), open_store(bucket), replace(backup_settings(), workdir=tmp_path), log=LOG)
+    assert "is removed" not in str(raised.value)
+
+
+@pytest.mark.parametrize("key", ["../../planted", "/tmp/planted"])
+def test_a_key_that_leads_out_of_the_folder_is_written_nowhere(key: str, bucket: str, tmp_path: Path) -> None:
+    """Whoever may write into the bucket could write any file of the worker, before the first checksum is compared."""
+    from airflow.sdk import ObjectStoragePath
+
+    from pg_deploy.tasks.object_store import open_store
+
+    ObjectStoragePath(bucket).fs.pipe(f"/bucket/backups/one/{key}", b"x")
+    into = tmp_path / "a" / "b"
+    into.mkdir(parents=True)
+    with pytest.raises(BackupDamagedError, match="planted does not belong to it"):
+        open_store(bucket).fetch("one", into)
+    assert not (tmp_path / "planted").exists()

@@ -7,12 +7,28 @@ from collections.abc import Sequence
 from pg_deploy.errors import PgDeployError
 
 
-class BackupFailedError(PgDeployError):
-    """The backup could not be completed; nothing of it was left behind."""
+class StoreError(PgDeployError):
+    """Where backups are kept, something was refused or broke off. `left_behind` says why what was written could not be removed."""
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(self, uri: str, doing: str, reason: str, *, left_behind: str | None = None) -> None:
+        self.left_behind = left_behind
         super().__init__(
-            f'backup "{name}" could not be completed: {reason}; what was written of it is removed and nothing was deployed, '
+            f'"{uri}", where backups are kept, failed to {doing} ({reason}): see that it can be reached, and what its '
+            "credentials allow"
+        )
+
+
+class BackupFailedError(PgDeployError):
+    """The backup could not be completed. Nothing of it was left behind, unless `left_behind` says why it could not be removed."""
+
+    def __init__(self, name: str, reason: str, *, left_behind: str | None = None) -> None:
+        rest = (
+            "what was written of it is removed"
+            if left_behind is None
+            else f"what was written of it could not be removed ({left_behind}), so remove it by hand,"
+        )
+        super().__init__(
+            f'backup "{name}" could not be completed: {reason}; {rest} and nothing was deployed, '
             "correct the cause and trigger a new run"
         )
 

@@ -6,23 +6,30 @@ import hashlib
 import logging
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import wraps
 from pathlib import Path
-from typing import Protocol
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from pg_deploy.backup.errors import BackupDamagedError
+from pg_deploy.backup.errors import BackupDamagedError, StoreError
 from pg_deploy.backup.manifest import MANIFEST, BackupManifest, check_files, read_backup_manifest
+from pg_deploy.errors import PgDeployError
+from pg_deploy.postgres.session import one_line
 from pg_deploy.postgres.temporary import owned_folder
+from pg_deploy.presentation.secrecy import without_secrets
 
 _NAME = re.compile(r"^(?P<target>.+?)(?:-(?P<owner>[0-9a-f]{10}))?-(?P<time>\d{8}T\d{6}Z)(?:-\d+)?$")
 PARTIAL = ".partial"
 
 
 class Store(Protocol):
-    """A place for backups. Each is a folder of files; a folder without manifest.json is no backup."""
+    """A place for backups. Each is a folder of files; a folder without manifest.json is no backup.
+
+    What it refuses, it raises as StoreError: each service has exceptions of its own, and few of them are an OSError.
+    """
 
     @property
     def uri(self) -> str:
@@ -50,6 +57,35 @@ class Store(Protocol):
         """Remove what interrupted backups left behind."""
 
 
+_S = TypeVar("_S", bound=Store)
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def store_error(uri: str, doing: str, error: Exception, *, left_behind: str | None = None) -> StoreError:
+    """What `error` means, in a sentence without secrets."""
+    reason = one_line(without_secrets(f"{type(error).__name__}: {error}"))
+    return StoreError(without_secrets(uri), doing, reason, left_behind=left_behind)
+
+
+def named_if_refused(doing: str) -> Callable[[Callable[Concatenate[_S, _P], _R]], Callable[Concatenate[_S, _P], _R]]:
+    """For each method of a store: whatever it raises, but for our own errors, becomes a StoreError that says what it was `doing`."""
+
+    def decorate(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate[_S, _P], _R]:
+        @wraps(method)
+        def call(store: _S, /, *args: _P.args, **named: _P.kwargs) -> _R:
+            try:
+                return method(store, *args, **named)
+            except PgDeployError:
+                raise
+            except Exception as error:
+                raise store_error(store.uri, doing, error) from error
+
+        return call
+
+    return decorate
+
+
 @dataclass(frozen=True)
 class LocalStore:
     """Backups in a folder of this machine. A backup is written beside its place and renamed when it is complete."""
@@ -61,6 +97,7 @@ class LocalStore:
         """`file://` and the path."""
         return f"file://{self.root}"
 
+    @named_if_refused("make a folder for a backup")
     def staging(self, name: str) -> Path | None:
         """A folder whose name says that it is not complete."""
         folder = self.root / f"{name}{PARTIAL}"
@@ -68,30 +105,36 @@ class LocalStore:
         folder.mkdir(mode=0o700)
         return folder
 
+    @named_if_refused("take in a backup")
     def publish(self, staged: Path, name: str) -> None:
         """One rename."""
         staged.rename(self.root / name)
 
+    @named_if_refused("list its backups")
     def names(self) -> list[str]:
         """The names of the folders with a manifest."""
         return sorted(path.parent.name for path in self.root.glob(f"*/{MANIFEST}") if _NAME.match(path.parent.name))
 
+    @named_if_refused("hand out a file of a backup")
     def read(self, name: str, file: str) -> bytes | None:
         """The file's bytes; None if it is missing."""
         try:
             return (self.root / name / file).read_bytes()
-        except OSError:
+        except FileNotFoundError:
             return None
 
+    @named_if_refused("hand out a backup")
     def fetch(self, name: str, into: Path) -> Path:
         """The backup's own folder: nothing is copied."""
         return self.root / name
 
+    @named_if_refused("remove a backup")
     def remove(self, name: str) -> None:
         """Manifest first, so that half a backup never counts as one."""
         (self.root / name / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(self.root / name, ignore_errors=True)
 
+    @named_if_refused("remove what interrupted backups left")
     def remove_partial(self) -> None:
         """Remove folders that were never renamed, if they are older than a day: a backup of another target may be running."""
         for path in self.root.glob(f"*{PARTIAL}"):

@@ -19,7 +19,7 @@ from psycopg.rows import class_row, dict_row
 
 from pg_deploy.backup.closure import Closure, find_closure
 from pg_deploy.backup.dump import dump
-from pg_deploy.backup.errors import BackupFailedError
+from pg_deploy.backup.errors import BackupFailedError, StoreError
 from pg_deploy.backup.manifest import (
     FACTS,
     MANIFEST,
@@ -113,7 +113,8 @@ def take_backup(
 ) -> Backup:
     """Dump the schemas that `migrations` need, all as of one moment, and publish the backup. Only reads from the target.
 
-    Raises ProgramMissingError, ProgramTooOldError, DiskTooSmallError or BackupFailedError. Nothing incomplete stays behind.
+    Raises ProgramMissingError, ProgramTooOldError, DiskTooSmallError, StoreError or BackupFailedError. Nothing incomplete stays
+    behind, unless the error says so.
     """
     started = time.monotonic()
     with target.session("backup") as connection:
@@ -135,7 +136,8 @@ def take_backup(
         except DiskTooSmallError:
             raise
         except (PgDeployError, psycopg.Error, OSError) as error:
-            raise BackupFailedError(name, one_line(str(error))) from error
+            left_behind = error.left_behind if isinstance(error, StoreError) else None
+            raise BackupFailedError(name, one_line(str(error)), left_behind=left_behind) from error
     uri = uri_of(store, name)
     took = time.monotonic() - started
     log.info(
@@ -146,7 +148,7 @@ def take_backup(
         apply_retention(store, target.name, owner, keep_count=settings.keep_count, keep_age=settings.keep_age, log=log)
     except Exception as error:
         # Whatever a store refuses here, the backup is there: one too many is no reason to deploy nothing.
-        log.warning("old backups were not removed (%s): see who may delete in %s", one_line(str(error)), store.uri)
+        log.warning("old backups were not removed: %s", one_line(str(error)))
     return Backup(manifest, uri, hashlib.sha256(manifest.as_bytes()).hexdigest(), took)
 
 

@@ -12,6 +12,7 @@ class NotWritableError(ConnectionFailedError):
     """The server behind the address takes no writes. Nothing is wrong with the migration."""
 
     def __init__(self, target: str, reason: str, waited_s: float) -> None:
+        self.problem = f"it takes no writes after {waited_s:.0f} s: {reason}"
         PgDeployError.__init__(
             self,
             f'the server behind target "{target}" takes no writes after {waited_s:.0f} s: {reason}; nothing was changed by this '

@@ -32,6 +32,7 @@ from pg_deploy.catalog.names import Identity, parsed, unquoted
 from pg_deploy.catalog.reader import IGNORED_SCHEMAS, Fact, Facts, read_facts
 from pg_deploy.configuration.backup import BackupSettings
 from pg_deploy.configuration.duration import format_duration
+from pg_deploy.errors import ConnectionFailedError
 from pg_deploy.postgres.ledger_name import DEFAULT_LEDGER
 from pg_deploy.postgres.private_cluster import PrivateCluster, private_cluster
 from pg_deploy.postgres.programs import server_programs
@@ -40,6 +41,7 @@ from pg_deploy.postgres.wall_around_server import refuse_without_wall, strongest
 from pg_deploy.rehearsal.errors import CopyDiffersError
 from pg_deploy.rehearsal.outgoing_calls import cut_off, make_extension
 
+_ENDED = "the copy's server has ended: look whether this worker has the memory and the disk for it"
 NO_JOB_RUNS = "cron jobs are scheduled in the copy and none is run"
 
 _AS_THE_SOURCE = """update pg_catalog.pg_database made set datdba = source.datdba, datacl = source.datacl
@@ -126,35 +128,48 @@ def private_copy(
             format_duration(time.monotonic() - started),
             cluster.wall.sentence,
         )
-        with cluster.target(_other_database(server.database)).session("create") as connection:
-            connection.execute(
-                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(server.database))
-            )
-            note = create_database(connection, manifest, server.database)
         admin = cluster.target(server.database, name=f"rehearsal of {manifest.target}, superuser")
         cron_is_ours = "pg_cron" in cluster.preloaded
-        restored = restore(
-            manifest,
-            folder,
-            admin,
-            programs,
-            lambda connection, extension: make_extension(connection, extension, cron_is_ours=cron_is_ours),
-            jobs=settings.jobs,
-            log=log,
-            left_out=tuple({DEFAULT_LEDGER, ledger}),
-        )
-        target = _deploying_role(cluster, manifest)
-        try:
+        with _at_fault(manifest, cluster):
+            with cluster.target(_other_database(server.database)).session("create") as connection:
+                connection.execute(
+                    sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(server.database))
+                )
+                note = create_database(connection, manifest, server.database)
+            restored = restore(
+                manifest,
+                folder,
+                admin,
+                programs,
+                lambda connection, extension: make_extension(connection, extension, cron_is_ours=cron_is_ours),
+                jobs=settings.jobs,
+                log=log,
+                left_out=tuple({DEFAULT_LEDGER, ledger}),
+            )
+            target = _deploying_role(cluster, manifest)
             masked = _finish(manifest, folder, admin, target, restored, settings, note, log)
             analyze(admin, programs, settings.jobs)
             with admin.session("cut off") as connection:
                 cut = cut_off(connection)
-        except psycopg.Error as error:
-            raise RestoreFailedError(manifest.name, [one_line(str(error))]) from error
         notes = (*restored.notes, *([note] if note else []), *cut, *_notes_on_jobs(manifest, cron_is_ours))
         took = time.monotonic() - started
         log.info("  the copy is ready after %s", format_duration(took))
         yield Copy(manifest, target, admin, notes, masked, took, cluster)
+
+
+@contextmanager
+def _at_fault(manifest: BackupManifest, cluster: PrivateCluster) -> Iterator[None]:
+    """Turn what the server says while the copy is made into RestoreFailedError, which says so if it is the server that ended."""
+    try:
+        yield
+    except (psycopg.Error, ConnectionFailedError, RestoreFailedError) as error:
+        try:
+            cluster.target(_other_database(manifest.server.database)).connect_plain("look").close()
+        except ConnectionFailedError as gone:
+            raise RestoreFailedError(manifest.name, [gone.problem], cause=_ENDED) from error
+        if isinstance(error, RestoreFailedError):
+            raise
+        raise RestoreFailedError(manifest.name, [one_line(str(error))]) from error
 
 
 def _finish(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import psycopg
@@ -36,7 +36,7 @@ from pg_deploy.ledger.kinds.rows_written import written_of
 from pg_deploy.ledger.kinds.workload import WorkloadProof
 from pg_deploy.migrations import history
 from pg_deploy.migrations.migration import Migration
-from pg_deploy.postgres.session import KeptTarget, Target
+from pg_deploy.postgres.session import Connection, KeptTarget, Target, one_line
 from pg_deploy.preflight.migration_standings import Standing, read_state
 from pg_deploy.preflight.rights.provider import ProviderGrants, provider_grants
 from pg_deploy.presentation.lines import log_lines
@@ -142,7 +142,6 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
     """
     done: list[Rehearsed] = []
     stage = replace(stage, grants=provider_grants(job.ledger))
-    _make_ledger_schemas(stage)
     standings = read_state(job.ledger, [each.version for each in migrations])
     with _copy_work(job, stage, migrations) as work:
         for number, migration in enumerate(migrations, start=1):
@@ -156,9 +155,7 @@ def rehearse(job: Job, stage: Stage, migrations: Sequence[Migration]) -> tuple[R
                     _leave_out(found, "it builds on one that was not rehearsed")
                 else:
                     keep = len(migrations) <= SHOWN_SINGLY or migration.has_companion
-                    before = work.before(migration, measured=keep and work.workload.is_measured)
-                    _rehearse_one(work, migration, found, before, keep=keep)
-                    work.bring_forward(migration)
+                    _rehearse_one(work, migration, found, keep=keep)
                     if found.generated is not None:
                         # It counts from now on: the approval is given for it as well.
                         proven = migration.with_generated(found.generated)
@@ -223,6 +220,11 @@ class _CopyWork:
             own_files=job.own_files,
         )
 
+    @property
+    def ledger(self) -> Connection | None:
+        """The session with the copy's ledger; None if there is none at the moment. It may be lost."""
+        return self._guard.connection if self._guard else None
+
     def bring_forward(self, migration: Migration) -> None:
         """After a migration: bring the other side forward to the next."""
         if self._quiet is not None:
@@ -252,6 +254,29 @@ class _CopyWork:
 
 @contextmanager
 def _copy_work(job: Job, stage: Stage, migrations: Sequence[Migration]) -> Iterator[_CopyWork]:
+    try:
+        held = _claim_copy(job, stage, migrations)
+    except (psycopg.Error, ConnectionFailedError) as error:
+        raise RehearsalFailedError(
+            migrations[0].stem, "the copy's ledger", _of_copy(error), of_the_copy=True
+        ) from error
+    work = _CopyWork(job, stage, held)
+    state = deployment.State.FAILED
+    try:
+        yield work
+        state = deployment.State.DEPLOYED
+    finally:
+        try:
+            work.end()
+            with stage.target.session("rehearsal") as connection:
+                deployment.close(connection, held.id, held.fence, state)
+        except (psycopg.Error, ConnectionFailedError) as error:
+            # It must not stand for the error that is on its way, nor undo what was proven: the copy goes away, or is used up.
+            job.log.warning("the copy is left as it is: %s", _of_copy(error))
+
+
+def _claim_copy(job: Job, stage: Stage, migrations: Sequence[Migration]) -> Deployment:
+    _make_ledger_schemas(stage)
     with stage.target.session("rehearsal") as connection:
         schema.ensure(connection)
         history.ensure(connection)
@@ -259,15 +284,14 @@ def _copy_work(job: Job, stage: Stage, migrations: Sequence[Migration]) -> Itera
         claim = Claim("rehearsal", f"of deployment {job.deployment_id}", "pg_deploy", {}, "", versions)
         held = deployment.claim(connection, claim, good_for=_GOOD_FOR_S, is_over=_is_held_by(job))
         pins.pin(connection, held.id, migrations)
-    work = _CopyWork(job, stage, held)
-    state = deployment.State.FAILED
-    try:
-        yield work
-        state = deployment.State.DEPLOYED
-    finally:
-        work.end()
-        with stage.target.session("rehearsal") as connection:
-            deployment.close(connection, held.id, held.fence, state)
+        return held
+
+
+def _of_copy(error: Exception) -> str:
+    """What `error` says of the copy: nobody is to be sent to the connection of the target."""
+    return one_line(
+        f"the copy cannot be reached: {error.problem}" if isinstance(error, ConnectionFailedError) else str(error)
+    )
 
 
 def _is_held_by(job: Job) -> Callable[[Deployment], bool]:
@@ -309,9 +333,12 @@ def _leave_out(found: Rehearsed, reason: str) -> None:
     found.not_rehearsed.append(reason)
 
 
-def _rehearse_one(work: _CopyWork, migration: Migration, found: Rehearsed, twin: Target | None, *, keep: bool) -> None:
-    job, stage, step = work.job(), work.stage, "snapshot"
+def _rehearse_one(work: _CopyWork, migration: Migration, found: Rehearsed, *, keep: bool) -> None:
+    step = "the copy as it was before"
     try:
+        twin = work.before(migration, measured=keep and work.workload.is_measured)
+        step = "snapshot"
+        job, stage = work.job(), work.stage
         work.workload.ask_before(keep=keep)
         first = resume(job, migration)
         with job.guard.session("contents") as connection:
@@ -350,15 +377,26 @@ def _rehearse_one(work: _CopyWork, migration: Migration, found: Rehearsed, twin:
             apply(job, migration)
             step = "verify after the rollback"
             verify(job, migration)
-        _keep_checks(job, rounds[-1], found)
+        _keep_checks(job.ledger, rounds[-1], found)
         found.benchmarks = compare_rounds(job.ledger, migration, [each.id for each in rounds]) if job.benchmark else []
+        step = "the copy as it is for the next"
+        work.bring_forward(migration)
     except (PgDeployError, psycopg.Error) as error:
-        found.error = f"at {step}: {error}"
-        current = attempts.latest(job.ledger, migration.version)
-        if current is not None:
-            _keep_checks(job, current, found)
-        unreachable = isinstance(error, (psycopg.OperationalError, ConnectionLostError, ConnectionFailedError))
-        raise RehearsalFailedError(migration.stem, step, str(error), of_the_copy=unreachable) from error
+        raise _failed(work, migration, found, step, error) from error
+
+
+def _failed(
+    work: _CopyWork, migration: Migration, found: Rehearsed, step: str, error: PgDeployError | psycopg.Error
+) -> RehearsalFailedError:
+    unreachable = isinstance(error, (psycopg.OperationalError, ConnectionLostError, ConnectionFailedError))
+    reason = _of_copy(error) if unreachable else str(error)
+    found.error = f"at {step}: {reason}"
+    # The copy may be gone, and its checks with it.
+    with suppress(psycopg.Error):
+        current = attempts.latest(work.ledger, migration.version) if work.ledger else None
+        if work.ledger and current is not None:
+            _keep_checks(work.ledger, current, found)
+    return RehearsalFailedError(migration.stem, step, reason, of_the_copy=unreachable)
 
 
 def _verify(job: Job, migration: Migration) -> tuple[str, ...]:
@@ -498,8 +536,8 @@ def _written(job: Job, attempt: Attempt, before: Facts) -> list[str]:
     return sorted(tables & there)
 
 
-def _keep_checks(job: Job, attempt: Attempt, found: Rehearsed) -> None:
-    found.checks = [CheckResult.from_row(row) for row in evidence.of_attempt(job.ledger, attempt.id, Kind.CHECK)]
+def _keep_checks(ledger: Connection, attempt: Attempt, found: Rehearsed) -> None:
+    found.checks = [CheckResult.from_row(row) for row in evidence.of_attempt(ledger, attempt.id, Kind.CHECK)]
 
 
 def _record(job: Job, stage: Stage, found: Rehearsed) -> None:

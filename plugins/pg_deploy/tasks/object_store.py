@@ -7,17 +7,26 @@ from pathlib import Path
 
 from airflow.sdk import ObjectStoragePath
 
+from pg_deploy.backup.errors import BackupDamagedError, StoreError
 from pg_deploy.backup.manifest import MANIFEST
-from pg_deploy.backup.store import LocalStore, Store
+from pg_deploy.backup.store import LocalStore, Store, named_if_refused, store_error
 
 _LOCAL = ("file", "local", "")
 
 
 def open_store(uri: str) -> Store:
-    """The place for backups at `uri`; `s3://connection@bucket/path` takes its credentials from that Airflow connection."""
-    path = ObjectStoragePath(uri)
-    if path.protocol in _LOCAL:
-        return LocalStore(Path(path.path))
+    """The place for backups at `uri`; `s3://connection@bucket/path` takes its credentials from that Airflow connection.
+
+    Raises StoreError.
+    """
+    try:
+        path = ObjectStoragePath(uri)
+        if path.protocol in _LOCAL:
+            return LocalStore(Path(path.path))
+        # Only now Airflow asks for the connection, and fsspec for the package of that service.
+        _ = path.fs
+    except Exception as error:
+        raise store_error(uri, "open", error) from error
     return ObjectStore(path)
 
 
@@ -36,22 +45,29 @@ class ObjectStore:
         """Any temporary folder will do."""
         return None
 
+    @named_if_refused("take in a backup")
     def publish(self, staged: Path, name: str) -> None:
         """Copy file by file, the manifest last."""
         files = sorted(path for path in staged.rglob("*") if path.is_file() and path.name != MANIFEST)
         try:
             for path in (*files, staged / MANIFEST):
                 self._write(path, name, path.relative_to(staged).as_posix())
-        except BaseException:
-            self.remove(name)
+        except BaseException as error:
+            try:
+                self.remove(name)
+            except StoreError as second:
+                if isinstance(error, Exception):
+                    raise store_error(self.uri, "take in a backup", error, left_behind=str(second)) from error
             raise
 
+    @named_if_refused("list its backups")
     def names(self) -> list[str]:
         """Those with a manifest."""
         if not self.root.exists():
             return []
         return sorted(each.name for each in self.root.iterdir() if (each / MANIFEST).exists())
 
+    @named_if_refused("hand out a file of a backup")
     def read(self, name: str, file: str) -> bytes | None:
         """The file's bytes, None if it is missing."""
         path = self.root / name / file
@@ -60,17 +76,21 @@ class ObjectStore:
         content: bytes = path.read_bytes()
         return content
 
+    @named_if_refused("hand out a backup")
     def fetch(self, name: str, into: Path) -> Path:
-        """Copy every file of the backup into `into`."""
+        """Copy every file of the backup into `into`. Raises BackupDamagedError for a key that leads out of it."""
         folder = self.root / name
         prefix = folder.path.rstrip("/") + "/"
         for found in folder.fs.find(folder.path):
             relative = str(found).removeprefix("/" if not prefix.startswith("/") else "").removeprefix(prefix)
             target = into / relative
+            if not target.resolve().is_relative_to(into.resolve()):
+                raise BackupDamagedError(name, f"{relative} does not belong to it")
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.fs.get_file((folder / relative).path, str(target))
         return into
 
+    @named_if_refused("remove a backup")
     def remove(self, name: str) -> None:
         """The manifest first, so that half a backup never counts as one."""
         folder = self.root / name

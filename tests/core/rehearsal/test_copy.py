@@ -9,23 +9,25 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 
 from pg_deploy.backup.errors import RestoreFailedError
 from pg_deploy.backup.manifest import Extension
+from pg_deploy.backup.store import checked_backup
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.postgres.errors import DiskTooSmallError
 from pg_deploy.postgres.private_cluster import remove_abandoned
 from pg_deploy.postgres.temporary import PREFIX, process_start
+from pg_deploy.rehearsal import copy as copies
 from pg_deploy.rehearsal.errors import CopyDiffersError
 from pg_deploy.rehearsal.outgoing_calls import make_extension
-from tests.core.backup.conftest import LOG, Place
+from tests.core.backup.conftest import LOG, Place, server_of
 from tests.waiting import until
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -235,11 +237,34 @@ def test_an_error_that_the_manifest_does_not_expect_fails_the_restore(place: Pla
         pytest.fail("the copy was handed out")
 
 
+@pytest.mark.parametrize("moment", ["create_database", "restore", "restore_invalid_indexes", "analyze"])
+def test_a_server_that_ends_while_the_copy_is_made_is_at_fault(
+    place: Place, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """It sent people to the Airflow connection of the target, and restored five more copies, which ended in the same way."""
+    then = getattr(copies, moment)
+
+    def ending(*args: object, **named: object) -> object:
+        (directory,) = Path(tempfile.gettempdir()).glob(f"{PREFIX}*/data")
+        os.kill(server_of(directory), signal.SIGKILL)
+        return then(*args, **named)
+
+    monkeypatch.setattr(copies, moment, ending)
+    name = place.take().manifest.name
+    with (
+        checked_backup(place.store, name, place.store.root) as (manifest, _),
+        pytest.raises(RestoreFailedError, match="the copy's server has ended") as raised,
+        place.copy_of(manifest),
+    ):
+        pytest.fail("the copy was handed out")
+    assert "Airflow" not in str(raised.value)
+
+
 def test_the_cluster_is_gone_after_success_and_after_failure(place: Place) -> None:
     """Copies of production must not pile up on a worker's disk."""
     with place.copied() as copy:
         assert copy.cluster is not None
-        directory, pid = copy.cluster.directory, _postmaster(copy.cluster.directory)
+        directory, pid = copy.cluster.directory, server_of(copy.cluster.directory)
         assert directory.exists()
     assert not directory.exists()
     assert not process_start(pid)
@@ -254,7 +279,7 @@ def test_the_cluster_is_gone_after_success_and_after_failure(place: Place) -> No
 def _interrupted(place: Place, stopped: list[tuple[Path, int]]) -> None:
     with place.copied() as copy:
         assert copy.cluster is not None
-        stopped.append((copy.cluster.directory, _postmaster(copy.cluster.directory)))
+        stopped.append((copy.cluster.directory, server_of(copy.cluster.directory)))
         raise KeyboardInterrupt
 
 
@@ -278,7 +303,7 @@ with checked_backup(store, {name!r}, store.root) as (manifest, folder):
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     try:
         directory = Path((process.stdout.readline() if process.stdout else "").strip())
-        pid = _postmaster(directory)
+        pid = server_of(directory)
         area = directory.parent
         remove_abandoned(area, LOG)
         assert directory.exists()
@@ -310,12 +335,6 @@ def test_folders_of_the_living_and_of_others_are_left_alone(tmp_path: Path) -> N
     assert remove_abandoned(tmp_path, LOG) == [reused]
     assert living.exists()
     assert foreign.exists()
-
-
-def _postmaster(directory: Path) -> int:
-    """The oldest process that serves this folder, as this machine counts: behind a wall its own number is another one."""
-    running = [(each.pid, each.info["cmdline"] or []) for each in psutil.process_iter(["cmdline"])]
-    return min(pid for pid, words in running if str(directory) in " ".join(words) and "-c" not in words[1:2])
 
 
 def test_the_server_listens_on_the_loopback_interface_alone(place: Place) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +28,7 @@ from pg_deploy.rehearsal.errors import CopyDiffersError, RehearsalFailedError, U
 from pg_deploy.rehearsal.private_copy import rehearse_on_private_copy
 from pg_deploy.rehearsal.rehearse import Rehearsed, Stage, rehearse
 from tests.building import write_migration
-from tests.core.backup.conftest import Place
+from tests.core.backup.conftest import Place, server_of
 from tests.core.working import working_on
 
 MAKES_A = "create table public.a (id int);alter table public.a enable row level security;\n"
@@ -84,6 +86,52 @@ def test_whatever_ends_a_rehearsal_leaves_none_that_passed(
         with pytest.raises(RuntimeError):
             work.rehearse(migrations)
         assert work.evidence() == [("20250101000000_a", "failed", "rehearsal")]
+
+
+def _ending(work: CopyWork, then: Callable[..., Any]) -> Callable[..., Any]:
+    """`then`, after the copy's server was ended as by a machine without memory."""
+
+    def call(*args: Any, **named: Any) -> Any:
+        assert work.copy.cluster is not None
+        os.kill(server_of(work.copy.cluster.directory), signal.SIGKILL)
+        return then(*args, **named)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "rehearsals._make_ledger_schemas",
+        "rehearsals._CopyWork.before",
+        "rehearsals.apply",
+        "rehearsals.roll_back",
+        "rehearsals._keep_checks",
+        "rehearsals._CopyWork.bring_forward",
+        "rehearsals.CopyBefore.drop",
+    ],
+)
+def test_a_copy_whose_server_is_gone_is_at_fault_whatever_was_asked_of_it_then(
+    place: Place, write_migrations: Callable[..., tuple[Migration, ...]], monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """It sent people to the Airflow connection of the target, and restored five more copies, which ended in the same way."""
+    migrations = write_migrations(("20250101000000_a", MAKES_A, "drop table public.a;"))
+    *owner, name = moment.split(".")
+    of: Any = {"rehearsals": rehearsals}[owner[0]]
+    for part in owner[1:]:
+        of = getattr(of, part)
+    with on_a_copy(place, migrations) as work:
+        monkeypatch.setattr(of, name, _ending(work, getattr(of, name)))
+        if name == "drop":
+            # All of it passed before.
+            rehearse(work.job, work.stage, migrations)
+            assert work.evidence() == [("20250101000000_a", "passed", "rehearsal")]
+            return
+        with pytest.raises(RehearsalFailedError, match="the copy or the connection to it is at fault") as raised:
+            rehearse(work.job, work.stage, migrations)
+        assert "Airflow" not in str(raised.value)
+        started = name != "_make_ledger_schemas"
+        assert work.evidence() == [("20250101000000_a", "failed", "rehearsal")] * started
 
 
 def test_locks_durations_and_losses_are_measured(
