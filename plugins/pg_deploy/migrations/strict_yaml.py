@@ -29,7 +29,11 @@ class _Strict(yaml.SafeLoader):
 
 def read_yaml(text: str) -> Any:
     """What the text says. Raises yaml.YAMLError."""
-    return yaml.load(text, Loader=_Strict)  # a SafeLoader
+    try:
+        return yaml.load(text, Loader=_Strict)  # a SafeLoader
+    except ValueError as error:
+        # PyYAML makes dates and numbers of plain words, and `2025-13-01` is no date.
+        raise yaml.YAMLError(f"a value is none of its kind ({error}): write it in quotes if it is a text") from error
 
 
 def fault_in_words(fault: ErrorDetails, model: type[BaseModel]) -> str:

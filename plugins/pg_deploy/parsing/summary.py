@@ -16,7 +16,7 @@ _SENSITIVE = re.compile(
     r"|\bserver\b.*\boptions\b|\bhost\s*=",
     re.IGNORECASE | re.DOTALL,
 )
-_QUOTED = re.compile(r"'(?:[^']|'')*'?")
+_QUOTED = re.compile(r"'(?:[^']|'')*'?|(\$(?:[^\W\d]\w*)?\$).*?(?:\1|\Z)", re.DOTALL)
 
 
 def summary_of(sql: str) -> str:
@@ -41,10 +41,19 @@ def summary_of(sql: str) -> str:
 
 
 def shown_line(line: str, *, context: str = "") -> str:
-    """Return a line of SQL for an error message. Strings are masked if it, or the SQL before it, may hold a secret."""
+    """Return a line of SQL for an error message. Strings are masked if it, or the SQL before it, may hold a secret.
+
+    `context` is the SQL before it, or its end: a string that began there is masked as well.
+    """
     if not _may_hold_a_secret(context + line):
         return line
-    return _QUOTED.sub(lambda found: "*" * len(found.group()), line)
+    # The context may begin within a string, so what either reading takes for one is masked.
+    readings = zip(line, _masked(line), _masked(context + line)[len(context) :], strict=True)
+    return "".join(shown if shown == alone == after else "*" for shown, alone, after in readings)
+
+
+def _masked(sql: str) -> str:
+    return _QUOTED.sub(lambda found: "*" * len(found.group()), sql)
 
 
 def _may_hold_a_secret(sql: str) -> bool:

@@ -247,7 +247,7 @@ def masked(sql: str) -> str:
     context = ""
     for line in sql.splitlines():
         lines.append(shown_line(line, context=context))
-        context = "" if line.rstrip().endswith(";") else f"{context}\n{line}"[-2000:]
+        context = "" if line.rstrip().endswith(";") else f"{context}{line}\n"[-2000:]
     return "\n".join(lines)
 
 

@@ -82,6 +82,7 @@ def test_the_file_is_looked_for_beside_the_folder_however_that_is_named(
         ("versions: []\nversions: []", "versions stands twice"),
         ("- a list", "input should be a valid dictionary"),
         ("criteria: [", "expected the node content"),
+        ("versions: [2025-13-01]", "a value is none of its kind (month must be in 1..12): write it in quotes"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_its_key_and_what_to_do(tmp_path: Path, text: str, says: str) -> None:

@@ -23,7 +23,7 @@ from pg_deploy.backup.store import checked_backup
 from pg_deploy.catalog.reader import read_facts
 from pg_deploy.postgres.errors import DiskTooSmallError
 from pg_deploy.postgres.private_cluster import remove_abandoned
-from pg_deploy.postgres.temporary import PREFIX, process_start
+from pg_deploy.postgres.temporary import PREFIX, owner_of, process_start
 from pg_deploy.rehearsal import copy as copies
 from pg_deploy.rehearsal.errors import CopyDiffersError
 from pg_deploy.rehearsal.outgoing_calls import make_extension
@@ -245,7 +245,9 @@ def test_a_server_that_ends_while_the_copy_is_made_is_at_fault(
     then = getattr(copies, moment)
 
     def ending(*args: object, **named: object) -> object:
-        (directory,) = Path(tempfile.gettempdir()).glob(f"{PREFIX}*/data")
+        ours = (os.getpid(), process_start(os.getpid()))
+        copies_here = Path(tempfile.gettempdir()).glob(f"{PREFIX}*/data")
+        (directory,) = (each for each in copies_here if owner_of(each.parent) == ours)
         os.kill(server_of(directory), signal.SIGKILL)
         return then(*args, **named)
 
