@@ -108,8 +108,7 @@ def refuse_unless_permitted(connection: Connection, deployment_id: int, migratio
             "the database changed while an approval was waited for, and backup and rehearsal were not made anew: "
             "clear the task that asked"
         )
-    lacking += _not_backed_up(connection, deployment_id, demands)
-    lacking += _not_rehearsed(connection, deployment_id, pinned, demands)
+    lacking += _untried(connection, deployment_id, pinned, rows, demands)
     if demands.approval != "none":
         (lint,) = lock_lint_lines([brief(migration.file.sql).text], server_version=connection.info.server_version)
         judged = judge(migration, pinned, rows, demands, lint)
@@ -126,8 +125,8 @@ def refuse_unless_tried(connection: Connection, deployment_id: int, version: str
     pinned = pins.pinned_version(connection, deployment_id, version)
     if pinned is None:
         return
-    lacking = _not_backed_up(connection, deployment_id, demands)
-    lacking += _not_rehearsed(connection, deployment_id, pinned, demands)
+    rows = evidence.of_version(connection, deployment_id, version)
+    lacking = _untried(connection, deployment_id, pinned, rows, demands)
     if lacking:
         raise NotPermittedError(pinned.stem, lacking)
 
@@ -169,6 +168,13 @@ def _rehearsal(rows: Sequence[Evidence], version: str) -> Rehearsal | None:
     return Rehearsal.from_row(found[-1]) if found else None
 
 
+def _untried(
+    connection: Connection, deployment_id: int, pinned: Pinned, rows: Sequence[Evidence], demands: Demands
+) -> list[str]:
+    lacking = _not_backed_up(connection, deployment_id, demands)
+    return [*lacking, *(_not_rehearsed(connection, pinned, rows) if demands.rehearse else [])]
+
+
 def _not_backed_up(connection: Connection, deployment_id: int, demands: Demands) -> list[str]:
     if demands.backup == "none":
         return []
@@ -178,14 +184,12 @@ def _not_backed_up(connection: Connection, deployment_id: int, demands: Demands)
     return [f"its backup is demanded (backup is {demands.backup}), and this run has none of that kind"]
 
 
-def _not_rehearsed(connection: Connection, deployment_id: int, pinned: Pinned, demands: Demands) -> list[str]:
-    """What is wrong with its newest rehearsal; empty if none is demanded, or if exactly this bundle passed it. Reads only.
+def _not_rehearsed(connection: Connection, pinned: Pinned, rows: Sequence[Evidence]) -> list[str]:
+    """What is wrong with its newest rehearsal; empty if exactly this bundle passed it. Reads only.
 
     What an earlier run left unfinished cannot be rehearsed, and may go on.
     """
-    if not demands.rehearse:
-        return []
-    found = _rehearsal(evidence.of_version(connection, deployment_id, pinned.version), pinned.version)
+    found = _rehearsal(rows, pinned.version)
     if found is None:
         return ["its rehearsal is demanded, and none has ended"]
     if found.outcome == RehearsalOutcome.FAILED:

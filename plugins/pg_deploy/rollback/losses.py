@@ -137,7 +137,9 @@ def refuse_if_rows_were_met(job: Job, current: Attempt, pinned: Pinned, before: 
         for change in read_row_changes(pinned.sql, named)
         if change.counted(rows_written) and not (change.statement and change.table in deleted)
     ]
-    rehearsed = _written_in_rehearsal(job, current)
+    rehearsed = {
+        table for each in read_rehearsals(job.ledger, current, current.deployment_id) for table in each.written
+    }
     reasons += [
         f"rows of {table}: {counted} here and none in the rehearsal, which no statement of the text names"
         for table, counted in find_unnamed(pinned.sql, named, rows_written).items()
@@ -147,12 +149,10 @@ def refuse_if_rows_were_met(job: Job, current: Attempt, pinned: Pinned, before: 
         raise NoRollbackError(current.stem, reasons)
 
 
-def _written_in_rehearsal(job: Job, current: Attempt) -> frozenset[str]:
-    """The tables that were there and that the attempt's migration wrote to when its own run rehearsed it."""
-    rows = evidence.of_deployment(job.ledger, current.deployment_id, Kind.REHEARSAL)
-    return frozenset(
-        table for row in rows if row.version == current.version for table in Rehearsal.from_row(row).written
-    )
+def read_rehearsals(connection: Connection, current: Attempt, deployment_id: int) -> list[Rehearsal]:
+    """What a deployment's rehearsals showed of the attempt's migration, oldest first. Reads only."""
+    rows = evidence.of_version(connection, deployment_id, current.version)
+    return [Rehearsal.from_row(row) for row in rows if row.kind == Kind.REHEARSAL]
 
 
 def refuse_unless_inserted(job: Job, current: Attempt, rollback: str) -> None:

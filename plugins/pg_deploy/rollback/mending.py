@@ -48,7 +48,7 @@ def mend(job: Job, current: Attempt, goal: Goal, now: Facts) -> Facts:
         job.record(current, Kind.MENDED, replace(mended, error=str(error)))
         return now
     job.record(current, Kind.MENDED, mended)
-    return job.guard.read_facts()
+    return job.guard.read_facts("held")
 
 
 def _run(job: Job, current: Attempt, sql: str) -> None:

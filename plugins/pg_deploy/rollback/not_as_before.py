@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from pg_deploy.catalog.names import Key, identity_of, parsed
 from pg_deploy.catalog.reader import Facts
@@ -27,26 +28,23 @@ from pg_deploy.rollback.generator.row_changes import (
 )
 from pg_deploy.rollback.losses import restored_by
 
-_SETS_POSITION = re.compile(r"\b(?:setval|restart)\b", re.IGNORECASE)
+SETS_POSITION = re.compile(r"\b(?:setval|restart)\b", re.IGNORECASE)
+"""What moves a sequence: no transaction that is not kept takes that back."""
 
 
 def report_not_as_before(
-    job: Job, current: Attempt, pinned: Pinned, before: Facts, rows_written: RowsWritten | None
+    job: Job, current: Attempt, pinned: Pinned, before: Facts, now: Facts, rows_written: RowsWritten | None
 ) -> tuple[str, ...]:
     """What is not as `before` although its facts may be, one phrase each; logged, too, and kept as evidence."""
-    now = job.guard.read_facts("all")
     after = job.snapshot_of(current, "after")
     tables = tables_named(before, after)
-    statements = statements_of(pinned.rollback, current.stem)
-    changed = _find_rows_that_stay(job, current, pinned, tables, rows_written)
+    restored = restored_by(pinned.rollback)
+    changed = _find_rows_that_stay(job, current, pinned, tables, restored, rows_written)
     unnamed = {}
-    if not any(is_unread(statement) for statement in statements):
-        restored = {parsed("table", table).plain for table in restored_by(pinned.rollback)}
-        unnamed = {
-            table: counted
-            for table, counted in find_unnamed(pinned.sql, tables, rows_written).items()
-            if table not in restored
-        }
+    if not any(map(is_unread, statements_of(pinned.rollback, current.stem))):
+        unnamed = find_unnamed(pinned.sql, tables, rows_written)
+        for table in restored:
+            unnamed.pop(parsed("table", table).plain, None)
     others = (
         *(f"rows of {table} ({counted}), which no statement of the text names" for table, counted in unnamed.items()),
         *find_made_again(before, after or now, now),
@@ -95,7 +93,7 @@ def find_moved_sequences(sql: str, before: Facts, now: Facts) -> Iterator[str]:
     """
     if before.objects is None or now.objects is None:
         return
-    sets = "\n".join(each.sql for each in statements_of(sql, "migration") if _SETS_POSITION.search(each.sql))
+    sets = "\n".join(each.sql for each in statements_of(sql, "migration") if SETS_POSITION.search(each.sql))
     stands = {name: (value, called) for name, value, called in now.objects.positions}
     for name, value, called in sorted(before.objects.positions):
         fact = before.by_key.get(("sequence", name))
@@ -111,10 +109,14 @@ def find_moved_sequences(sql: str, before: Facts, now: Facts) -> Iterator[str]:
 
 
 def _find_rows_that_stay(
-    job: Job, current: Attempt, pinned: Pinned, tables: Named, rows_written: RowsWritten | None
+    job: Job,
+    current: Attempt,
+    pinned: Pinned,
+    tables: Named,
+    restored: AbstractSet[str],
+    rows_written: RowsWritten | None,
 ) -> list[tuple[str, str]]:
     """Table, and a line for the log, of each statement that changed rows which the rollback does not write again. Reads only."""
-    restored = restored_by(pinned.rollback)
     changes = [
         change
         for change in read_row_changes(pinned.sql, tables)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
@@ -16,10 +15,9 @@ from pg_deploy.errors import ConnectionLostError, PgDeployError
 from pg_deploy.execution.old_backends import wait_for_old_backends
 from pg_deploy.execution.segments import NotKept, Work, run_segments
 from pg_deploy.ledger import attempt as attempts
-from pg_deploy.ledger import evidence, pins
+from pg_deploy.ledger import pins
 from pg_deploy.ledger.attempt import Attempt, State
 from pg_deploy.ledger.evidence import Kind
-from pg_deploy.ledger.kinds.rehearsal import Rehearsal
 from pg_deploy.ledger.kinds.rollback import ProofOutcome, RollbackProof
 from pg_deploy.ledger.pins import Pinned
 from pg_deploy.migrations import history
@@ -39,12 +37,13 @@ from pg_deploy.rollback.generator.generate import generate_rollback
 from pg_deploy.rollback.goal import Goal, snapshot_goal, undo_goal
 from pg_deploy.rollback.known_refusals import refuse_declared, refuse_without_way_back, require_sql
 from pg_deploy.rollback.losses import (
+    read_rehearsals,
     read_rows_written,
     refuse_if_rows_were_met,
     refuse_unless_inserted,
 )
 from pg_deploy.rollback.mending import mend, mending_sql
-from pg_deploy.rollback.not_as_before import report_not_as_before
+from pg_deploy.rollback.not_as_before import SETS_POSITION, report_not_as_before
 from pg_deploy.rollback.what_was_there import Kept, find_kept
 from pg_deploy.rollback.whole_set import read_changed, read_made, read_newer_of_run, read_older_of_run
 
@@ -56,8 +55,6 @@ _IN_DOUBT = " (this migration's doing or another's, nothing tells which)"
 _THEN = "\nthen the rollback failed: "
 
 _TRIED = "undone in a transaction that led to the state before, and was not kept"
-# What a transaction that is not kept does not take back.
-_STAYS = re.compile(r"\b(?:setval|restart)\b", re.IGNORECASE)
 _COMPARING_S = 600.0
 
 
@@ -109,7 +106,7 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> RollbackResult:
         if not is_kept:
             attempts.reset_to_verified(job.ledger, current)
             return RollbackResult(current, statements_run, _TRIED, is_kept=False)
-        is_whole = _prove(job, current, goal, before)
+        now = _prove(job, current, goal, before)
     except ConnectionLostError:
         # Neither undone nor failed: the next try goes on from where the ledger says it stopped.
         raise
@@ -123,8 +120,11 @@ def roll_back(job: Job, version: str, *, keep: bool = True) -> RollbackResult:
     rows_written = read_rows_written(job.ledger, current, before)
     left = (*left, *find_left_alone(deployed.sql, pinned.rollback, job.ledger.info.dbname, rows_written))
     if not job.on_copy:
-        left = (*left, *report_not_as_before(job, current, replace(pinned, sql=deployed.sql), before, rows_written))
-    sentence = "rolled back, the database is as before" if is_whole else _OWN_ONLY
+        left = (
+            *left,
+            *report_not_as_before(job, current, replace(pinned, sql=deployed.sql), before, now, rows_written),
+        )
+    sentence = _OWN_ONLY if compare(before, now) else "rolled back, the database is as before"
     if lost or left:
         sentence += f" but for {'; '.join((*lost, *left))}"
     job.log.info("%s", sentence)
@@ -234,13 +234,13 @@ def _undo(
         for statement in segment.statements
         for made in statement.creates
     }
-    last_transaction = max((each.ordinal for each in todo if each.transactional), default=-1)
+    # A generated text holds nothing that commits by itself: there it is the last transaction.
     last_to_write = max((each.ordinal for each in todo if each.transactional or _commits(each)), default=-1)
     stays: list[tuple[str, ...]] = [(), ()]
     # If nobody else is at work, and no row is written that a deferred trigger might answer, the commit changes nothing more.
     quiet = job.guard.quiet if not any(s.writes_rows or s.opaque for each in todo for s in each.statements) else None
     at_end: list[Facts] = []
-    is_one = len(todo) == 1 and todo[0].transactional and is_generated and not _STAYS.search(text)
+    is_one = len(todo) == 1 and todo[0].transactional and is_generated and not SETS_POSITION.search(text)
     is_kept = keep or quiet is None or not is_one
 
     def before_commit(connection: Connection, segment: Segment) -> None:
@@ -253,7 +253,7 @@ def _undo(
             ]
             if dropped:
                 raise RollbackRefusedError(current.stem, dropped, committed=not segment.transactional)
-            if is_generated and segment.ordinal == last_transaction and not is_proven:
+            if is_generated and segment.ordinal == last_to_write and not is_proven:
                 # Nobody has rehearsed it: it is not committed unless it leads where it has to.
                 difference = goal.difference(now)
                 _refuse_unless(
@@ -270,7 +270,7 @@ def _undo(
         if segment.ordinal == last:
             _take_from_history(connection, current)
 
-    _refuse_before(job, current, pinned, before, goal, todo, text=None if not is_generated else text, proven=is_proven)
+    _refuse_before(job, current, pinned, before, goal, todo, text=text if is_generated else None, proven=is_proven)
     done = attempts.committed_rollback_segments(job.ledger, current.id, text)
     if done:
         job.log.info("%d of %d segments of this rollback committed before", len(done), len(todo))
@@ -328,13 +328,14 @@ def _commits(segment: Segment) -> bool:
 def _refuse_unrehearsed_commit(job: Job, current: Attempt, pinned: Pinned, todo: Sequence[Segment]) -> None:
     """What commits by itself cannot be taken back, and rows are no facts: it is run only if a copy was as before after it."""
     lines = [each.line for segment in todo for each in segment.statements if each.commits]
+    if not lines:
+        return
     rehearsed = (
-        Rehearsal.from_row(row)
+        each
         for deployment in (current.deployment_id, job.deployment_id)
-        for row in evidence.of_deployment(job.ledger, deployment, Kind.REHEARSAL)
-        if row.version == current.version
+        for each in read_rehearsals(job.ledger, current, deployment)
     )
-    if lines and not any(each.rollback_s is not None and each.bundle_hash == pinned.bundle_hash for each in rehearsed):
+    if not any(each.rollback_s is not None and each.bundle_hash == pinned.bundle_hash for each in rehearsed):
         raise CommittingRollbackError(current.stem, lines[0])
 
 
@@ -434,19 +435,18 @@ def _but_for_steps_apart(difference: Difference) -> Difference:
     return difference.part(counts)
 
 
-def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> bool:
+def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> Facts:
     """Compare with what has to be; mend what may be mended; fail with the SQL that would mend the rest.
 
-    Returns whether the whole catalog is as it was before the attempt.
+    Returns the catalog as it is then, with what holds data.
     """
-    now = mend(job, current, goal, job.guard.read_facts())
+    now = mend(job, current, goal, job.guard.read_facts("held"))
     job.keep_snapshot(current, "rolled_back", now)
     lines = (*describe(goal.difference(now)), *(f"{line}{_IN_DOUBT}" for line in goal.in_doubt(now)))
     along = goal.went_along(now)
     meanwhile = goal.changed_meanwhile(now)
     others = (*goal.others, *meanwhile)
     sql = mending_sql(goal, now) if lines else ""
-    is_whole = not lines and not compare(before, now)
     # Of one that was verified, perhaps days ago, the state before is not the measure.
     is_as_before = current.verified_at is None and not (others or along or goal.changed_since)
     proof = RollbackProof(
@@ -471,9 +471,9 @@ def _prove(job: Job, current: Attempt, goal: Goal, before: Facts) -> bool:
         for line in sql.splitlines():
             job.log.error("    %s", line)
         raise RollbackNotProvenError(current.stem, lines)
-    what = "equal the snapshot" if is_whole else "are as if the migration had not been"
+    what = "are as if the migration had not been" if compare(before, now) else "equal the snapshot"
     job.log.info("  ✓ %d catalog facts %s, fingerprint %s", len(now.facts), what, now.fingerprint[:12])
-    return is_whole
+    return now
 
 
 def _lost(gone: Set[Key], goal: Goal) -> list[str]:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from demo import cluster
-from pg_deploy.deployment.verify import verify
 from pg_deploy.rollback.errors import CommittingRollbackError, NoRollbackError
-from pg_deploy.rollback.roll_back import RollbackResult, roll_back
-from tests.building import write_migration
-from tests.core.working import working_on
+from tests.core.rollback.conftest import VERSION, Undo
 from tests.looking import Database
 
-VERSION = "20250101000000"
 AS_BEFORE = "rolled back, the database is as before"
-Undo = Callable[..., RollbackResult]
 
 
 @pytest.fixture
@@ -38,20 +30,6 @@ def database(empty_database: str) -> Database:
         "$$ begin insert into public.log values ('seen'); return null; end $$"
     )
     return found
-
-
-@pytest.fixture
-def undo(database: Database, tmp_path: Path) -> Undo:
-    """Apply and verify a migration that nobody rehearsed, and roll it back with the text given."""
-
-    def run(sql: str, rollback: str | None) -> RollbackResult:
-        write_migration(tmp_path / "m", f"{VERSION}_change", sql, rollback=rollback)
-        with working_on(database.url, tmp_path / "m") as work:
-            work.apply()
-            verify(work.job, work.migrations[0])
-            return roll_back(work.job, VERSION)
-
-    return run
 
 
 REMADE = {
@@ -94,7 +72,7 @@ def test_what_a_written_rollback_does_not_bring_back_is_named(what: str, undo: U
     """Else an empty table, or a sequence that gives out used numbers, is called "as before"."""
     sql, rollback, named = REMADE[what]
 
-    assert undo(f"{sql};", f"{rollback};").sentence == f"{AS_BEFORE} but for {named}"
+    assert undo(f"{sql};", f"{rollback};", verified=True).sentence == f"{AS_BEFORE} but for {named}"
 
 
 RUNS_CODE = {
@@ -110,7 +88,7 @@ RUNS_CODE = {
 def test_rows_that_code_wrote_are_no_reason_to_say_as_before(what: str, undo: Undo, database: Database) -> None:
     """Else nothing is undone, the version leaves the history, and the next run writes the rows a second time."""
     with pytest.raises(NoRollbackError, match=r"rows of (public\.(old|log)|tables)"):
-        undo(f"create table public.young (id int); {RUNS_CODE[what]};", None)
+        undo(f"create table public.young (id int); {RUNS_CODE[what]};", None, verified=True)
     assert database.history == [VERSION]
 
 
@@ -125,7 +103,7 @@ def test_rows_that_code_wrote_are_no_reason_to_say_as_before(what: str, undo: Un
 )
 def test_rows_of_what_the_migration_made_count_for_nothing(sql: str, undo: Undo) -> None:
     """Else no backfill of a new column could be undone without a rehearsal."""
-    assert undo(f"{sql};", None).sentence == AS_BEFORE
+    assert undo(f"{sql};", None, verified=True).sentence == AS_BEFORE
 
 
 def test_what_an_event_trigger_writes_is_named_and_stops_no_rollback(
@@ -139,7 +117,7 @@ def test_what_an_event_trigger_writes_is_named_and_stops_no_rollback(
     admin = Database(demo_cluster.admin_url(database.url.rsplit("/", 1)[1]))
     admin.run("create event trigger log_ddl on ddl_command_end execute function public.on_ddl()")
 
-    undone = undo("create table public.young (id int);", None)
+    undone = undo("create table public.young (id int);", None, verified=True)
 
     assert (
         undone.sentence == f"{AS_BEFORE} but for rows of public.log (1 inserted), which no statement of the text names"
@@ -152,5 +130,6 @@ def test_a_rollback_that_commits_by_itself_is_refused_without_a_rehearsal(undo: 
         undo(
             "create table public.young (id int);",
             "drop table public.young; do $$ begin delete from public.old; commit; end $$;",
+            verified=True,
         )
     assert database.value("select count(*) from public.old") == 2

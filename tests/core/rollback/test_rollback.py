@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -12,13 +11,11 @@ from pg_deploy.deployment.verify import verify
 from pg_deploy.errors import PgDeployError
 from pg_deploy.execution.errors import InvalidIndexInTheWayError, StatementFailedError
 from pg_deploy.rollback.errors import NoRollbackError, RollbackNotProvenError, RollbackRefusedError
-from pg_deploy.rollback.roll_back import RollbackResult, roll_back
+from pg_deploy.rollback.roll_back import roll_back
 from tests.building import write_migration
+from tests.core.rollback.conftest import STEM, VERSION, Undo
 from tests.core.working import working_on
 from tests.looking import Database
-
-STEM, VERSION = "20250101000000_change", "20250101000000"
-Undo = Callable[..., RollbackResult]
 
 
 @pytest.fixture
@@ -30,24 +27,6 @@ def database(empty_database: str) -> Database:
     found.run("create index old_id on public.old (id)")
     found.run("insert into public.old values (1, 'a'), (2, 'a')")
     return found
-
-
-@pytest.fixture
-def undo(database: Database, tmp_path: Path) -> Undo:
-    """Apply a migration, and roll it back with the text given; a failing apply is taken as it is."""
-
-    def run(sql: str, rollback: str | None, *, verified: bool = False) -> RollbackResult:
-        write_migration(tmp_path / "m", STEM, sql, rollback=rollback)
-        with working_on(database.url, tmp_path / "m") as work:
-            try:
-                work.apply()
-            except PgDeployError:
-                assert database.attempts == [(VERSION, "applying")]
-            if verified:
-                verify(work.job, work.migrations[0])
-            return roll_back(work.job, VERSION)
-
-    return run
 
 
 def _again(database: Database, folder: Path) -> str:
