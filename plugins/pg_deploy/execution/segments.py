@@ -17,7 +17,7 @@ import psycopg
 
 from pg_deploy.configuration.duration import format_duration
 from pg_deploy.configuration.limits import Limits
-from pg_deploy.errors import ConnectionLostError
+from pg_deploy.errors import ConnectionLostError, PgDeployError
 from pg_deploy.execution import concurrent_builds
 from pg_deploy.execution.errors import HeldUpError, LockBudgetExceededError, LockNotObtainedError, StatementFailedError
 from pg_deploy.execution.lost_connections import is_lost, is_read_only
@@ -346,9 +346,7 @@ def _refuse_to_go_on(work: Work, statement: Statement, budget: _Budget) -> None:
     """Raise once the budget is used up: under a lock that others wait for, no further statement is begun."""
     if not budget.is_over or (work.guard.quiet is not None and budget.worked_s < budget.seconds):
         return
-    if budget.worked_s < _MOSTLY * budget.seconds:
-        raise _LockTrouble(statement, "this process was held up while it held a lock", [], is_ours=True)
-    raise _over(work, statement, budget)
+    raise _used_up(work, statement, budget, "this process was held up while it held a lock")
 
 
 def _time_left(work: Work, session: _Session, statement: Statement, budget: _Budget) -> str:
@@ -358,10 +356,15 @@ def _time_left(work: Work, session: _Session, statement: Statement, budget: _Bud
     """
     timeouts = _timeouts(work, session, budget, at_least_ms=_BOOKKEEPING_MS)
     if budget.deadline is not None and time.monotonic() > budget.deadline + _BOOKKEEPING_MS / 1000:
-        if budget.worked_s < _MOSTLY * budget.seconds:
-            raise _LockTrouble(statement, _OURS_TOOK_TOO_LONG, [], is_ours=True)
-        raise _over(work, statement, budget)
+        raise _used_up(work, statement, budget, _OURS_TOOK_TOO_LONG)
     return timeouts
+
+
+def _used_up(work: Work, statement: Statement, budget: _Budget, by_us: str) -> Exception:
+    """What it means that the time is over; `by_us` says it if the statements had little of it."""
+    if budget.is_spent_by_us:
+        return _LockTrouble(statement, by_us, [], is_ours=True)
+    return _over(work, statement, budget)
 
 
 def _absent(connection: Connection, statement: Statement) -> list[str]:
@@ -451,6 +454,11 @@ class _Budget:
     def is_over(self) -> bool:
         """Whether the deadline has passed."""
         return self.deadline is not None and time.monotonic() > self.deadline
+
+    @property
+    def is_spent_by_us(self) -> bool:
+        """Whether the statements had so little of it that this process, or the machine, used it up."""
+        return self.worked_s < _MOSTLY * self.seconds
 
     @property
     def is_used_up(self) -> bool:
@@ -593,7 +601,7 @@ def _judge_around(
 ) -> Exception:
     """What an error beside the statements means, after `statement`: of what we look at before the commit, or of the commit."""
     was_cancelled = error.sqlstate == _CANCELLED and budget.is_used_up
-    if was_cancelled and budget.worked_s < _MOSTLY * budget.seconds and not is_committing:
+    if was_cancelled and budget.is_spent_by_us and not is_committing:
         return _LockTrouble(statement, _OURS_TOOK_TOO_LONG, [], is_ours=True)
     if error.sqlstate in _RETRIED or was_cancelled:
         return _judge(work, _StatementTrouble(statement, error, Observation()), budget)
@@ -685,13 +693,11 @@ def _run_alone(
                 )
                 if not again or waited + pause >= work.limits.give_up_after:
                     _write_failure(work, segment, attempt_try, statement, error, seen)
-                    if got_no_lock and statement.opaque:
-                        raise _waited_too_long(work, statement) from error
-                    if got_no_lock:
-                        raise LockNotObtainedError(
-                            statement.summary, work.file, statement.line, waited, tuple(seen.blockers)
-                        ) from error
-                    raise _refused(work, error, statement, keys) from error
+                    raise (
+                        _without_its_lock(work, statement, waited, seen)
+                        if got_no_lock
+                        else _refused(work, error, statement, keys)
+                    ) from error
                 why = _WHY[error.sqlstate or _DEADLOCK]
         # Nothing is wrong with the statement, and to begin it anew does no harm.
         delay = pause * random.uniform(0.5, 1.5)
@@ -716,8 +722,10 @@ def _waits_for_us(work: Work, statement: Statement, error: psycopg.Error) -> Sta
     )
 
 
-def _waited_too_long(work: Work, statement: Statement) -> StatementFailedError:
-    """It may have committed something, so it is not tried again."""
+def _without_its_lock(work: Work, statement: Statement, waited: float, seen: Observation) -> PgDeployError:
+    """What ends a statement of its own transactions that did not get its lock. An opaque one may have committed something by then."""
+    if not statement.opaque:
+        return LockNotObtainedError(statement.summary, work.file, statement.line, waited, tuple(seen.blockers))
     return StatementFailedError(
         f'"{statement.summary}" ({work.file} line {statement.line}) waited for a lock longer than the lock budget of '
         f"{work.limits.lock_budget:g} s and was ended, so that nobody waits behind it; what it had committed stays: look at "
