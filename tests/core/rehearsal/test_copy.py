@@ -237,7 +237,15 @@ def test_an_error_that_the_manifest_does_not_expect_fails_the_restore(place: Pla
         pytest.fail("the copy was handed out")
 
 
-@pytest.mark.parametrize("moment", ["create_database", "restore", "restore_invalid_indexes", "analyze"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "create_database",
+        "restore",
+        pytest.param("restore_invalid_indexes", marks=pytest.mark.acceptance),
+        pytest.param("analyze", marks=pytest.mark.acceptance),
+    ],
+)
 def test_a_server_that_ends_while_the_copy_is_made_is_at_fault(
     place: Place, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:

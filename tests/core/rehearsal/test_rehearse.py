@@ -103,12 +103,12 @@ def _ending(work: CopyWork, then: Callable[..., Any]) -> Callable[..., Any]:
     "moment",
     [
         "rehearsals._make_ledger_schemas",
-        "rehearsals._CopyWork.before",
         "rehearsals.apply",
-        "rehearsals.roll_back",
-        "rehearsals._keep_checks",
-        "rehearsals._CopyWork.bring_forward",
         "rehearsals.CopyBefore.drop",
+        pytest.param("rehearsals._CopyWork.before", marks=pytest.mark.acceptance),
+        pytest.param("rehearsals.roll_back", marks=pytest.mark.acceptance),
+        pytest.param("rehearsals._keep_checks", marks=pytest.mark.acceptance),
+        pytest.param("rehearsals._CopyWork.bring_forward", marks=pytest.mark.acceptance),
     ],
 )
 def test_a_copy_whose_server_is_gone_is_at_fault_whatever_was_asked_of_it_then(
