@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ CONNECTION = "AIRFLOW_CONN_TARGET_DB"
 # `dag.test()` pauses for a second whenever no task can start; nothing happens meanwhile.
 _AIRFLOW_PAUSE_S = 0.01
 _PAUSING = "airflow.sdk.definitions.dag"
+_CODE = r"the code of this text is (\w+)"
 
 
 @dataclass
@@ -119,7 +120,7 @@ def run_loaded(
     for handler in handlers:
         engine.addHandler(handler)
     try:
-        with _short_pauses(lambda: _answer_all(answer, answered_by)):
+        with _short_pauses(lambda: _answer_all(answer, answered_by, lines)):
             run = dag.test(run_conf=dict(conf), mark_success_pattern=marked)
     finally:
         for handler in handlers:
@@ -195,8 +196,11 @@ def _short_pauses(meanwhile: Callable[[], None]) -> Iterator[None]:
         time.sleep = sleep
 
 
-def _answer_all(answer: str | Callable[[Any, Any], None] | None, by: str) -> None:
-    """Answer every waiting approval as the API's PATCH …/hitlDetails does: write the response and let the task go on."""
+def _answer_all(answer: str | Callable[[Any, Any], None] | None, by: str, lines: Sequence[str]) -> None:
+    """Answer every waiting approval as the API's PATCH …/hitlDetails does: write the response and let the task go on.
+
+    Who answers has read the log: the answer carries the code of the text that was asked about last.
+    """
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
     from airflow.utils.state import TaskInstanceState
@@ -212,20 +216,22 @@ def _answer_all(answer: str | Callable[[Any, Any], None] | None, by: str) -> Non
             if callable(answer):
                 answer(instance, session)
                 continue
-            answer_one(instance, session, answer, by)
+            answer_one(instance, session, answer, by, code=re.findall(_CODE, "\n".join(lines))[-1])
 
 
-def answer_one(instance: Any, session: Any, answer: str, by: str) -> None:
-    """Answer one approval that waits."""
+def answer_one(instance: Any, session: Any, answer: str, by: str, *, code: str = "") -> None:
+    """Answer one approval that waits, by the code of its text, or as the API does if it is told nothing."""
     from airflow.models.hitl import HITLDetail
     from airflow.models.trigger import handle_event_submit
     from airflow.sdk.timezone import utcnow
     from airflow.triggers.base import TriggerEvent
     from sqlalchemy import select
 
+    from pg_deploy.tasks.approval_steps import TEXT_CODE
+
     detail = session.scalars(select(HITLDetail).where(HITLDetail.ti_id == instance.id)).one()
     detail.chosen_options = [answer]
-    detail.params_input = {}
+    detail.params_input = {TEXT_CODE: code} if code else {}
     detail.responded_at = utcnow()
     detail.responded_by = {"id": "1", "name": by}
     session.flush()

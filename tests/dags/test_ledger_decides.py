@@ -110,6 +110,43 @@ def test_what_was_shown_and_has_changed_is_asked_again(database: Database, deplo
     assert result.group(STEM) == DEPLOYED
 
 
+def test_a_second_yes_to_the_first_text_does_not_count_for_the_second(
+    database: Database, deploy: Deploy, tmp_path: Path
+) -> None:
+    """Airflow shows the first text of a task for ever: else who clicks once more deploys what nobody has shown."""
+    from airflow.models.hitl import HITLDetail
+    from sqlalchemy import select
+
+    from tests.dags.harness import answer_one
+
+    folder, shown = tmp_path / "m", list[str]()
+    _write(folder)
+
+    def answer(instance: Any, session: Any) -> None:
+        detail = session.scalars(select(HITLDetail).where(HITLDetail.ti_id == instance.id)).one()
+        shown.append(detail.body)
+        if len(shown) == 1:
+            _write(folder, "create table public.t1 (id int, never_shown int);")
+            with psycopg.connect(database.url, autocommit=True) as connection:
+                pins.pin(connection, 1, load_all(read_folder(folder)))
+        # The page sends what stands in the field, the API may send nothing, and somebody has read the log.
+        ((_, field),) = detail.params.items()
+        kept = database.rows("select detail from deploy_ledger.evidence where kind = 'approval asked' order by id")
+        code = [field["value"], field["value"], "", kept[-1][0]["shown"][:8]][len(shown) - 1]
+        answer_one(instance, session, "Approve", "tester", code=code)
+
+    result = deploy(folder, ASKED, answer=answer)
+
+    outcomes = [outcome for _, outcome in database.evidence("approval")]
+    assert outcomes == [
+        "not counted: what was shown has changed since",
+        *["not counted: it is to the text that was shown first"] * 2,
+        "approved",
+    ]
+    assert len(set(shown)) == 1
+    assert result.group(STEM) == DEPLOYED
+
+
 @pytest.mark.acceptance
 def test_a_run_that_failed_while_it_asked_frees_the_target_at_once(
     database: Database, deploy: Deploy, tmp_path: Path

@@ -39,6 +39,10 @@ _HOW_TO_ANSWER = (
     "Answer it in the Airflow UI, under Required Actions of that run. Others may deploy meanwhile: what has changed by then is "
     "named, rehearsed and asked about again."
 )
+_HOW_TO_ANSWER_AGAIN = (
+    "Airflow goes on showing the first text under Required Actions. Read the new one in the log of this task, and answer with its "
+    "code, {code}: an answer without it does not count."
+)
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,14 @@ class Question:
         """The sha256 of all that is shown: an answer counts for this and nothing else."""
         return hashlib.sha256(f"{self.subject}\n{self.body}\n{self.about}".encode()).hexdigest()
 
+    @property
+    def code(self) -> str:
+        """A short name of the text, for a person to write."""
+        return self.digest[:8]
 
-Wait = Callable[[str, str, Any], Any]
-"""Let Airflow show a subject and a body, and wait for an answer: `approval_steps.AskPerson`."""
+
+Wait = Callable[[Question, Any], Any]
+"""Let Airflow show a question, and wait for an answer: `approval_steps.AskPerson`."""
 
 
 @dataclass(frozen=True)
@@ -95,18 +104,26 @@ class Asking:
             # An answer is about what is shown now. If any of it has changed by then, the question is asked again.
             for stem, bundle_hash in asked.about:
                 self._record(connection, run, Kind.APPROVAL_ASKED, kinds.Asked(stem, bundle_hash, asked.digest))
+            is_first = self._is_first(connection, run, asked)
             if run.ownership is not None:
                 # A person may think for a day: whoever else has something to deploy does not wait for that.
                 lend_target(connection, run.target, run.ownership, f"waiting for the approval of {asked.about[0][0]}")
         log.info("%s", asked.subject)
+        log.info("the code of this text is %s", asked.code)
         # As a whole: a secret may stand in the line below its word. Who is asked sees all of it.
         for line in without_secrets(asked.body).splitlines():
             log.info("%s", line)
-        send_notice(f"{run.target.name}: an approval waits: {asked.subject}", _HOW_TO_ANSWER, context)
-        return self.wait(asked.subject, asked.body, context)
+        how = _HOW_TO_ANSWER if is_first else _HOW_TO_ANSWER_AGAIN.format(code=asked.code)
+        if not is_first:
+            log.warning("%s", how)
+        send_notice(f"{run.target.name}: an approval waits: {asked.subject}", how, context)
+        return self.wait(asked, context)
 
-    def take_answer(self, event: dict[str, Any], context: Any) -> Any:
-        """Write who decided what about which text; a rejection fails the task, and what has changed is asked again."""
+    def take_answer(self, event: dict[str, Any], code: str, context: Any) -> Any:
+        """Write who decided what about which text; a rejection fails the task, and what has changed is asked again.
+
+        `code` names the text that the answer is to, "" if it names none.
+        """
         chosen = (event.get("chosen_options") or ["nothing"])[0]
         by = event.get("responded_by_user") or {}
         person = by if isinstance(by, dict) else {"name": str(by)}
@@ -127,17 +144,20 @@ class Asking:
             about = asked.about if asked else ()
             stems = ", ".join(stem for stem, _ in about)
             with self._ledger(run) as (connection, _):
-                must_ask_again = approved and (
-                    bool(changes) or (asked is not None and not self._was_shown(connection, run, asked))
-                )
-                if must_ask_again:
-                    outcome = Answer.DATABASE_CHANGED if changes else Answer.TEXT_CHANGED
+                not_counted = None
+                if approved and changes:
+                    not_counted = Answer.DATABASE_CHANGED
+                elif approved and asked is not None and not self._was_shown(connection, run, asked):
+                    not_counted = Answer.TEXT_CHANGED
+                elif approved and asked is not None and not self._is_to(connection, run, asked, code):
+                    not_counted = Answer.FIRST_TEXT
+                outcome = not_counted or outcome
                 for stem, bundle_hash in about:
                     answer = replace(answered, name=stem, outcome=outcome, bundle_hash=bundle_hash)
                     self._record(connection, run, Kind.APPROVAL, answer)
         if "error" in event:
             raise AirflowFailException(f"nobody answered in time: {event['error']}")
-        if must_ask_again:
+        if not_counted:
             return self._ask_again(run, changes, stems, str(name), context)
         if not_an_approver:
             raise AirflowFailException(str(NotAnApproverError(stems, str(name), approvers)))
@@ -193,6 +213,16 @@ class Asking:
         rows = evidence.of_deployment(connection, run.deployment_id, Kind.APPROVAL_ASKED)
         newest = {row.name: kinds.Asked.from_row(row).shown for row in rows}
         return all(newest.get(stem) == asked.digest for stem, _ in asked.about)
+
+    def _is_first(self, connection: Connection, run: Run, asked: Question) -> bool:
+        """Whether no other text was ever asked about: Airflow goes on showing a task's first one, whatever it is told later."""
+        rows = evidence.of_deployment(connection, run.deployment_id, Kind.APPROVAL_ASKED)
+        oldest = {row.name: kinds.Asked.from_row(row).shown for row in reversed(rows)}
+        return all(oldest.get(stem) == asked.digest for stem, _ in asked.about)
+
+    def _is_to(self, connection: Connection, run: Run, asked: Question, code: str) -> bool:
+        """Whether an answer with this code is to this text; one without any is to what Airflow shows."""
+        return code == asked.code if code else self._is_first(connection, run, asked)
 
     def _record(self, connection: Connection, run: Run, kind: Kind, piece: Piece) -> None:
         evidence.record(connection, run.deployment_id, kind, piece, version=piece.name.split("_", 1)[0])

@@ -8,12 +8,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Param
+from airflow.sdk.definitions.param import ParamsDict
 
 from pg_deploy.configuration.installation import settings
 from pg_deploy.tasks.airflow_versions import waits_at_most
+from pg_deploy.tasks.retries import tried_once_more
 
 if TYPE_CHECKING:
-    from pg_deploy.tasks.approval import Asking
+    from pg_deploy.tasks.approval import Asking, Question
+
+TEXT_CODE = "text_code"
+"""The field of an answer that says which text it is to."""
 
 
 class AskPerson(ApprovalOperator):
@@ -24,7 +30,7 @@ class AskPerson(ApprovalOperator):
             subject="Approve",
             body="",
             fail_on_reject=True,
-            retries=0,
+            **tried_once_more(),
             **waits_at_most(timedelta(seconds=settings().approval_timeout)),
             **kwargs,
         )
@@ -39,12 +45,22 @@ class AskPerson(ApprovalOperator):
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Write who decided what about which text; a rejection fails the task, and what has changed is asked again."""
-        return self.asking().take_answer(event, context)
+        code = (event.get("params_input") or {}).get(TEXT_CODE) or ""
+        return self.asking().take_answer(event, str(code).strip(), context)
 
-    def wait(self, subject: str, body: str, context: Any) -> Any:
-        """Show it to a person, and wait for the answer."""
-        self.subject, self.body = subject, body
+    def wait(self, question: Question, context: Any) -> Any:
+        """Show it to a person, and wait for the answer, which carries the code of the text that it is to."""
+        self.subject, self.body = question.subject, question.body
+        self.params = ParamsDict(
+            {TEXT_CODE: Param(question.code, _WHICH_TEXT, type="string", title="Answer to the text")}
+        )
         return super().execute(context)
+
+
+_WHICH_TEXT = (
+    "Leave it as it is. Only if you are asked a second time: the code of the new text, which the log of this task shows; Airflow goes on "
+    "showing the first one here."
+)
 
 
 class ApproveMigrations(AskPerson):

@@ -24,3 +24,11 @@ def retried() -> dict[str, Any]:
         "retry_delay": _DELAY,
         **retry_only((ConnectionLostError, ConnectionFailedError, NotWritableError, TwoServersError), _DELAY, _REASON),
     }
+
+
+def tried_once_more() -> dict[str, Any]:
+    """Arguments of a task that asks a person: it is tried again after the same failures, but a day may pass each time.
+
+    Airflow fails a task whose answer comes while its process still ends: it takes the end for one that nobody expected (3.3).
+    """
+    return {**retried(), "retries": 1}

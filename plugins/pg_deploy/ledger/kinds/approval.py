@@ -18,6 +18,7 @@ class Answer(Word):
     NOT_AN_APPROVER = "refused: not by one of the approvers"
     DATABASE_CHANGED = "not counted: the database has changed since"
     TEXT_CHANGED = "not counted: what was shown has changed since"
+    FIRST_TEXT = "not counted: it is to the text that was shown first"
 
 
 @dataclass(frozen=True)
